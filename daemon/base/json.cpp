@@ -1,0 +1,109 @@
+#include "base/json.hpp"
+
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
+#include <vector>
+
+namespace godwit::base {
+namespace {
+
+// Accepts every event: only the verdict of the parser is wanted.
+struct NullHandler {
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+  using Code = boost::system::error_code;
+  using Text = json::string_view;
+  bool on_document_begin(Code&) { return true; }
+  bool on_document_end(Code&) { return true; }
+  bool on_object_begin(Code&) { return true; }
+  bool on_object_end(std::size_t, Code&) { return true; }
+  bool on_array_begin(Code&) { return true; }
+  bool on_array_end(std::size_t, Code&) { return true; }
+  bool on_key_part(Text, std::size_t, Code&) { return true; }
+  bool on_key(Text, std::size_t, Code&) { return true; }
+  bool on_string_part(Text, std::size_t, Code&) { return true; }
+  bool on_string(Text, std::size_t, Code&) { return true; }
+  bool on_number_part(Text, Code&) { return true; }
+  bool on_int64(std::int64_t, Text, Code&) { return true; }
+  bool on_uint64(std::uint64_t, Text, Code&) { return true; }
+  bool on_double(double, Text, Code&) { return true; }
+  bool on_bool(bool, Code&) { return true; }
+  bool on_null(Code&) { return true; }
+  bool on_comment_part(Text, Code&) { return true; }
+  bool on_comment(Text, Code&) { return true; }
+};
+
+json::parse_options options() {
+  json::parse_options result;
+  result.max_depth = kJsonDepthMax;
+  return result;
+}
+
+Place place_of(std::string_view text, std::size_t offset, const std::string& file) {
+  Place place{file, 1, 1, {}};
+  for (const char c : text.substr(0, std::min(offset, text.size()))) {
+    if (c == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
+void append_canonical(const json::value& value, std::string& out) {
+  if (const auto* object = value.if_object()) {
+    std::vector<const json::key_value_pair*> members;
+    for (const auto& member : *object) members.push_back(&member);
+    std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
+    out += '{';
+    for (const auto* member : members) {
+      if (out.back() != '{') out += ',';
+      out += json::serialize(member->key());
+      out += ':';
+      append_canonical(member->value(), out);
+    }
+    out += '}';
+  } else if (const auto* array = value.if_array()) {
+    out += '[';
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      if (i > 0) out += ',';
+      append_canonical((*array)[i], out);
+    }
+    out += ']';
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+}  // namespace
+
+json::value parse_json(std::string_view text, const std::string& file) {
+  json::parser parser({}, options());
+  boost::system::error_code error;
+  const std::size_t used = parser.write_some(text.data(), text.size(), error);
+  if (!error && used < text.size()) error = json::error::extra_data;
+  if (error) throw refused("not JSON: " + error.message(), place_of(text, used, file));
+  return parser.release();
+}
+
+bool is_json(std::string_view text, std::string* why) {
+  json::basic_parser<NullHandler> parser(options());
+  boost::system::error_code error;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
+  if (!error && used < text.size()) error = json::error::extra_data;
+  if (!error && !parser.done()) error = json::error::incomplete;
+  if (error && why) *why = error.message() + " at byte " + std::to_string(used);
+  return !error;
+}
+
+std::string canonical(const json::value& value) {
+  std::string out;
+  append_canonical(value, out);
+  return out;
+}
+
+}  // namespace godwit::base

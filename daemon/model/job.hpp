@@ -1,0 +1,86 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/time.hpp"
+
+namespace godwit::model {
+
+namespace json = base::json;
+
+// The text inside one ${...}: Lua without the pattern functions.
+struct Expression {
+  std::string source;
+  base::Place place;
+};
+
+// A value of a job file whose strings may hold ${...}. A string that is one ${...} and nothing else becomes the expression's value with its
+// type; in a longer string the value's text is put in its place.
+struct Template {
+  json::value value;
+  base::Place place;                           // of the key
+  std::map<std::string, base::Place> strings;  // where each string with an expression stands, by its path below the key ("origin", "days[2]")
+};
+
+// What happens to a foreach when the step of one item has failed for good.
+enum class OnItemError { fail, skip, record };
+
+// When a failed attempt is made again. Only retryable failures are; the n-th pause is min(max, backoff * factor^(n-1)), changed by up to
+// +-jitter of itself, and never less than what the provider asked for.
+struct Retry {
+  int attempts = 1;  // in all, the first one included
+  base::Duration backoff = std::chrono::seconds(1);
+  base::Duration max = std::chrono::minutes(5);
+  double factor = 2.0;
+  double jitter = 0.2;  // 0 to 1
+};
+
+// Rows a stage writes in the transaction that records its step.
+struct Emit {
+  std::string to;  // the topic under which view godwit.emitted shows them
+  Template rows;   // one row or a list of rows; may use `output`
+};
+
+// A named part of a job. With `foreach` it makes one step for each item, else one step.
+struct Stage {
+  std::string name;
+  base::Place place;
+  std::vector<std::string> needs;
+  std::optional<Expression> when;
+  std::optional<Expression> foreach;
+  int parallel = 32;  // items of one foreach in flight at once
+  std::string uses;   // "flight-search/1.search", "timetable.search", "flights.rank_group"
+  base::Place uses_place;
+  Template with;
+  std::optional<Template> output;  // what is kept of the output, in terms of `output`; the whole when absent
+  std::map<std::string, int> limits;
+  Retry retry;
+  std::optional<base::Duration> timeout;
+  OnItemError on_item_error = OnItemError::fail;
+  std::optional<bool> retry_safe;  // overrides what the plugin says of the method
+  std::optional<Emit> emit;
+};
+
+// One version of a job: what a file says, checked. Its version is the SHA-256 of the file's bytes.
+struct Job {
+  std::string name;
+  std::string version;
+  std::string file;  // where it was read, for messages
+  std::string text;  // the file's bytes
+  std::string description;
+  json::object params;             // name to JSON Schema, `optional` and short forms resolved
+  json::object schema;             // JSON Schema (draft 7) of the whole parameter object, `types` as its definitions
+  json::object defaults;           // parameters that may be left out, with their values
+  std::vector<Expression> checks;  // each must be true of the parameters, see `check_messages`
+  std::vector<std::string> check_messages;
+  std::optional<base::Duration> timeout;
+  std::map<std::string, int> limits;  // permits of limits the job declares for itself; the operator's setting wins
+  std::vector<Stage> stages;          // in the order of the file
+  std::optional<Template> result;     // the output of the last stage when absent
+};
+
+}  // namespace godwit::model
