@@ -1,0 +1,192 @@
+#pragma once
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "engine/answer.hpp"
+#include "engine/step_runner.hpp"
+#include "model/run.hpp"
+
+namespace godwit::engine {
+
+// The facts the journal stores. They are only ever added: what is true of a run is what its facts say together.
+
+// A version of a job, stored once by the hash of its text.
+struct JobStored {
+  std::string version;  // SHA-256 of `text`, hexadecimal
+  std::string job;
+  std::string file;
+  std::string text;
+};
+// A run was accepted. `from_inbox`: it came by the SQL function and takes its row of the inbox away in the same transaction.
+struct Submitted {
+  model::RunId run{};
+  std::string job;
+  std::string version;
+  std::string params;  // JSON object, defaults filled in
+  std::string key;     // idempotency key of the submit within the job; empty for none
+  std::string submitted_by;
+  base::Instant submitted_at;
+  std::string pins;  // JSON object: each `uses` with the plugin and version it meant at the submit
+  std::optional<model::RunId> retry_of;
+  // With retry_of: what is copied from the old run's finished steps, by path. Written in the same transaction.
+  std::vector<std::string> copied_steps;
+  bool from_inbox = false;
+};
+// An attempt of a step that must not be repeated blindly is about to be made.
+struct AttemptStarted {
+  model::RunId run{};
+  std::string path;
+  int attempt = 1;
+  base::Instant at;
+};
+// An attempt failed and another one follows, not before `next_at`.
+struct AttemptFailed {
+  model::RunId run{};
+  std::string path;
+  int attempt = 1;
+  model::Failure failure;
+  base::Instant at;
+  base::Instant next_at;
+};
+// A step ended; it never runs again in its run.
+struct StepDone {
+  model::RunId run{};
+  std::string path;
+  model::StepState state = model::StepState::succeeded;
+  int attempt = 1;
+  std::int64_t args_hash = 0;
+  std::string output;                     // JSON text; empty unless succeeded
+  std::optional<model::Failure> failure;  // set when failed, or skipped with a reason
+  base::Instant started_at;
+  base::Instant finished_at;
+  std::vector<Emitted> emitted;
+};
+// The newest value under a key of a running step; an older one is forgotten.
+struct CheckpointPut {
+  model::RunId run{};
+  std::string path;
+  std::string key;
+  std::string value;  // JSON text
+};
+// Something other than a step changed what a run does next.
+enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested };
+inline constexpr std::array<std::string_view, 5> kRunChanges{"paused", "resumed", "blocked", "unblocked", "cancel_requested"};
+struct RunChanged {
+  model::RunId run{};
+  RunChange change = RunChange::paused;
+  std::string who;
+  std::string detail;  // the reason in words
+  std::string path;    // the step concerned, or empty
+  base::Instant at;
+};
+// A run reached its end; written once.
+struct RunDone {
+  model::RunId run{};
+  model::RunState state = model::RunState::succeeded;
+  std::string result;                     // JSON text; empty unless succeeded
+  std::optional<model::Failure> failure;  // unless succeeded
+  std::string failed_path;                // the step that failed, or empty
+  base::Instant at;
+};
+struct LimitSet {
+  std::string name;
+  int permits = 0;
+};
+// What a person did, for the audit table; appended together with the change itself.
+struct Audited {
+  std::int64_t uid = 0;
+  std::string who;
+  std::string command;
+  std::string target;
+  std::string detail;  // JSON
+  base::Instant at;
+};
+// The next two are worth no commit of their own: append_relaxed().
+struct ProgressNoted {
+  model::RunId run{};
+  std::string progress;  // JSON object
+};
+struct Logged {
+  model::RunId run{};
+  std::string path;
+  LogLevel level = LogLevel::info;
+  std::string stream;  // "", "stdout", "stderr"
+  std::string text;
+  std::string fields;  // JSON object or empty
+  base::Instant at;
+};
+using Fact = std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, RunChanged, RunDone, LimitSet, Audited,
+                          ProgressNoted, Logged>;
+
+// How appended facts ended. `duplicate`: a Submitted had a key that is taken, nothing of its group was stored, `existing` is the run that has
+// it. `refused`: the store cannot hold these facts (say, text that is not UTF-8); nothing of the group was stored. `fenced`: another process
+// took this node's place; nothing was stored and nothing more will be.
+struct Verdict {
+  enum Kind { committed, duplicate, refused, fenced } kind = committed;
+  std::optional<model::RunId> existing;
+  std::string message;
+};
+
+// What the store knows of one run that has not ended.
+struct UnfinishedRun {
+  struct Attempts {
+    int made = 0;                // attempts known to have failed or to have been started
+    bool in_doubt = false;       // the last one was started, must not be repeated blindly, and has no end
+    base::Instant next_at;       // when the next may be made
+    model::Failure last_failure;
+  };
+  Submitted run;
+  std::vector<StepDone> steps;              // finished; `emitted` is left empty; outputs over 64 KiB are left empty, see output_omitted
+  std::vector<std::string> output_omitted;  // paths of succeeded steps whose output must be read with read_outputs()
+  std::map<std::string, Attempts> attempts;  // of unfinished steps
+  bool paused = false;
+  bool cancel_requested = false;
+  std::string blocked;       // why it is blocked, empty when it is not
+  std::string blocked_path;
+};
+
+// A submit that came by SQL and waits to be checked and taken.
+struct InboxEntry {
+  model::RunId run{};
+  std::string job;
+  std::string params;
+  std::string key;
+  std::string submitted_by;
+  base::Instant submitted_at;
+};
+
+// The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away nothing is answered:
+// calls wait until it is back, unless stop() ends them with Error(unavailable).
+class Store {
+ public:
+  virtual ~Store() = default;
+  // Stores the facts of one call in one transaction, together with those of other calls as it suits. `settled` comes after the commit.
+  virtual void append(std::vector<Fact> facts, std::function<void(Verdict)> settled) = 0;
+  // The same for facts that may be lost in a crash; they ride along or are written within a second. Dropped beyond a bound, with a count.
+  virtual void append_relaxed(Fact fact) = 0;
+  // `count` numbers for new runs, in growing order.
+  virtual void allocate_runs(std::size_t count, Answer<std::vector<model::RunId>> answer) = 0;
+  // This node's runs that have not ended, by growing number, those after `after`, at most `limit`. The steps come with them.
+  virtual void load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) = 0;
+  // One run's facts in the same form, ended or not; not_found when there is none.
+  virtual void load_run(model::RunId run, Answer<UnfinishedRun> answer) = 0;
+  virtual void read_outputs(model::RunId run, std::vector<std::string> paths, Answer<std::map<std::string, std::string>> answer) = 0;
+  virtual void read_checkpoint(model::RunId run, std::string path, std::string key, Answer<std::optional<std::string>> answer) = 0;
+  virtual void load_job(std::string version, Answer<JobStored> answer) = 0;
+  virtual void load_limits(Answer<std::vector<LimitSet>> answer) = 0;
+  virtual void read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) = 0;
+  // Calls `arrived` whenever the inbox may have something new (also once after each reconnect).
+  virtual void watch_inbox(std::function<void()> arrived) = 0;
+  // {"state":"up"|"down"|"starting"|"fenced", "since":..., "error":..., "server_version":..., "private":bool, ...}
+  virtual base::json::object status() const = 0;
+  // A short id that is different for every store ever made: part of idempotency keys.
+  virtual std::string store_id() const = 0;
+};
+
+}  // namespace godwit::engine

@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "model/job.hpp"
+
+namespace godwit::jobfile {
+
+// The jobs that may be submitted by name: the files of the job directories, as they were at the last reload that could read them. A file
+// that went bad leaves its last good version in place and is reported.
+class Library {
+ public:
+  explicit Library(std::vector<std::filesystem::path> directories) : directories_(std::move(directories)) {}
+
+  struct Report {
+    std::size_t loaded = 0;   // files read without a problem
+    std::size_t changed = 0;  // jobs new or different from before
+    std::vector<base::Error::Problem> problems;
+  };
+  // Reads all *.yaml and *.yml files of the directories and the folders below them.
+  Report reload();
+  const Report& last_report() const { return report_; }
+
+  // Throws Error(not_found) with a suggestion.
+  std::shared_ptr<const model::Job> find(const std::string& name) const;
+  std::vector<std::shared_ptr<const model::Job>> list() const;
+
+ private:
+  std::vector<std::filesystem::path> directories_;
+  std::map<std::string, std::shared_ptr<const model::Job>> jobs_;
+  Report report_;
+};
+
+}  // namespace godwit::jobfile
