@@ -18,18 +18,28 @@ struct Expression {
   base::Place place;
 };
 
-// A value of a job file whose strings may hold ${...}. A string that is one ${...} and nothing else becomes the expression's value with its
-// type; in a longer string the value's text is put in its place.
+// A value of a job file whose strings may hold ${...}. A string that is one ${...} and nothing else becomes the
+// expression's value with its type; in a longer string the value's text is put in its place.
 struct Template {
   json::value value;
-  base::Place place;                           // of the key
-  std::map<std::string, base::Place> strings;  // where each string with an expression stands, by its path below the key ("origin", "days[2]")
+  base::Place place;  // of the key
+  // Where each ${...} of a string stands, in their order, by the string's path below the key ("origin", "days[2]"; ""
+  // for the value itself).
+  std::map<std::string, std::vector<base::Place>> expressions;
+};
+
+// Something that must be true of the parameters beyond their schema: a return that is not before its departure.
+struct Check {
+  Expression that;
+  Template message;  // what the person reads who broke it
+  std::string path;  // the parameter it is about, for the error's place; may be empty
 };
 
 // What happens to a foreach when the step of one item has failed for good.
 enum class OnItemError { fail, skip, record };
 
-// When a failed attempt is made again. Only retryable failures are; the n-th pause is min(max, backoff * factor^(n-1)), changed by up to
+// When a failed attempt is made again. Only retryable failures are; the n-th pause is min(max, backoff * factor^(n-1)),
+// changed by up to
 // +-jitter of itself, and never less than what the provider asked for.
 struct Retry {
   int attempts = 1;  // in all, the first one included
@@ -72,11 +82,10 @@ struct Job {
   std::string file;  // where it was read, for messages
   std::string text;  // the file's bytes
   std::string description;
-  json::object params;             // name to JSON Schema, `optional` and short forms resolved
-  json::object schema;             // JSON Schema (draft 7) of the whole parameter object, `types` as its definitions
-  json::object defaults;           // parameters that may be left out, with their values
-  std::vector<Expression> checks;  // each must be true of the parameters, see `check_messages`
-  std::vector<std::string> check_messages;
+  json::object params;  // name to JSON Schema, `optional` and short forms resolved
+  json::object schema;  // JSON Schema (draft 7) of the whole parameter object, `types` as its definitions; empty
+                        // without parameters
+  std::vector<Check> checks;
   std::optional<base::Duration> timeout;
   std::map<std::string, int> limits;  // permits of limits the job declares for itself; the operator's setting wins
   std::vector<Stage> stages;          // in the order of the file

@@ -1,0 +1,56 @@
+#include "base/paths.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+
+namespace godwit::base {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+// The XDG rules say that a relative path in one of their variables is to be ignored.
+std::string absolute_or(const std::string& path, const std::string& otherwise) {
+  return !path.empty() && path.front() == '/' ? path : otherwise;
+}
+
+}  // namespace
+
+Surroundings read_surroundings() {
+  Surroundings result;
+  result.root = ::geteuid() == 0;
+  result.home = environment("HOME");
+  result.xdg_state_home = environment("XDG_STATE_HOME");
+  result.xdg_runtime_dir = environment("XDG_RUNTIME_DIR");
+  result.xdg_config_home = environment("XDG_CONFIG_HOME");
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  if (::gethostname(host.data(), host.size() - 1) == 0) result.host_name = host.data();
+  if (result.host_name.empty()) result.host_name = "localhost";
+  std::array<char, PATH_MAX> program{};
+  const ssize_t length = ::readlink("/proc/self/exe", program.data(), program.size());
+  if (length > 0) result.program.assign(program.data(), static_cast<std::size_t>(length));
+  return result;
+}
+
+std::string default_state_dir(const Surroundings& surroundings) {
+  if (surroundings.root) return "/var/lib/godwit";
+  return absolute_or(surroundings.xdg_state_home, surroundings.home + "/.local/state") + "/godwit";
+}
+
+std::string default_socket(const Surroundings& surroundings, const std::string& state_dir) {
+  if (surroundings.root) return "/run/godwit/control.sock";
+  const std::string runtime = absolute_or(surroundings.xdg_runtime_dir, "");
+  return runtime.empty() ? state_dir + "/control.sock" : runtime + "/godwit/control.sock";
+}
+
+std::string default_config_file(const Surroundings& surroundings) {
+  if (surroundings.root) return "/etc/godwit/godwit.yaml";
+  return absolute_or(surroundings.xdg_config_home, surroundings.home + "/.config") + "/godwit/godwit.yaml";
+}
+
+}  // namespace godwit::base

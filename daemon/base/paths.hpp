@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+
+namespace godwit::base {
+
+// What of the process's surroundings decides where files stand by default. Read once by read_surroundings(); tests fill
+// it by hand.
+struct Surroundings {
+  bool root = false;
+  std::string home;
+  std::string xdg_state_home;
+  std::string xdg_runtime_dir;
+  std::string xdg_config_home;
+  std::string host_name;
+  std::string program;  // absolute path of the running executable
+};
+Surroundings read_surroundings();
+
+// Where the daemon keeps its state, where it listens, and which settings file it reads when nobody says otherwise.
+std::string default_state_dir(const Surroundings& surroundings);
+std::string default_socket(const Surroundings& surroundings, const std::string& state_dir);
+std::string default_config_file(const Surroundings& surroundings);
+
+}  // namespace godwit::base

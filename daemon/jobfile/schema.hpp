@@ -1,0 +1,43 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace godwit::jobfile {
+
+namespace json = base::json;
+
+// A JSON Schema (draft 7; $ref to its own `definitions` only), compiled once. Checks formats date, date-time, email and
+// uri.
+class Schema {
+ public:
+  // Throws Error(refused) when `schema` is not a usable JSON Schema; `name` says whose it is.
+  explicit Schema(json::object schema, const std::string& name = {});
+  Schema(Schema&&) noexcept;
+  Schema& operator=(Schema&&) noexcept;
+  ~Schema();
+
+  // Every violation with its path ("travelers[1].filters.max_stops"); empty when `value` is valid.
+  std::vector<base::Error::Problem> violations(const json::value& value) const;
+  // Puts in the `default` of every property that an object of `value` lacks, at any depth.
+  void fill_defaults(json::value& value) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The schema of a plugin's input. Throws Error(refused) with all violations.
+class InputSchema {
+ public:
+  explicit InputSchema(json::object schema, const std::string& name = {}) : schema_(std::move(schema), name) {}
+  void check(const json::value& input) const;
+
+ private:
+  Schema schema_;
+};
+
+}  // namespace godwit::jobfile
