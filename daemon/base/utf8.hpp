@@ -1,0 +1,12 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace godwit::base {
+
+// Well-formed UTF-8 without NUL, which PostgreSQL's text does not take.
+bool is_utf8(std::string_view bytes);
+// The same text with U+FFFD for every byte that is_utf8() would refuse.
+std::string repaired_utf8(std::string_view bytes);
+
+}  // namespace godwit::base

@@ -1,0 +1,138 @@
+#include "host/channel.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+namespace godwit::host {
+namespace {
+
+constexpr int kTickMs = 100;
+
+// Nothing can be reported to anybody any more, and destructors of a plugin's globals could hang.
+[[noreturn]] void daemon_is_gone() { ::_exit(0); }
+
+}  // namespace
+
+Channel::Channel(base::UniqueFd socket) : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+void Channel::finish_write(std::unique_lock<std::mutex>& lock, Flush flush) {
+  if (sending_) return;
+  if (flush == Flush::now) {
+    send_outbox(lock);
+  } else if (!io_awake_) {
+    io_awake_ = true;
+    lock.unlock();
+    wake();
+  }
+}
+
+void Channel::send_outbox(std::unique_lock<std::mutex>& lock) {
+  if (sending_) return;
+  sending_ = true;
+  while (!outbox_.empty()) {
+    std::swap(outbox_, in_transit_);
+    lock.unlock();
+    send_all(in_transit_);
+    in_transit_.clear();
+    if (in_transit_.capacity() > kOutboxSizeMax) in_transit_.shrink_to_fit();
+    lock.lock();
+    room_.notify_all();
+  }
+  sending_ = false;
+  room_.notify_all();
+}
+
+void Channel::drain() {
+  std::unique_lock lock(mutex_);
+  send_outbox(lock);
+  room_.wait(lock, [this] { return !sending_ && outbox_.empty(); });
+}
+
+void Channel::send_all(const std::string& bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t sent = ::send(socket_.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) daemon_is_gone();
+    done += static_cast<std::size_t>(sent);
+  }
+}
+
+void Channel::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_.get(), &one, sizeof one);
+}
+
+void Channel::wait_for_room(const std::function<bool()>& stop) {
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [&] { return outbox_.size() < kOutboxSizeMax || stop(); });
+}
+
+void Channel::wake_waiters() {
+  const std::lock_guard lock(mutex_);
+  room_.notify_all();
+}
+
+void Channel::want_tick() {
+  if (!tick_wanted_.exchange(true)) wake();
+}
+
+void Channel::wait_for_input() {
+  {
+    std::unique_lock lock(mutex_);
+    send_outbox(lock);
+    io_awake_ = false;
+  }
+  pollfd fds[] = {{socket_.get(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}};
+  ::poll(fds, 2, tick_wanted_ ? kTickMs : -1);
+  if (fds[1].revents != 0) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = ::read(wake_fd_.get(), &count, sizeof count);
+  }
+  const std::lock_guard lock(mutex_);
+  io_awake_ = true;
+}
+
+bool Channel::read_some(const Handlers& handlers) {
+  const wire::FrameReader::Space space = reader_.space(64 * 1024);
+  const ssize_t got = ::recv(socket_.get(), space.data, space.size, MSG_DONTWAIT);
+  if (got == 0) daemon_is_gone();
+  if (got < 0) {
+    if (errno == EAGAIN || errno == EINTR) return false;
+    daemon_is_gone();
+  }
+  reader_.filled(static_cast<std::size_t>(got));
+  while (const auto frame = reader_.next()) handlers.on_frame(*frame);
+  return true;
+}
+
+void Channel::serve(const Handlers& handlers) {
+  try {
+    auto last_tick = std::chrono::steady_clock::now();
+    while (true) {
+      wait_for_input();
+      if (read_some(handlers)) handlers.on_batch();
+      const auto now = std::chrono::steady_clock::now();
+      if (tick_wanted_ && now - last_tick >= std::chrono::milliseconds(kTickMs)) {
+        last_tick = now;
+        tick_wanted_ = false;
+        handlers.on_tick();
+      }
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "godwit-host: %s\n", error.what());
+    ::_exit(70);
+  }
+}
+
+}  // namespace godwit::host

@@ -1,0 +1,77 @@
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "base/unique_fd.hpp"
+#include "wire/frame.hpp"
+
+namespace godwit::host {
+
+// The connection to godwitd: any thread writes frames, one I/O thread reads them. When the daemon goes away, so does this process.
+class Channel {
+ public:
+  // When the bytes leave: at once by the calling thread, or a little later, gathered with others by the I/O thread.
+  enum class Flush { now, soon };
+  // What the outbox may hold before emit() waits and log() drops.
+  static constexpr std::size_t kOutboxSizeMax = 8u * 1024 * 1024;
+
+  explicit Channel(base::UniqueFd socket);
+
+  // `append(std::string&)` adds frames to the outbox. [any thread]
+  template <typename Append>
+  void write(Append&& append, Flush flush) {
+    std::unique_lock lock(mutex_);
+    append(outbox_);
+    finish_write(lock, flush);
+  }
+  // As write(), unless the outbox is full; returns whether it was written. [any thread]
+  template <typename Append>
+  bool write_if_room(Append&& append) {
+    std::unique_lock lock(mutex_);
+    if (outbox_.size() >= kOutboxSizeMax) return false;
+    append(outbox_);
+    finish_write(lock, Flush::soon);
+    return true;
+  }
+  // Waits until the outbox has room or `stop()` is true, which is asked again after wake_waiters().
+  void wait_for_room(const std::function<bool()>& stop);
+  void wake_waiters();
+  // Waits until everything that was written has left.
+  void drain();
+
+  // The I/O thread's body, never returns: `on_frame` for each frame, `on_batch` after those that arrived together, `on_tick` when `tick_wanted` is
+  // set and 100 ms have passed.
+  struct Handlers {
+    std::function<void(const wire::Frame&)> on_frame;
+    std::function<void()> on_batch;
+    std::function<void()> on_tick;
+  };
+  [[noreturn]] void serve(const Handlers& handlers);
+  // Asks for one call of on_tick. [any thread]
+  void want_tick();
+
+ private:
+  void finish_write(std::unique_lock<std::mutex>& lock, Flush flush);
+  void send_outbox(std::unique_lock<std::mutex>& lock);
+  void send_all(const std::string& bytes);
+  void wake();
+  void wait_for_input();
+  // Reads what is there; whether frames came.
+  bool read_some(const Handlers& handlers);
+
+  base::UniqueFd socket_;
+  base::UniqueFd wake_fd_;
+  std::mutex mutex_;
+  std::condition_variable room_;
+  std::string outbox_;      // under mutex_
+  std::string in_transit_;  // only the sending thread
+  bool sending_ = false;    // under mutex_: a thread is at it and will send what is added meanwhile
+  bool io_awake_ = true;    // under mutex_: the I/O thread will look at the outbox before it sleeps
+  std::atomic<bool> tick_wanted_ = false;
+  wire::FrameReader reader_;  // only the I/O thread
+};
+
+}  // namespace godwit::host

@@ -1,0 +1,165 @@
+#include "host/server.hpp"
+
+namespace godwit::host {
+
+using wire::HostMessage;
+
+Server::Server(std::string plugin_path, base::UniqueFd socket) : plugin_path_(std::move(plugin_path)), channel_(std::move(socket)) {}
+
+int Server::serve() {
+  std::thread([this] {
+    channel_.serve({[this](const wire::Frame& frame) { on_frame(frame); }, [this] { on_batch(); }, [this] { on_tick(); }});
+  }).detach();
+  const std::string hello = base::json::serialize(base::json::object{
+      {"protocol", wire::kHostProtocol}, {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}}});
+  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::hello, 0, 0, 0, {}, hello); }, Channel::Flush::now);
+  std::optional<OpenRequest> request;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_request_ || bye_; });
+    if (bye_) return 0;
+    request.swap(open_request_);
+  }
+  const bool usable = open_plugin(*request);
+  if (usable) {
+    work();
+    for (auto& worker : workers_) worker.join();
+    plugin_->close();
+  }
+  channel_.drain();
+  return usable ? 0 : 1;
+}
+
+bool Server::open_plugin(const OpenRequest& request) {
+  std::string answer;
+  try {
+    plugin_.emplace(plugin_path_, channel_, request.units);
+    plugin_->open(channel_, request.config);
+  } catch (const std::exception& error) {
+    answer = base::json::serialize(base::json::object{{"message", error.what()}});
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    opened_ = true;
+    concurrency_ = request.concurrency;
+  }
+  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::opened, 0, 0, 0, {}, answer); }, Channel::Flush::now);
+  return answer.empty();
+}
+
+void Server::on_open(const wire::Frame& frame) {
+  wire::expect_blobs(frame, 1);
+  const base::json::object fields = wire::parse_object(frame);
+  OpenRequest request;
+  request.units = fields.at("units").as_array();
+  request.concurrency = fields.at("concurrency").to_number<std::size_t>();
+  request.config = base::parse_json(frame.blobs[0]).as_object();
+  const std::lock_guard lock(mutex_);
+  open_request_ = std::move(request);
+  changed_.notify_all();
+}
+
+gw_call* Server::find_call(std::uint64_t number) {
+  const auto found = calls_.find(number);
+  return found == calls_.end() ? nullptr : found->second.get();
+}
+
+void Server::on_frame(const wire::Frame& frame) {
+  switch (static_cast<HostMessage>(frame.type)) {
+    case HostMessage::open: on_open(frame); return;
+    case HostMessage::call: arrived_.push_back(std::make_unique<gw_call>(channel_, wire::parse_call(frame))); return;
+    case HostMessage::ping:
+      channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::pong, 0, frame.tag, 0, {}); }, Channel::Flush::soon);
+      return;
+    case HostMessage::cancel: {
+      on_batch();  // the call may have come just before
+      const std::lock_guard lock(mutex_);
+      if (gw_call* call = find_call(frame.call)) call->cancel();
+      return;
+    }
+    case HostMessage::reply: {
+      wire::expect_blobs(frame, 1);
+      const std::lock_guard lock(mutex_);
+      if (gw_call* call = find_call(frame.call)) call->answer(frame.tag, wire::to_host_status(frame.flags), frame.blobs[0]);
+      return;
+    }
+    case HostMessage::bye: {
+      const std::lock_guard lock(mutex_);
+      bye_ = true;
+      changed_.notify_all();
+      return;
+    }
+    default: throw base::refused("unknown message " + std::to_string(frame.type) + " from the daemon");
+  }
+}
+
+void Server::on_batch() {
+  if (arrived_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (auto& call : arrived_) {
+    queue_.push_back(call.get());
+    calls_.emplace(call->number(), std::move(call));
+  }
+  arrived_.clear();
+  call_for_help();
+}
+
+void Server::on_tick() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [number, call] : calls_) call->send_held_progress();
+}
+
+// One worker at a time is woken: it wakes the next if there is still something to do, so that short calls do not wake everybody.
+void Server::call_for_help() {
+  if (queue_.empty() || help_is_coming_ || !opened_) return;
+  if (idle_ > 0) {
+    help_is_coming_ = true;
+    changed_.notify_one();
+  } else if (workers_.size() + 1 < concurrency_) {
+    help_is_coming_ = true;
+    workers_.emplace_back([this] { work(); });
+  }
+}
+
+void Server::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    help_is_coming_ = false;
+    if (queue_.empty()) {
+      if (bye_) return;
+      ++idle_;
+      changed_.wait(lock);
+      --idle_;
+      continue;
+    }
+    gw_call* call = queue_.front();
+    queue_.pop_front();
+    call_for_help();
+    lock.unlock();
+    const gw_status status = run(*call);
+    lock.lock();
+    const bool others_wait = !queue_.empty();
+    auto finished = calls_.extract(call->number());
+    lock.unlock();
+    finish(*call, status, others_wait);
+    finished = {};
+    lock.lock();
+  }
+}
+
+gw_status Server::run(gw_call& call) const {
+  const PluginLibrary::OpenUnit* open = plugin_->find(call.unit());
+  if (!open) {
+    call.fail("no_such_unit", "the plugin has no unit \"" + std::string(call.unit()) + "\"", -1);
+    return GW_FAILED;
+  }
+  const auto view = [](std::string_view text) { return gw_view{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; };
+  return open->unit->run(open->self, &call, view(call.method()), view(call.input()));
+}
+
+// With more calls waiting the results go out together through the I/O thread; the last one goes at once, which saves a change of threads.
+void Server::finish(gw_call& call, gw_status status, bool others_wait) {
+  channel_.write([&](std::string& out) { call.append_result(out, status); }, others_wait ? Channel::Flush::soon : Channel::Flush::now);
+}
+
+}  // namespace godwit::host

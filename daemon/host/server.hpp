@@ -1,0 +1,66 @@
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "host/call.hpp"
+#include "host/channel.hpp"
+#include "host/plugin_library.hpp"
+
+namespace godwit::host {
+
+// The life of a host process: load the plugin, open its units, run calls until the daemon says bye. The thread of serve() opens, closes and runs
+// calls; more workers start as they are needed; one thread reads the socket.
+class Server {
+ public:
+  Server(std::string plugin_path, base::UniqueFd socket);
+  // Returns the exit code.
+  int serve();
+
+ private:
+  struct OpenRequest {
+    base::json::array units;
+    base::json::object config;
+    std::size_t concurrency = 1;
+  };
+
+  void on_frame(const wire::Frame& frame);
+  void on_batch();
+  void on_tick();
+  void on_open(const wire::Frame& frame);
+  gw_call* find_call(std::uint64_t number);
+
+  // Loads and opens; sends the outcome.
+  bool open_plugin(const OpenRequest& request);
+  void work();
+  gw_status run(gw_call& call) const;
+  // Starts or wakes one more worker when calls wait for one.
+  void call_for_help();
+  void finish(gw_call& call, gw_status status, bool others_wait);
+
+  std::string plugin_path_;
+  Channel channel_;
+  std::optional<PluginLibrary> plugin_;
+  std::vector<std::unique_ptr<gw_call>> arrived_;  // only the I/O thread
+
+  std::mutex mutex_;  // for all that follows
+  std::condition_variable changed_;
+  std::optional<OpenRequest> open_request_;
+  bool opened_ = false;
+  bool bye_ = false;
+  std::unordered_map<std::uint64_t, std::unique_ptr<gw_call>> calls_;
+  std::deque<gw_call*> queue_;
+  std::vector<std::thread> workers_;  // beside the thread of serve()
+  std::size_t concurrency_ = 1;
+  std::size_t idle_ = 0;
+  bool help_is_coming_ = false;  // a worker was woken or started and has not yet arrived
+};
+
+}  // namespace godwit::host
