@@ -1,6 +1,9 @@
 #pragma once
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/json.hpp"
 #include "engine/answer.hpp"
@@ -43,7 +46,8 @@ struct EngineSettings {
 // Runs jobs. A library without I/O of its own: everything goes through Store, StepRunner and Clock, on one thread.
 class Engine {
  public:
-  Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library);
+  // `fenced` is called, perhaps often, once another process has taken this node's place: nothing more can be stored, the process should end.
+  Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library, std::function<void()> fenced);
   ~Engine();
   Engine(const Engine&) = delete;
 

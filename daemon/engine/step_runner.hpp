@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -54,6 +55,8 @@ struct StepCancelled {};
 using StepOutcome = std::variant<StepSucceeded, StepFailed, StepLost, StepCancelled>;
 
 enum class LogLevel { debug, info, warning, error };
+inline constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+inline std::string_view name(LogLevel level) { return kLogLevels[static_cast<std::size_t>(level)]; }
 
 // What a running step says on its way. All calls come on the engine's thread and never after the outcome.
 class StepListener {

@@ -149,6 +149,7 @@ struct UnfinishedRun {
   bool cancel_requested = false;
   std::string blocked;       // why it is blocked, empty when it is not
   std::string blocked_path;
+  std::optional<model::RunState> ended;  // only load_run() gives runs that have ended
 };
 
 // A submit that came by SQL and waits to be checked and taken.

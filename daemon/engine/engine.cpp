@@ -1,0 +1,119 @@
+#include "engine/engine.hpp"
+
+#include "base/log.hpp"
+#include "engine/followers.hpp"
+#include "engine/interventions.hpp"
+#include "engine/progress.hpp"
+
+namespace godwit::engine {
+
+namespace json = base::json;
+
+class Engine::Impl {
+ public:
+  Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library, std::function<void()> fenced)
+      : store_(store),
+        jobs_(store),
+        runner_({store, steps, clock, limits_, followers_}, settings.steps_in_flight_max, settings.seed, [this](ActiveRun&) { on_ended(); }, std::move(fenced)),
+        intake_({store, steps, clock, limits_, library, jobs_, runner_}, settings.active_runs_max),
+        interventions_({store, clock, limits_, jobs_, runner_, intake_}) {
+    for (const auto& [name, permits] : settings.limits) limits_.set(name, permits, Limits::Source::config);
+  }
+
+  void start(std::function<void()> ready) {
+    store_.load_limits([this, ready = std::move(ready)](Result<std::vector<LimitSet>> set) {
+      if (set)
+        for (const auto& limit : *set) limits_.set(limit.name, limit.permits, Limits::Source::operator_);
+      else
+        base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
+      intake_.start(ready);
+    });
+  }
+
+  json::object status() const {
+    json::object by_state;
+    for (const auto& info : model::kRunStates)
+      if (!info.terminal) by_state[json::string_view(info.name.data(), info.name.size())] = 0;
+    for (const auto& [id, run] : runner_.runs()) {
+      const auto name = model::name(run->state());
+      auto& count = by_state[json::string_view(name.data(), name.size())];
+      count = count.as_int64() + 1;
+    }
+    return {{"runs_in_memory", runner_.runs().size()}, {"runs_by_state", std::move(by_state)}, {"more_in_store", intake_.backlog()},
+            {"steps_in_flight", runner_.in_flight()},  {"steps_done", runner_.steps_done()},   {"runs_submitted", intake_.submitted()},
+            {"runs_ended", ended_}};
+  }
+
+  Store& store_;
+  Limits limits_;
+  Followers followers_;
+  JobCache jobs_;
+  Runner runner_;
+  Intake intake_;
+  Interventions interventions_;
+
+ private:
+  void on_ended() {
+    ++ended_;
+    intake_.ended();
+  }
+  std::uint64_t ended_ = 0;
+};
+
+Engine::Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library, std::function<void()> fenced)
+    : impl_(std::make_unique<Impl>(std::move(settings), store, runner, clock, library, std::move(fenced))) {}
+Engine::~Engine() = default;
+
+void Engine::start(std::function<void()> ready) { impl_->start(std::move(ready)); }
+
+void Engine::drain(std::function<void()> drained) {
+  impl_->intake_.stop();
+  impl_->runner_.drain(std::move(drained));
+}
+
+void Engine::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> answer) {
+  impl_->intake_.submit(std::move(request), std::move(caller), std::move(answer));
+}
+
+void Engine::submit_many(SubmitRequest request, std::vector<json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer) {
+  impl_->intake_.submit_many(std::move(request), std::move(params), std::move(caller), std::move(answer));
+}
+
+void Engine::cancel(model::RunId run, Caller caller, Answer<Nothing> answer) { impl_->interventions_.cancel(run, std::move(caller), std::move(answer)); }
+void Engine::pause(model::RunId run, Caller caller, Answer<Nothing> answer) { impl_->interventions_.pause(run, std::move(caller), std::move(answer)); }
+void Engine::resume(model::RunId run, Caller caller, Answer<Nothing> answer) { impl_->interventions_.resume(run, std::move(caller), std::move(answer)); }
+void Engine::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
+  impl_->interventions_.retry(run, std::move(from), std::move(caller), std::move(answer));
+}
+void Engine::why(model::RunId run, Answer<json::object> answer) { impl_->interventions_.why(run, std::move(answer)); }
+
+json::object Engine::live(model::RunId run) const {
+  const ActiveRun* active = impl_->runner_.find(run);
+  return active ? live_view(*active) : json::object();
+}
+
+std::uint64_t Engine::follow(model::RunId run, Follower follower) { return impl_->followers_.add(run, std::move(follower)); }
+void Engine::unfollow(std::uint64_t number) { impl_->followers_.remove(number); }
+
+json::array Engine::limits() const {
+  json::array out;
+  for (const auto& limit : impl_->limits_.view()) {
+    json::array holders;
+    for (const auto& [holder, permits] : limit.holders) holders.push_back(json::object{{"step", holder}, {"permits", permits}});
+    out.push_back(json::object{{"name", limit.name}, {"permits", limit.permits}, {"used", limit.used}, {"waiting", limit.waiting},
+                               {"source", Limits::name(limit.source)}, {"holders", std::move(holders)}});
+  }
+  return out;
+}
+
+void Engine::set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.set_limit(std::move(name), permits, std::move(caller), std::move(answer));
+}
+
+std::vector<base::Error::Problem> Engine::check(const model::Job& job) const {
+  return impl_->intake_.problems(CompiledJob(std::make_shared<const model::Job>(job)));
+}
+
+json::object Engine::status() const { return impl_->status(); }
+
+}  // namespace godwit::engine

@@ -1,0 +1,344 @@
+#include "engine/intake.hpp"
+
+#include "base/digest.hpp"
+#include "base/log.hpp"
+
+namespace godwit::engine {
+
+namespace json = base::json;
+
+namespace {
+
+constexpr std::size_t kPage = 512;        // stored runs loaded at once
+constexpr std::size_t kInboxPage = 512;  // submits by SQL taken at once
+
+// Counts answers that are still to come and calls `done` when the last one is there.
+class Countdown {
+ public:
+  Countdown(std::size_t count, std::function<void()> done) : left_(count), done_(std::move(done)) {}
+  void arrived() {
+    if (--left_ == 0) done_();
+  }
+
+ private:
+  std::size_t left_;
+  std::function<void()> done_;
+};
+
+}  // namespace
+
+void Intake::start(std::function<void()> ready) {
+  more_in_store_ = true;
+  refilling_ = true;
+  parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_), [this, ready = std::move(ready)](Result<std::vector<UnfinishedRun>> loaded) {
+    on_loaded(std::move(loaded), [this, ready] {
+      started_ = true;
+      ready();
+      refill();
+      parts_.store.watch_inbox([this] { read_inbox(); });
+    });
+  });
+}
+
+void Intake::refill() {
+  if (stopped_ || refilling_ || !more_in_store_ || !started_) return;
+  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size());
+  // Half a page of room is worth a query; a single place is not.
+  if (room < std::min(kPage / 2, active_max_)) return;
+  refilling_ = true;
+  parts_.store.load_unfinished(cursor_, std::min(kPage, room), [this](Result<std::vector<UnfinishedRun>> loaded) {
+    on_loaded(std::move(loaded), [this] { refill(); });
+  });
+}
+
+void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done) {
+  if (!loaded) {
+    refilling_ = false;
+    base::log::warning("unfinished runs were not loaded: {}", loaded.error().what());
+    return done();
+  }
+  if (loaded->empty()) more_in_store_ = false;
+  auto countdown = std::make_shared<Countdown>(loaded->size() + 1, [this, done = std::move(done)] {
+    refilling_ = false;
+    done();
+  });
+  for (auto& run : *loaded) {
+    cursor_ = std::max(cursor_, run.run.run);
+    if (parts_.runner.find(run.run.run)) {
+      countdown->arrived();
+      continue;
+    }
+    take_up(std::move(run), [countdown](const Result<Nothing>&) { countdown->arrived(); });
+  }
+  countdown->arrived();
+}
+
+void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
+  const std::string version = run.run.version;
+  parts_.jobs.load(version, [this, run = std::move(run), answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
+    if (!job) {
+      block_stored(run, "version " + run.run.version.substr(0, 12) + " of job '" + run.run.job + "' cannot be used: " + job.error().what());
+      return answer(job.error());
+    }
+    std::vector<std::string> missing;
+    for (const auto& path : run.output_omitted) {
+      const auto parsed = (*job)->parse_path(path);
+      if (parsed && (parsed->list || (*job)->stages()[parsed->step.stage].output_wanted)) missing.push_back(path);
+    }
+    if (missing.empty()) return put_to_work(std::move(run), *job, std::move(answer));
+    const model::RunId id = run.run.run;
+    parts_.store.read_outputs(id, std::move(missing), [this, run = std::move(run), job = *job, answer = std::move(answer)](
+                                                          Result<std::map<std::string, std::string>> outputs) mutable {
+      if (!outputs) return answer(outputs.error());
+      for (auto& step : run.steps)
+        if (const auto found = outputs->find(step.path); found != outputs->end()) step.output = std::move(found->second);
+      put_to_work(std::move(run), job, std::move(answer));
+    });
+  });
+}
+
+void Intake::put_to_work(UnfinishedRun stored, std::shared_ptr<const CompiledJob> job, Answer<Nothing> answer) {
+  if (parts_.runner.find(stored.run.run)) return answer(Nothing{});
+  declare_limits(*job);
+  auto run = std::make_shared<ActiveRun>(std::move(stored.run), std::move(job));
+  run->recorded = std::move(stored.steps);
+  run->attempts = std::move(stored.attempts);
+  run->touched = !run->recorded.empty() || !run->attempts.empty();
+  run->paused = stored.paused;
+  run->cancelling = stored.cancel_requested;
+  run->cancelled_by = "an operator";
+  run->blocked = stored.blocked;
+  run->blocked_path = stored.blocked_path;
+  std::string doubtful;
+  for (const auto& [path, attempts] : run->attempts)
+    if (attempts.in_doubt) doubtful = path;
+  ActiveRun& active = *run;
+  if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
+    parts_.runner.block(active, "unknown outcome of " + doubtful +
+                                    ": the daemon ended in mid-call and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run",
+                        doubtful);
+  parts_.runner.take_up(std::move(run));
+  answer(Nothing{});
+}
+
+void Intake::block_stored(const UnfinishedRun& run, const std::string& why) {
+  base::log::error("run {} is blocked: {}", model::text(run.run.run), why);
+  if (!run.blocked.empty()) return;
+  std::vector<Fact> facts;
+  facts.emplace_back(RunChanged{run.run.run, RunChange::blocked, "godwitd", why, {}, parts_.clock.now()});
+  parts_.store.append(std::move(facts), [](const Verdict&) {});
+}
+
+std::string Intake::pins(const CompiledJob& job) const {
+  json::object pins;
+  for (const auto& stage : job.stages()) {
+    const auto callable = parts_.steps.resolve(stage.spec->uses);
+    pins[stage.spec->uses] = json::object{{"callable", callable->name}, {"plugin", callable->plugin}, {"version", callable->version}};
+  }
+  return json::serialize(pins);
+}
+
+std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const {
+  std::vector<base::Error::Problem> problems;
+  const auto add = [&](const base::Error& error, const base::Place& place) {
+    for (const auto& problem : error.problems()) {
+      base::Place where = place;
+      if (!problem.place.path.empty()) where.path += (where.path.empty() ? "" : ".") + problem.place.path;
+      problems.push_back({problem.what, where, problem.hint});
+    }
+  };
+  for (const auto& stage : job.stages()) {
+    try {
+      const auto callable = parts_.steps.resolve(stage.spec->uses);
+      if (stage.with->is_constant() && !callable->args_schema.empty())
+        jobfile::InputSchema(callable->args_schema, callable->name).check(base::parse_json(stage.with->constant_text()));
+    } catch (const base::Error& error) {
+      add(error, stage.spec->uses_place);
+    }
+    for (const auto& [name, count] : stage.spec->limits) {
+      const auto declared = job.job().limits.find(name);
+      const int permits = parts_.limits.known(name) ? parts_.limits.permits(name) : declared == job.job().limits.end() ? -1 : declared->second;
+      base::Place place = stage.spec->place;
+      place.path = "stages." + stage.spec->name + ".limits." + name;
+      if (permits < 0)
+        problems.push_back({"unknown limit '" + name + "'", place, "declare it under `limits:` of the job or of the daemon's settings, or by `godwit limit set " + name + " N`"});
+      else if (count > permits)
+        problems.push_back({"asks for " + std::to_string(count) + " permits of limit '" + name + "', which has " + std::to_string(permits), place, "it could never start"});
+    }
+  }
+  return problems;
+}
+
+void Intake::declare_limits(const CompiledJob& job) {
+  for (const auto& [name, permits] : job.job().limits) parts_.limits.set(name, permits, Limits::Source::job);
+  // A limit that was known at the submit and is gone from the settings since would leave its waiters without an answer.
+  for (const auto& stage : job.stages())
+    for (const auto& [name, count] : stage.spec->limits)
+      if (!parts_.limits.known(name)) parts_.limits.set(name, count, Limits::Source::job);
+}
+
+Intake::Accepted Intake::accept(const SubmitRequest& request) {
+  Accepted accepted;
+  accepted.job = request.text.empty() ? parts_.jobs.compile(parts_.library.find(request.job)) : parts_.jobs.parse(request.text, request.file);
+  if (auto found = problems(*accepted.job); !found.empty()) throw base::Error(base::ErrorKind::refused, std::move(found));
+  accepted.pins = pins(*accepted.job);
+  declare_limits(*accepted.job);
+  return accepted;
+}
+
+std::vector<Fact> Intake::facts_of(const CompiledJob& job) const {
+  std::vector<Fact> facts;
+  if (auto stored = parts_.jobs.to_store(job)) facts.emplace_back(std::move(*stored));
+  return facts;
+}
+
+void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> answer) {
+  std::shared_ptr<const CompiledJob> job;
+  Submitted submitted;
+  try {
+    auto accepted = accept(request);
+    job = std::move(accepted.job);
+    submitted.params = json::serialize(job->parameters().check(std::move(request.params)));
+    submitted.pins = std::move(accepted.pins);
+  } catch (const base::Error& error) {
+    return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
+  }
+  submitted.job = job->job().name;
+  submitted.version = job->job().version;
+  submitted.key = std::move(request.key);
+  submitted.submitted_by = std::move(caller.name);
+  submitted.submitted_at = parts_.clock.now();
+  parts_.store.allocate_runs(1, [this, job, submitted = std::move(submitted), answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
+    if (!ids) return answer(ids.error());
+    submitted.run = ids->front();
+    auto facts = facts_of(*job);
+    facts.emplace_back(submitted);
+    parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted), answer = std::move(answer)](const Verdict& verdict) mutable {
+      if (verdict.kind == Verdict::duplicate) return answer(SubmitReceipt{*verdict.existing, true});
+      if (verdict.kind == Verdict::refused) return answer(base::refused("the parameters cannot be stored: " + verdict.message));
+      if (verdict.kind == Verdict::fenced) return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
+      parts_.jobs.stored(job->job().version);
+      const model::RunId run = submitted.run;
+      admit(std::move(submitted), job);
+      answer(SubmitReceipt{run, false});
+    });
+  });
+}
+
+void Intake::submit_many(SubmitRequest request, std::vector<json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer) {
+  std::shared_ptr<const CompiledJob> job;
+  auto batch = std::make_shared<std::vector<Submitted>>();
+  try {
+    auto accepted = accept(request);
+    job = std::move(accepted.job);
+    const auto now = parts_.clock.now();
+    batch->reserve(params.size());
+    for (auto& one : params) {
+      Submitted submitted{.job = job->job().name, .version = job->job().version};
+      submitted.params = json::serialize(job->parameters().check(std::move(one)));
+      submitted.pins = accepted.pins;
+      submitted.submitted_by = caller.name;
+      submitted.submitted_at = now;
+      batch->push_back(std::move(submitted));
+    }
+  } catch (const base::Error& error) {
+    return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
+  }
+  if (batch->empty()) return parts_.clock.post([answer = std::move(answer)] { answer(std::vector<model::RunId>{}); });
+  parts_.store.allocate_runs(batch->size(), [this, job, batch, answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
+    if (!ids) return answer(ids.error());
+    auto facts = facts_of(*job);
+    for (std::size_t i = 0; i < batch->size(); ++i) {
+      (*batch)[i].run = (*ids)[i];
+      facts.emplace_back((*batch)[i]);
+    }
+    parts_.store.append(std::move(facts), [this, job, batch, ids = *ids, answer = std::move(answer)](const Verdict& verdict) {
+      if (verdict.kind == Verdict::refused) return answer(base::refused("the parameters cannot be stored: " + verdict.message));
+      if (verdict.kind == Verdict::fenced) return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
+      parts_.jobs.stored(job->job().version);
+      for (auto& submitted : *batch) admit(std::move(submitted), job);
+      answer(ids);
+    });
+  });
+}
+
+// A run that was just stored starts at once when there is room and nobody older waits in the store.
+void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job) {
+  ++submitted_;
+  // A refill may have found it in the store before this answer came.
+  if (stopped_ || parts_.runner.find(submitted.run)) return;
+  if (more_in_store_ || parts_.runner.runs().size() >= active_max_) {
+    more_in_store_ = true;
+    return refill();
+  }
+  cursor_ = std::max(cursor_, submitted.run);
+  parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
+}
+
+void Intake::ended() {
+  refill();
+  if (inbox_again_ && !reading_inbox_) read_inbox();
+}
+
+void Intake::read_inbox() {
+  inbox_again_ = true;
+  if (reading_inbox_ || stopped_) return;
+  if (more_in_store_ || parts_.runner.runs().size() >= active_max_) return;  // the inbox is a waiting room too
+  reading_inbox_ = true;
+  inbox_again_ = false;
+  parts_.store.read_inbox(kInboxPage, [this](Result<std::vector<InboxEntry>> entries) {
+    if (!entries) {
+      reading_inbox_ = false;
+      return base::log::warning("the inbox was not read: {}", entries.error().what());
+    }
+    inbox_again_ = inbox_again_ || entries->size() == kInboxPage;
+    auto countdown = std::make_shared<Countdown>(entries->size() + 1, [this] {
+      reading_inbox_ = false;
+      if (inbox_again_) read_inbox();
+    });
+    for (auto& entry : *entries) take_from_inbox(std::move(entry), [countdown] { countdown->arrived(); });
+    countdown->arrived();
+  });
+}
+
+void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
+  Submitted submitted{.run = entry.run, .job = entry.job, .params = entry.params, .key = entry.key};
+  submitted.submitted_by = entry.submitted_by;
+  submitted.submitted_at = entry.submitted_at;
+  submitted.pins = "{}";
+  submitted.from_inbox = true;
+  std::shared_ptr<const CompiledJob> job;
+  try {
+    auto accepted = accept(SubmitRequest{.job = entry.job});
+    job = std::move(accepted.job);
+    auto params = base::parse_json(entry.params);
+    if (!params.is_object()) throw base::refused("the parameters must be a JSON object");
+    submitted.params = json::serialize(job->parameters().check(std::move(params.as_object())));
+    submitted.pins = std::move(accepted.pins);
+    submitted.version = job->job().version;
+  } catch (const base::Error& error) {
+    return refuse_inbox(std::move(submitted), error.what(), std::move(done));
+  }
+  auto facts = facts_of(*job);
+  facts.emplace_back(submitted);
+  parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted), done = std::move(done)](const Verdict& verdict) mutable {
+    if (verdict.kind == Verdict::committed) {
+      parts_.jobs.stored(job->job().version);
+      ++submitted_;
+      if (!stopped_) parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
+    }
+    done();
+  });
+}
+
+// The application's transaction is long over, so the refusal becomes the run's end, where the application looks for it.
+void Intake::refuse_inbox(Submitted submitted, const std::string& why, std::function<void()> done) {
+  RunDone end{.run = submitted.run, .state = model::RunState::failed, .at = parts_.clock.now()};
+  end.failure = model::Failure{"refused", why, false, {}};
+  std::vector<Fact> facts;
+  facts.emplace_back(std::move(submitted));
+  facts.emplace_back(std::move(end));
+  parts_.store.append(std::move(facts), [done = std::move(done)](const Verdict&) { done(); });
+}
+
+}  // namespace godwit::engine

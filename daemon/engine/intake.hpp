@@ -1,0 +1,75 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/job_cache.hpp"
+#include "engine/runner.hpp"
+
+namespace godwit::engine {
+
+// How runs come into memory: by a submit, from the inbox of the SQL function, or from the store, where an earlier life or a full house left
+// them. Only so many are in memory at once; the others wait in the store in the order of their numbers.
+class Intake {
+ public:
+  struct Parts {
+    Store& store;
+    StepRunner& steps;
+    Clock& clock;
+    Limits& limits;
+    jobfile::Library& library;
+    JobCache& jobs;
+    Runner& runner;
+  };
+  Intake(Parts parts, std::size_t active_max) : parts_(parts), active_max_(active_max) {}
+
+  void start(std::function<void()> ready);
+  void stop() { stopped_ = true; }
+
+  void submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> answer);
+  void submit_many(SubmitRequest request, std::vector<base::json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer);
+  // Takes a stored run into memory now, whatever the room: a person asked for it. `answer` comes when it is at work.
+  void take_up(UnfinishedRun run, Answer<Nothing> answer);
+  // A run left memory.
+  void ended();
+
+  // What the job needs and this node lacks, each with its place: plugins, limits, inputs that the plugins' schemas refuse.
+  std::vector<base::Error::Problem> problems(const CompiledJob& job) const;
+  std::string pins(const CompiledJob& job) const;
+
+  std::uint64_t submitted() const { return submitted_; }
+  bool backlog() const { return more_in_store_; }
+
+ private:
+  struct Accepted {
+    std::shared_ptr<const CompiledJob> job;
+    std::string pins;
+  };
+  Accepted accept(const SubmitRequest& request);
+  void declare_limits(const CompiledJob& job);
+  std::vector<Fact> facts_of(const CompiledJob& job) const;
+  void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
+  void refill();
+  void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);
+  void put_to_work(UnfinishedRun run, std::shared_ptr<const CompiledJob> job, Answer<Nothing> answer);
+  void block_stored(const UnfinishedRun& run, const std::string& why);
+  void read_inbox();
+  void take_from_inbox(InboxEntry entry, std::function<void()> done);
+  void refuse_inbox(Submitted submitted, const std::string& why, std::function<void()> done);
+
+  Parts parts_;
+  std::size_t active_max_;
+  model::RunId cursor_{};       // stored runs up to this number are in memory, ended, or somebody's who asked for them
+  bool more_in_store_ = false;  // there may be stored runs beyond the cursor
+  bool refilling_ = false;
+  bool reading_inbox_ = false;
+  bool inbox_again_ = false;
+  bool started_ = false;
+  bool stopped_ = false;
+  std::uint64_t submitted_ = 0;
+};
+
+}  // namespace godwit::engine

@@ -1,0 +1,43 @@
+#pragma once
+#include <string>
+
+#include "engine/engine.hpp"
+#include "engine/intake.hpp"
+#include "engine/job_cache.hpp"
+#include "engine/runner.hpp"
+
+namespace godwit::engine {
+
+// What people do to runs. Each change is stored, with its line in the audit table, before it has an effect.
+class Interventions {
+ public:
+  struct Parts {
+    Store& store;
+    Clock& clock;
+    Limits& limits;
+    JobCache& jobs;
+    Runner& runner;
+    Intake& intake;
+  };
+  explicit Interventions(Parts parts) : parts_(parts) {}
+
+  void cancel(model::RunId run, Caller caller, Answer<Nothing> answer);
+  void pause(model::RunId run, Caller caller, Answer<Nothing> answer);
+  void resume(model::RunId run, Caller caller, Answer<Nothing> answer);
+  void retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+  void set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer);
+  void why(model::RunId run, Answer<base::json::object> answer);
+
+ private:
+  Audited audit(const Caller& caller, std::string command, std::string target, base::json::object detail = {}) const;
+  // Appends the change and its audit line; `effect` comes after the commit, with the run if it is in memory then.
+  void change(model::RunId run, RunChange change, const Caller& caller, std::string command, std::function<void(ActiveRun*)> effect,
+              Answer<Nothing> answer, std::vector<Fact> more = {});
+  // Gives a run that is not in memory and has not ended, or answers why not.
+  void load_waiting(model::RunId run, Answer<UnfinishedRun> answer);
+  void continue_anew(UnfinishedRun old, std::string from, Caller caller, Answer<model::RunId> answer);
+
+  Parts parts_;
+};
+
+}  // namespace godwit::engine
