@@ -1,0 +1,44 @@
+#include "control/commands/all.hpp"
+
+namespace godwit::control::commands {
+namespace {
+
+namespace json = base::json;
+
+const Parameter kRun{"run", ParameterType::run, true, "the number of the run"};
+
+using Steer = void (engine::Engine::*)(model::RunId, engine::Caller, engine::Answer<engine::Nothing>);
+
+Command steer(Services& services, std::string_view name, std::string_view summary, Steer action) {
+  return {name, Role::operator_, summary, {kRun}, [&services, action](Call call) {
+            const auto run = call.arguments.run();
+            (services.engine.*action)(run, call.caller, call.reply.when<engine::Nothing>([reply = call.reply, run](const auto&) {
+              reply.result(json::object{{"run", model::number(run)}});
+            }));
+          }};
+}
+
+}  // namespace
+
+Command run_cancel(Services& services) {
+  return steer(services, "run.cancel", "Ends a run for good; its steps under way are asked to stop.", &engine::Engine::cancel);
+}
+Command run_pause(Services& services) {
+  return steer(services, "run.pause", "Keeps a run from starting further steps; those under way end as they will.", &engine::Engine::pause);
+}
+Command run_resume(Services& services) {
+  return steer(services, "run.resume", "Lets a paused run go on.", &engine::Engine::resume);
+}
+
+Command run_retry(Services& services) {
+  return {"run.retry", Role::operator_, "Lets a blocked run go on, or continues an ended one in a new run that keeps its finished steps.",
+          {kRun, {"from", ParameterType::text, false, "a stage: it and what depends on it is done again"}},
+          [&services](Call call) {
+            services.engine.retry(call.arguments.run(), call.arguments.text("from"), call.caller,
+                                  call.reply.when<model::RunId>([reply = call.reply](model::RunId run) {
+                                    reply.result(json::object{{"run", model::number(run)}});
+                                  }));
+          }};
+}
+
+}  // namespace godwit::control::commands
