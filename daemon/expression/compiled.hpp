@@ -50,13 +50,6 @@ class Compiled {
 // A value of a job file with its expressions compiled.
 class CompiledTemplate {
  public:
-  const std::vector<Reference>& references() const { return references_; }
-  bool is_constant() const { return constant_; }
-  // The value as JSON text, serialised once. Only of a constant template.
-  const std::string& constant_text() const { return constant_text_; }
-
- private:
-  friend class Language;
   // A string in pieces, of which each is a literal or an expression.
   struct Piece {
     std::string literal;
@@ -64,13 +57,22 @@ class CompiledTemplate {
   };
   // A tree that mirrors the JSON value, with subtrees that hold no expression kept whole.
   struct Node {
+    enum class Kind { constant, expression, text, list, object };
     json::value constant;
+    Kind kind = Kind::constant;
     std::shared_ptr<const Compiled> expression;
     std::vector<Piece> pieces;
     std::vector<Node> items;
     std::vector<std::pair<std::string, Node>> members;
-    enum class Kind { constant, expression, text, list, object } kind = Kind::constant;
   };
+
+  const std::vector<Reference>& references() const { return references_; }
+  bool is_constant() const { return constant_; }
+  // The value as JSON text, serialised once. Only of a constant template.
+  const std::string& constant_text() const { return constant_text_; }
+
+ private:
+  friend class Language;
 
   std::vector<Reference> references_;
   bool constant_ = true;
