@@ -74,8 +74,13 @@ int length(lua_State* lua) {
     return 1;
   }
   luaL_checkany(lua, 1);
-  push_sorted_keys(lua, 1);
-  lua_pushinteger(lua, static_cast<lua_Integer>(lua_rawlen(lua, -1)));
+  const bool list = std::strcmp(kind_name(lua, 1), "list") == 0 || (lua_type(lua, 1) == LUA_TTABLE && lua_rawlen(lua, 1) > 0);
+  if (list) {
+    lua_pushinteger(lua, check_list(lua, 1));
+  } else {
+    push_sorted_keys(lua, 1);
+    lua_pushinteger(lua, static_cast<lua_Integer>(lua_rawlen(lua, -1)));
+  }
   return 1;
 }
 
@@ -126,8 +131,9 @@ void descend(lua_State* lua, std::string_view step, bool index) {
 // get(x, "filters.max_stops", default): what stands at the path, or the default when it is missing or null on the way.
 int get(lua_State* lua) {
   luaL_checkany(lua, 2);
-  if (lua_type(lua, 2) == LUA_TNUMBER) lua_tostring(lua, 2);
-  const std::string path(lua_isinteger(lua, 2) ? "[" + std::string(text_at(lua, 2)) + "]" : std::string(text_at(lua, 2)));
+  const bool number = lua_type(lua, 2) == LUA_TNUMBER;
+  std::string path(text_at(lua, 2));
+  if (number) path = "[" + path + "]";
   lua_settop(lua, 3);
   lua_pushvalue(lua, 1);
   std::size_t at = 0;

@@ -88,9 +88,10 @@ struct Reader {
 std::size_t offset_of_error(const Reader& reader, const std::string& message) {
   const std::size_t last = reader.source.find_last_not_of(" \t\r\n");
   const std::size_t end = last == std::string_view::npos ? 0 : last + 1;
-  if (message.ends_with("near <eof>") || reader.taken < 2) return end;
+  const bool unfinished = message.starts_with("unfinished");
+  if (!unfinished && (message.ends_with("near <eof>") || reader.taken < 2)) return end;
   // Lua has read the token it complains about and one byte more.
-  const std::size_t inside = std::min(reader.taken - 2, end == 0 ? 0 : end - 1);
+  const std::size_t inside = std::min(std::max<std::size_t>(reader.taken, 2) - 2, end == 0 ? 0 : end - 1);
   for (const Token& token : tokens(reader.source))
     if (token.begin <= inside && inside < token.begin + token.source.size()) return token.begin;
   return inside;
