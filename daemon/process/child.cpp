@@ -1,7 +1,9 @@
 #include "process/child.hpp"
 
+#include <poll.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -103,7 +105,7 @@ Child& Child::operator=(Child&& other) noexcept {
 Child::~Child() {
   if (!pidfd_ || exit_ || !kill_on_destruction_) return;
   signal_group(SIGKILL);
-  reap(0);
+  reap(true);
 }
 
 void Child::signal(int number) const {
@@ -116,13 +118,16 @@ void Child::signal_group(int number) const {
   signal(number);
 }
 
-std::optional<Exit> Child::reap(int options) {
+std::optional<Exit> Child::reap(bool wait) {
   if (exit_) return exit_;
   siginfo_t info{};
   int result = 0;
   do {
-    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | options);
-  } while (result != 0 && errno == EINTR);
+    // A pidfd that somebody has made non-blocking makes waitid() so as well; poll() waits in any case.
+    pollfd end{pidfd_.get(), POLLIN, 0};
+    if (wait) ::poll(&end, 1, -1);
+    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);
+  } while ((result != 0 && errno == EINTR) || (result == 0 && info.si_pid == 0 && wait));
   if (result != 0) {
     // Somebody else reaped it, which only a SIGCHLD set to "ignore" does: the process is gone and its status with it.
     exit_ = Exit{false, 127};
@@ -132,9 +137,9 @@ std::optional<Exit> Child::reap(int options) {
   return exit_;
 }
 
-std::optional<Exit> Child::try_wait() { return reap(WNOHANG); }
+std::optional<Exit> Child::try_wait() { return reap(false); }
 
-Exit Child::wait() { return *reap(0); }
+Exit Child::wait() { return *reap(true); }
 
 Child spawn(const SpawnOptions& options) {
   if (options.program.empty() || options.program.front() != '/')

@@ -60,7 +60,7 @@ class Child {
   Exit wait();
 
  private:
-  std::optional<Exit> reap(int options);
+  std::optional<Exit> reap(bool wait);
 
   pid_t pid_ = -1;
   base::UniqueFd pidfd_;

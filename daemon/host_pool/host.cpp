@@ -1,0 +1,453 @@
+#include "host_pool/host.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+
+#include "base/log.hpp"
+#include "base/utf8.hpp"
+
+namespace godwit::host_pool {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = base::json;
+using engine::LogLevel;
+using wire::HostMessage;
+using wire::HostStatus;
+
+constexpr std::array<std::string_view, 5> kStateNames{"idle", "starting", "ready", "ending", "backoff"};
+// How much of stderr goes into the message of a failure; people see it in one table row.
+constexpr std::size_t kStderrInMessage = 2048;
+constexpr auto kRetryAfterMax = std::chrono::hours(24 * 30);
+
+// What a plugin's process inherits: where things are and how text is written, and none of the daemon's secrets. What makes the daemon talk to systemd
+// must not be passed on either.
+std::vector<std::string> base_environment() {
+  static constexpr std::array names{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE",
+                                    "SSL_CERT_DIR", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+  std::vector<std::string> result;
+  for (const char* name : names) {
+    if (const char* value = std::getenv(name)) result.push_back(std::string(name) + "=" + value);
+  }
+  return result;
+}
+
+std::string checked_object(std::string_view fields) {
+  const bool valid = !fields.empty() && fields.front() == '{' && base::is_json(fields);
+  return valid ? std::string(fields) : std::string();
+}
+
+LogLevel log_level(std::uint8_t number) { return static_cast<LogLevel>(std::min<std::uint8_t>(number, static_cast<std::uint8_t>(LogLevel::error))); }
+
+model::Failure failure(std::string code, std::string message, bool retryable = false) { return {std::move(code), std::move(message), retryable, {}}; }
+
+// A name or value in a frame that the host process checks before it sends it: anything else means that its memory is not what it was.
+void expect(bool valid, const char* what) {
+  if (!valid) throw base::refused(std::string("malformed message: ") + what);
+}
+
+}  // namespace
+
+Host::Host(asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings, Owner& owner)
+    : context_(context),
+      plugin_(std::move(plugin)),
+      settings_(settings),
+      owner_(owner),
+      state_timer_(context),
+      deadline_timer_(context),
+      ping_timer_(context),
+      backoff_(settings.backoff_first) {}
+
+Host::~Host() {
+  if (process_) process_->detach();
+}
+
+// --- calls ------------------------------------------------------------------------------------------------------------------------------------------
+
+void Host::enqueue(Call& call) {
+  call.host = this;
+  queue_.push_back(&call);
+  pump_soon();
+}
+
+void Host::pump_soon() {
+  if (pump_pending_) return;
+  pump_pending_ = true;
+  asio::post(context_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->pump();
+  });
+}
+
+void Host::pump() {
+  pump_pending_ = false;
+  if (draining_) {
+    while (!queue_.empty()) finish(*queue_.front(), engine::StepCancelled{});
+    if (state_ == State::ready && in_flight_.empty()) {
+      state_ = State::ending;
+      process_->write([](std::string& out) { wire::append_message(out, HostMessage::bye, 0, 0, 0, {}); });
+    }
+    return;
+  }
+  if (state_ == State::backoff && !load_failure_.empty()) fail_queue(load_failure_);
+  if (state_ == State::idle && !queue_.empty()) start();
+  while (state_ == State::ready && !queue_.empty() && !full()) {
+    Call& call = *queue_.front();
+    queue_.pop_front();
+    dispatch(call);
+  }
+}
+
+void Host::dispatch(Call& call) {
+  const base::Tick now = base::tick();
+  call.dispatched = true;
+  call.deadline = call.not_after;
+  if (call.step.timeout.count() > 0) call.deadline = std::min(call.deadline, now + call.step.timeout);
+  in_flight_.emplace(call.number, &call);
+  const bool limited = call.deadline != base::Tick::max();
+  process_->write([&](std::string& out) {
+    wire::append(out, wire::CallMessage{call.number, static_cast<std::uint32_t>(call.step.attempt),
+                                        limited ? call.deadline.time_since_epoch().count() : wire::kNoDeadline, call.callable->unit,
+                                        call.callable->method, call.step.idempotency_key, call.step.input});
+  });
+  if (limited) watch_deadlines(call.deadline);
+  call.listener->started();
+}
+
+void Host::cancel(Call& call) {
+  if (!call.dispatched) return finish(call, engine::StepCancelled{});
+  tell_to_end(call, Call::Ending::cancelled);
+}
+
+void Host::tell_to_end(Call& call, Call::Ending why) {
+  if (call.ending != Call::Ending::no) return;
+  call.ending = why;
+  call.kill_at = base::tick() + plugin_->manifest.cancel;
+  watch_deadlines(call.kill_at);
+  if (process_) process_->write([&](std::string& out) { wire::append_message(out, HostMessage::cancel, call.number, 0, 0, {}); });
+}
+
+void Host::finish(Call& call, engine::StepOutcome outcome) {
+  if (call.dispatched) {
+    in_flight_.erase(call.number);
+  } else {
+    queue_.erase(std::find(queue_.begin(), queue_.end(), &call));
+  }
+  if (!queue_.empty() || draining_) pump_soon();
+  owner_.on_finished(call, std::move(outcome));
+}
+
+void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, std::string_view value) {
+  if (!process_ || in_flight_.find(call) == in_flight_.end()) return;
+  process_->write([&](std::string& out) {
+    wire::append_message(out, HostMessage::reply, call, question, static_cast<std::uint8_t>(status), {value});
+  });
+}
+
+// --- frames -----------------------------------------------------------------------------------------------------------------------------------------
+
+void Host::on_frame(const wire::Frame& frame) {
+  const auto type = static_cast<HostMessage>(frame.type);
+  if (type == HostMessage::hello) return on_hello(frame);
+  if (type == HostMessage::opened) return on_opened(frame);
+  if (type == HostMessage::pong) {
+    pongs_seen_ = frame.tag;
+    return;
+  }
+  if (type == HostMessage::log && frame.call == 0) {  // from open()
+    wire::expect_blobs(frame, 2);
+    base::log::info("plugin {}: {}", plugin_->manifest.id, base::repaired_utf8(frame.blobs[0]));
+    return;
+  }
+  const auto call = in_flight_.find(frame.call);
+  expect(call != in_flight_.end(), "it is for a call that is not in flight");
+  on_call_frame(*call->second, frame);
+}
+
+void Host::on_call_frame(Call& call, const wire::Frame& frame) {
+  switch (static_cast<HostMessage>(frame.type)) {
+    case HostMessage::result: return on_result(call, frame);
+    case HostMessage::log: return on_log(call, frame);
+    case HostMessage::emit: return on_emit(call, frame);
+    case HostMessage::checkpoint_put: return on_checkpoint_put(call, frame);
+    case HostMessage::checkpoint_get: return on_checkpoint_get(call, frame);
+    case HostMessage::progress: {
+      const wire::Progress progress = wire::parse_progress(frame);
+      return call.listener->progress(progress.done, progress.total, checked_object(progress.fields));
+    }
+    case HostMessage::invoke:
+      wire::expect_blobs(frame, 3);
+      expect(base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]) && base::is_utf8(frame.blobs[2]), "a nested call is not valid");
+      return owner_.on_invoke(call, frame.tag, std::string(frame.blobs[0]), std::string(frame.blobs[1]), std::string(frame.blobs[2]));
+    default: throw base::refused("malformed message: unknown type " + std::to_string(frame.type));
+  }
+}
+
+void Host::on_hello(const wire::Frame& frame) {
+  const json::object hello = wire::parse_object(frame);
+  const json::value* protocol = hello.if_contains("protocol");
+  expect(state_ == State::starting && !opened_, "a second hello");
+  if (!protocol || !protocol->is_int64() || protocol->get_int64() != wire::kHostProtocol)
+    throw base::refused(settings_.program + " is of another version than this godwitd");
+  json::array units;
+  json::object config;
+  for (const auto& unit : plugin_->manifest.units) {
+    units.push_back(json::object{{"id", unit.id}, {"kind", wire::name(unit.kind)}});
+    const auto own = settings_.units.find(unit.id);
+    if (own != settings_.units.end()) config.emplace(unit.id, own->second);
+  }
+  const std::string request = json::serialize(json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}});
+  const std::string config_text = json::serialize(config);
+  process_->write([&](std::string& out) { wire::append_message(out, HostMessage::open, 0, 0, 0, {config_text}, request); });
+}
+
+void Host::on_opened(const wire::Frame& frame) {
+  expect(state_ == State::starting, "\"opened\" comes twice");
+  state_timer_.cancel();
+  if (!frame.json.empty()) {
+    const json::object answer = wire::parse_object(frame);
+    const json::value* message = answer.if_contains("message");
+    kill(message && message->is_string() ? base::repaired_utf8(std::string_view(message->get_string())) : "it could not be opened");
+    return;
+  }
+  opened_ = true;
+  state_ = State::ready;
+  load_failure_.clear();
+  ready_since_ = base::tick();
+  pings_sent_ = pongs_seen_ = 0;
+  ping();
+  pump_soon();
+}
+
+void Host::on_log(Call& call, const wire::Frame& frame) {
+  wire::expect_blobs(frame, 2);
+  log(call, log_level(frame.flags), frame.blobs[0], frame.blobs[1], "");
+}
+
+void Host::on_line(std::string_view line, std::string_view stream) {
+  if (in_flight_.empty()) base::log::debug("plugin {} {}: {}", plugin_->manifest.id, stream, base::repaired_utf8(line));
+  for (const auto& [number, call] : in_flight_) log(*call, LogLevel::info, line, {}, stream);
+}
+
+void Host::log(Call& call, LogLevel level, std::string_view text, std::string_view fields, std::string_view stream) {
+  if (!log_budget_.take(text.size() + fields.size() + 1)) return;
+  if (const std::uint64_t dropped = log_budget_.dropped())
+    call.listener->log(LogLevel::warning, std::to_string(dropped) + " log lines of the plugin were dropped: it writes more than 4 MiB a second", {}, "");
+  call.listener->log(level, base::repaired_utf8(text), checked_object(fields), stream);
+}
+
+void Host::on_emit(Call& call, const wire::Frame& frame) {
+  wire::expect_blobs(frame, 2);
+  call.emitted_size += frame.blobs[1].size();
+  expect(call.emitted_size <= wire::kPayloadSizeMax && base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]), "a row is not valid");
+  call.emitted.push_back({std::string(frame.blobs[0]), std::string(frame.blobs[1])});
+}
+
+void Host::on_checkpoint_put(Call& call, const wire::Frame& frame) {
+  wire::expect_blobs(frame, 2);
+  expect(base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]), "a checkpoint is not valid");
+  call.listener->checkpoint_put(std::string(frame.blobs[0]), std::string(frame.blobs[1]),
+                                [weak = weak_from_this(), number = call.number, question = frame.tag](bool stored) {
+                                  if (const auto self = weak.lock()) self->reply(number, question, stored ? HostStatus::ok : HostStatus::failed, {});
+                                });
+}
+
+void Host::on_checkpoint_get(Call& call, const wire::Frame& frame) {
+  wire::expect_blobs(frame, 1);
+  expect(base::is_utf8(frame.blobs[0]), "the key of a checkpoint is not valid");
+  call.listener->checkpoint_get(std::string(frame.blobs[0]),
+                                [weak = weak_from_this(), number = call.number, question = frame.tag](std::optional<std::string> value) {
+                                  if (const auto self = weak.lock())
+                                    self->reply(number, question, value ? HostStatus::ok : HostStatus::not_found, value.value_or(""));
+                                });
+}
+
+void Host::on_result(Call& call, const wire::Frame& frame) {
+  const wire::ResultMessage result = wire::parse_result(frame);
+  if (in_flight_.size() == 1) process_->flush_output();
+  finish(call, outcome_of(call, result));
+}
+
+engine::StepOutcome Host::outcome_of(Call& call, const wire::ResultMessage& result) const {
+  if (result.status == HostStatus::ok) {
+    std::string why;
+    if (base::is_json(result.output, &why)) return engine::StepSucceeded{std::string(result.output), std::move(call.emitted)};
+    return engine::StepFailed{failure("bad_output", "the plugin's result is not JSON: " + why)};
+  }
+  if (call.ending == Call::Ending::cancelled) return engine::StepCancelled{};
+  if (call.ending == Call::Ending::deadline) return timed_out(call, "");
+  model::Failure why = failure(base::repaired_utf8(result.code), base::repaired_utf8(result.message), result.status == HostStatus::retry);
+  if (result.status == HostStatus::cancelled) why = failure("cancelled", "the plugin ended the call as cancelled although nobody had asked for it");
+  if (why.retryable && result.retry_after_ms >= 0)
+    why.retry_after = std::min<base::Duration>(kRetryAfterMax, std::chrono::milliseconds(std::min<std::int64_t>(result.retry_after_ms, 1'000'000'000'000)));
+  return engine::StepFailed{std::move(why)};
+}
+
+// Nobody knows whether a call that was cut off had its effect, so only one that may simply be made again is worth a retry.
+engine::StepOutcome Host::timed_out(const Call& call, const std::string& how) const {
+  const std::string limit = call.step.timeout.count() > 0 ? " within " + base::format_duration(call.step.timeout) : " before the deadline of the call that made it";
+  return engine::StepFailed{failure("timeout", call.callable->name + " did not end" + limit + how, call.callable->retry_safe)};
+}
+
+// --- time -------------------------------------------------------------------------------------------------------------------------------------------
+
+// One timer for all calls. It is only ever moved forward in time by a call that ends earlier, so calls that end in time cost nothing.
+void Host::watch_deadlines(base::Tick next) {
+  if (next >= next_deadline_check_) return;
+  next_deadline_check_ = next;
+  deadline_timer_.expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(next));
+  deadline_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) self->check_deadlines();
+  });
+}
+
+void Host::check_deadlines() {
+  next_deadline_check_ = base::Tick::max();
+  const base::Tick now = base::tick();
+  base::Tick next = base::Tick::max();
+  for (const auto& [number, call] : in_flight_) {
+    if (call->kill_at <= now)
+      return kill("it was killed because " + call->callable->name + " (" + call->step.path + ") did not end when it was told to");
+    if (call->deadline <= now) tell_to_end(*call, Call::Ending::deadline);
+    next = std::min(next, call->ending == Call::Ending::no ? call->deadline : call->kill_at);
+  }
+  if (next != base::Tick::max()) watch_deadlines(next);
+}
+
+void Host::ping() {
+  if (state_ != State::ready) return;
+  if (pings_sent_ - pongs_seen_ >= static_cast<std::uint32_t>(settings_.missed_pongs_max))
+    return kill("it was killed because it did not answer " + std::to_string(settings_.missed_pongs_max) + " pings");
+  ++pings_sent_;
+  process_->write([this](std::string& out) { wire::append_message(out, HostMessage::ping, 0, pings_sent_, 0, {}); });
+  ping_timer_.expires_after(settings_.ping_interval);
+  ping_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) self->ping();
+  });
+}
+
+// --- life of the process ------------------------------------------------------------------------------------------------------------------------------
+
+void Host::set_state_timer(base::Duration delay, void (Host::*function)()) {
+  state_timer_.expires_after(delay);
+  state_timer_.async_wait([weak = weak_from_this(), function](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) ((*self).*function)();
+  });
+}
+
+void Host::start() {
+  ++starts_;
+  opened_ = false;
+  ending_reason_.clear();
+  try {
+    std::vector<std::string> environment = base_environment();
+    environment.insert(environment.end(), settings_.environment.begin(), settings_.environment.end());
+    process_ = HostProcess::start(context_, settings_.program, plugin_->path, environment, *this);
+    state_ = State::starting;
+    set_state_timer(settings_.open_timeout, &Host::on_open_timeout);
+  } catch (const std::exception& error) {
+    on_load_failure(error.what());
+  }
+}
+
+void Host::on_open_timeout() { kill("it did not open within " + base::format_duration(settings_.open_timeout)); }
+
+void Host::kill(const std::string& why) {
+  if (!process_) return;
+  if (ending_reason_.empty()) ending_reason_ = why;
+  state_ = State::ending;
+  process_->kill();
+}
+
+void Host::on_broken(const std::string& why) {
+  if (draining_ && in_flight_.empty()) return;  // it says good-bye
+  kill(why);
+}
+
+void Host::on_ended(const process::Exit& exit) {
+  // A process that we killed, or that vanished with its connection, is explained by the reason; else its own end says more.
+  const bool killed_by_us = exit.by_signal && exit.code == SIGKILL && !ending_reason_.empty();
+  const bool refused = !opened_ && !ending_reason_.empty();
+  const std::string end = killed_by_us || refused ? ending_reason_ : "it ended with " + exit.text();
+  const std::string stderr_lines = process_->last_stderr(kStderrInMessage);
+  const std::string cause =
+      "the host process of plugin " + plugin_->manifest.id + ": " + end + (stderr_lines.empty() ? "" : "; last lines of stderr:\n" + stderr_lines);
+  state_timer_.cancel();
+  ping_timer_.cancel();
+  process_->detach();
+  process_.reset();
+  if (draining_ && in_flight_.empty()) {
+    state_ = State::idle;
+    return;
+  }
+  last_cause_ = cause;
+  ++crashes_;
+  base::log::warning("{}", cause);
+  if (!opened_) return on_load_failure(cause);
+  back_off(base::tick() - ready_since_ >= settings_.healthy_after);
+  lose_calls(cause);
+}
+
+void Host::on_load_failure(const std::string& why) {
+  load_failure_ = why;
+  last_cause_ = why;
+  back_off(false);
+  fail_queue(why);
+}
+
+void Host::lose_calls(const std::string& cause) {
+  const base::Tick now = base::tick();
+  while (!in_flight_.empty()) {
+    Call& call = *in_flight_.begin()->second;
+    if (call.ending == Call::Ending::cancelled) {
+      finish(call, engine::StepCancelled{});
+    } else if (call.ending == Call::Ending::deadline) {
+      finish(call, timed_out(call, call.kill_at <= now ? ", nor when it was told to; its process was killed" : "; its process ended meanwhile"));
+    } else {
+      finish(call, engine::StepLost{failure("crashed", cause, call.callable->retry_safe)});
+    }
+  }
+}
+
+void Host::fail_queue(const std::string& why) {
+  while (!queue_.empty()) finish(*queue_.front(), engine::StepFailed{failure("plugin_unusable", why)});
+}
+
+void Host::back_off(bool was_healthy) {
+  if (was_healthy) backoff_ = settings_.backoff_first;
+  state_ = State::backoff;
+  set_state_timer(backoff_, &Host::on_backoff_over);
+  backoff_ = std::min(settings_.backoff_max, backoff_ * 2);
+}
+
+void Host::on_backoff_over() {
+  state_ = State::idle;
+  load_failure_.clear();
+  pump_soon();
+}
+
+void Host::drain() {
+  draining_ = true;
+  if (state_ == State::starting) kill("godwitd stops");
+  pump_soon();
+}
+
+json::object Host::status() const {
+  return {{"plugin", plugin_->manifest.id},
+          {"version", plugin_->manifest.version},
+          {"state", kStateNames[static_cast<std::size_t>(state_)]},
+          {"pid", process_ ? json::value(process_->pid()) : json::value()},
+          {"in_flight", in_flight_.size()},
+          {"queued", queue_.size()},
+          {"concurrency", plugin_->manifest.concurrency},
+          {"starts", starts_},
+          {"crashes", crashes_},
+          {"last_cause", last_cause_}};
+}
+
+}  // namespace godwit::host_pool
