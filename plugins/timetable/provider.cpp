@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <thread>
 
 #include "timetable/chance.hpp"
 #include "timetable/model.hpp"
@@ -92,25 +90,13 @@ class Timetable {
 
   json::value call(godwit::Call& call, std::string_view method, const json::object& args) {
     if (method != "search") godwit::fail("unknown_method", "timetable has one method, search; there is no '" + std::string(method) + "'");
-    wait(call);
+    call.sleep_for(delay_);
     json::object answer = model_.search(args);
     if (is_to_fail(call, args)) godwit::retry("upstream", "the timetable was told to fail some searches (setting fail_rate); this is one of them");
     return answer;
   }
 
  private:
-  // Short naps, so that a cancelled call ends soon.
-  void wait(godwit::Call& call) const {
-    using std::chrono::steady_clock;
-    const auto end = steady_clock::now() + delay_;
-    while (true) {
-      call.check_cancel();
-      const auto left = end - steady_clock::now();
-      if (left <= steady_clock::duration::zero()) return;
-      std::this_thread::sleep_for(std::min<steady_clock::duration>(left, std::chrono::milliseconds(50)));
-    }
-  }
-
   // Depends on the search and on the attempt, so that a retry of a failed search can succeed and a repeated run fails in the same places.
   bool is_to_fail(const godwit::Call& call, const json::object& args) const {
     if (fail_rate_ <= 0) return false;

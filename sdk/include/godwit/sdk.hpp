@@ -3,6 +3,7 @@
 #pragma once
 #include <godwit/plugin.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace godwit {
@@ -72,6 +74,17 @@ class Call {
   // Put this into every loop: throws Cancelled.
   void check_cancel() const {
     if (cancelled()) throw Cancelled{};
+  }
+  // Waits and looks every 50 ms whether the call was cancelled; throws Cancelled.
+  void sleep_for(std::chrono::milliseconds time) const {
+    using std::chrono::steady_clock;
+    const steady_clock::time_point end = steady_clock::now() + time;
+    while (true) {
+      check_cancel();
+      const steady_clock::duration left = end - steady_clock::now();
+      if (left <= steady_clock::duration::zero()) return;
+      std::this_thread::sleep_for(std::min<steady_clock::duration>(left, std::chrono::milliseconds(50)));
+    }
   }
   // Empty when there is none.
   std::optional<std::chrono::steady_clock::time_point> deadline() const {
