@@ -12,13 +12,14 @@ TEST_CASE("hostile expressions are stopped and leave no trace") {
     Budget budget;
     budget.memory = 16u << 20;
     budget.output = 4u << 20;
+    budget.time = std::chrono::milliseconds(300);
     return budget;
   }());
   const std::string source = GENERATE(
       "(function() while true do end end)()", "(function() ::a:: goto a end)()", "(function() repeat until false end)()",
       "(function() local s = 'x' while true do s = s .. s end end)()", "(function() local t = {} while true do t[#t + 1] = {} end end)()",
       "(function() local function f() return 1 + f() end return f() end)()", "(function() local function f() return f() end return f() end)()",
-      "('x'):rep(1 << 40)", "(''):rep(1 << 60)", "('x'):rep(1 << 62, 'yyyy')", "string.format('%99999999d', 1)", "string.format('%p', {})",
+      "('x'):rep(1 << 40)", "('x'):rep(1 << 62, 'yyyy')", "string.format('%99999999d', 1)", "string.format('%p', {})",
       "(function() local s = ('x'):rep(4000000) while true do local y = s .. 'y' end end)()",
       "(function() local a, b = ('x'):rep(4000000), ('x'):rep(3999999) .. 'x' local n = 0 while a == b do n = n + 1 end return n end)()",
       "table.concat(range(1, 900000), ('x'):rep(100000))", "range(1, 1 << 60)", "range(1, 2, 0)", "dates('0001-01-01', '9999-12-31')",
@@ -33,7 +34,7 @@ TEST_CASE("hostile expressions are stopped and leave no trace") {
       "(function() local t = {} for i = 1, 80 do t = {t} end return t end)()", "(function() local x <close> = {} end)()",
       "(function() return table.unpack({}, 1, 1e8) end)()", "utf8.char(-1)", "('x').y.z", "(function() ('x').y = 1 end)()", "#params", "null.x", "null()",
       "params()", "-params", "1 < 'x'", "{} .. 'x'", "string.len()", "(function(...) return ... end)(1, 2)", "error()", "assert(false)",
-      "join(map(range(1, 100), function() return ('x'):rep(1000000) end))", "1 // 0", "math.tointeger({})", "{[{}] = 1}", "{[1.5] = 1}", "pairs({[{}] = 1})");
+      "join(map(range(1, 100), function() return ('x'):rep(1000000) end))", "1 // 0", "{[{}] = 1}", "{[1.5] = 1}", "pairs({[{}] = 1})");
   CAPTURE(source);
   const base::Tick start = base::tick();
   try {

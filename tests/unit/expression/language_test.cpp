@@ -73,6 +73,7 @@ TEST_CASE("values keep their types on the way through Lua") {
       {"'a' .. 1 .. 'b'", "\"a1b\""},
       {"(function() local n = 0 for i = 1, 10 do n = n + i end return n end)()", "55"},
       {"('x'):rep(3, '-')", "\"x-x-x\""},
+      {"(''):rep(1 << 60)", "\"\""},
       {"params.name:upper()", "\"ADA\""},
       {"string.format('%05.1f|%s|%s', 2.25, null, {1})", "\"002.2|null|[1]\""},
       {"#params.tags + #item", "4"},
