@@ -28,7 +28,6 @@ class Countdown {
 }  // namespace
 
 void Intake::start(std::function<void()> ready) {
-  more_in_store_ = true;
   refilling_ = true;
   parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_), [this, ready = std::move(ready)](Result<std::vector<UnfinishedRun>> loaded) {
     on_loaded(std::move(loaded), [this, ready] {

@@ -63,7 +63,7 @@ class Intake {
   Parts parts_;
   std::size_t active_max_;
   model::RunId cursor_{};       // stored runs up to this number are in memory, ended, or somebody's who asked for them
-  bool more_in_store_ = false;  // there may be stored runs beyond the cursor
+  bool more_in_store_ = true;   // stored runs may wait beyond the cursor; before the start nobody knows
   bool refilling_ = false;
   bool reading_inbox_ = false;
   bool inbox_again_ = false;

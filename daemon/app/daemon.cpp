@@ -1,0 +1,196 @@
+#include "app/daemon.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "base/log.hpp"
+#include "control/commands/all.hpp"
+
+namespace godwit::app {
+
+namespace json = base::json;
+namespace log = base::log;
+
+namespace {
+
+constexpr auto kVersion = GODWIT_VERSION;
+
+engine::EngineSettings engine_settings(const config::Settings& settings) {
+  engine::EngineSettings result;
+  result.active_runs_max = static_cast<std::size_t>(settings.active_runs_max);
+  result.steps_in_flight_max = static_cast<std::size_t>(settings.steps_in_flight_max);
+  result.limits = settings.limits;
+  result.seed = std::random_device{}();
+  return result;
+}
+
+control::RoleMembers members(const config::RoleMembers& from) { return {from.users, from.groups}; }
+
+control::ServerSettings server_settings(const config::Settings& settings) {
+  control::ServerSettings result;
+  result.listener = {.path = settings.socket, .group = settings.socket_group, .mode = static_cast<mode_t>(settings.socket_mode)};
+  if (::geteuid() != 0) result.listener.directory_mode = 0700;
+  result.roles = {members(settings.roles[0]), members(settings.roles[1]), members(settings.roles[2])};
+  return result;
+}
+
+store::StoreSettings store_settings(const config::Settings& settings) {
+  return {.url = settings.database_url, .node_name = settings.node_name, .state_dir = settings.state_dir, .bin_dir = settings.database_bin_dir};
+}
+
+host_pool::HostSettings host_settings(const config::Settings& settings) {
+  host_pool::HostSettings result;
+  result.program = settings.host_program;
+  result.units = settings.plugins;
+  return result;
+}
+
+void report(const std::vector<base::Error::Problem>& problems) {
+  for (const auto& problem : problems) log::warning("{}", problem.text());
+}
+
+std::vector<std::filesystem::path> paths(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+
+json::array problems_json(const std::vector<base::Error::Problem>& problems) {
+  json::array out;
+  for (const auto& problem : problems) out.push_back(json::string(problem.text()));
+  return out;
+}
+
+}  // namespace
+
+Daemon::Daemon(config::Settings settings)
+    : settings_(std::move(settings)),
+      signals_(loop_),
+      drain_timer_(loop_),
+      library_(paths(settings_.job_dirs)),
+      catalog_(settings_.plugin_dirs, settings_.providers),
+      store_(store_settings(settings_), clock_),
+      hosts_(loop_, catalog_, host_settings(settings_)),
+      engine_(engine_settings(settings_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
+      services_(make_services()),
+      commands_(control::all_commands(services_)) {
+  server_.emplace(loop_, server_settings(settings_), commands_);
+  report(catalog_.problems());
+  report(server_->problems());
+  report(library_.reload().problems);
+}
+
+control::Services Daemon::make_services() {
+  return control::Services{
+      .engine = engine_,
+      .store = store_,
+      .history = store_,
+      .library = library_,
+      .list_plugins = [this] { return catalog_.describe(); },
+      .show_plugin =
+          [this](const std::string& id) {
+            for (auto& plugin : catalog_.describe())
+              if (plugin.at("id") == json::string_view(id)) return plugin.as_object();
+            throw base::not_found("there is no plugin '" + id + "'", "`godwit plugin list` shows what there is");
+          },
+      .hosts_status = [this] { return json::object{{"hosts", hosts_.status()}, {"problems", problems_json(catalog_.problems())}}; },
+      .control_status = [this] { return server_ ? server_->status() : json::object(); },
+      .reload = [this] { return reload(); },
+      .version = kVersion,
+  };
+}
+
+int Daemon::run() {
+  watch_signals();
+  feed_watchdog();
+  log::info("godwitd {} starts: socket {}, state {}", kVersion, settings_.socket, settings_.state_dir);
+  store_.start([this](const engine::Result<engine::Nothing>& result) { on_store_ready(result); });
+  loop_.run();
+  server_.reset();
+  store_.stop();
+  log::info("godwitd has ended");
+  return exit_code_;
+}
+
+void Daemon::on_store_ready(const engine::Result<engine::Nothing>& result) {
+  if (!result) {
+    log::error("{}", result.error().what());
+    exit_code_ = 1;
+    return loop_.stop();
+  }
+  engine_.start([this] {
+    log::info("ready: {} jobs, {} plugins, {} runs at work", library_.list().size(), catalog_.plugins().size(),
+              engine_.status().at("runs_in_memory").to_number<std::size_t>());
+    supervisor_.ready("serving");
+  });
+}
+
+json::object Daemon::reload() {
+  supervisor_.reloading();
+  const auto result = library_.reload();
+  report(result.problems);
+  log::info("reloaded: {} jobs read, {} changed, {} problems", result.loaded, result.changed, result.problems.size());
+  supervisor_.ready("serving");
+  return {{"loaded", result.loaded}, {"changed", result.changed}, {"problems", problems_json(result.problems)}};
+}
+
+void Daemon::watch_signals() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
+  struct Waiter {
+    Daemon& daemon;
+    void operator()(const boost::system::error_code& error, int number) const {
+      if (error) return;
+      daemon.on_signal(number);
+      daemon.signals_.async_wait(*this);
+    }
+  };
+  signals_.async_wait(Waiter{*this});
+}
+
+void Daemon::on_signal(int number) {
+  if (number == SIGHUP) {
+    reload();
+    return;
+  }
+  if (draining_) {
+    log::warning("told to end again: ending now, what is running will be taken up by the next start");
+    return end_drain();
+  }
+  begin_drain();
+}
+
+void Daemon::begin_drain() {
+  draining_ = true;
+  log::info("ending: running steps have {} to finish", base::format_duration(settings_.drain_timeout));
+  supervisor_.stopping("waiting for running steps");
+  supervisor_.extend(settings_.drain_timeout + std::chrono::seconds(20));
+  if (server_) server_->stop_listening();
+  engine_.drain([this] { end_drain(); });
+  drain_timer_.expires_after(settings_.drain_timeout);
+  drain_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    log::warning("steps are still running; they will be taken up by the next start");
+    end_drain();
+  });
+}
+
+void Daemon::end_drain() {
+  if (std::exchange(ending_, true)) return;
+  drain_timer_.cancel();
+  hosts_.stop(base::Duration(0), [this] { loop_.stop(); });
+}
+
+void Daemon::on_fenced() {
+  if (std::exchange(ending_, true)) return;
+  log::error("another godwitd took the place of node '{}' on this database; ending", settings_.node_name);
+  exit_code_ = 1;
+  hosts_.stop(base::Duration(0), [this] { loop_.stop(); });
+}
+
+// Called from the loop that runs the jobs, so that a loop which is stuck is not fed for.
+void Daemon::feed_watchdog() {
+  const auto interval = supervisor_.watchdog_interval();
+  if (!interval) return;
+  supervisor_.alive();
+  clock_.at(clock_.tick() + *interval, [this] { feed_watchdog(); });
+}
+
+}  // namespace godwit::app

@@ -1,0 +1,58 @@
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <optional>
+
+#include "app/loop_clock.hpp"
+#include "app/supervisor_link.hpp"
+#include "config/settings.hpp"
+#include "control/command.hpp"
+#include "control/server.hpp"
+#include "control/services.hpp"
+#include "engine/engine.hpp"
+#include "host_pool/host_pool.hpp"
+#include "jobfile/library.hpp"
+#include "store/postgres_store.hpp"
+
+namespace godwit::app {
+
+// The parts of godwitd, made in the order of the floors and taken down in the reverse one. Everything but the store's threads lives on one
+// loop.
+class Daemon {
+ public:
+  explicit Daemon(config::Settings settings);
+  // Serves until it is told to end; gives the process's exit code.
+  int run();
+
+ private:
+  control::Services make_services();
+  void on_store_ready(const engine::Result<engine::Nothing>& result);
+  base::json::object reload();
+  void watch_signals();
+  void on_signal(int number);
+  void begin_drain();
+  void end_drain();
+  void on_fenced();
+  void feed_watchdog();
+
+  config::Settings settings_;
+  boost::asio::io_context loop_{1};
+  LoopClock clock_{loop_};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer drain_timer_;
+  SupervisorLink supervisor_;
+  jobfile::Library library_;
+  host_pool::PluginCatalog catalog_;
+  store::PostgresStore store_;
+  host_pool::HostPool hosts_;
+  engine::Engine engine_;
+  std::optional<control::Server> server_;
+  control::Services services_;
+  control::CommandTable commands_;
+  bool draining_ = false;
+  bool ending_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace godwit::app

@@ -1,0 +1,181 @@
+#include "support/memory_store.hpp"
+
+namespace godwit::support {
+
+using namespace engine;
+
+void MemoryStore::append(std::vector<Fact> facts, std::function<void(Verdict)> settled) {
+  pending_.push_back({std::move(facts), std::move(settled)});
+  if (!std::exchange(settling_, true)) clock_.post([this] { settle(); });
+}
+
+void MemoryStore::settle() {
+  settling_ = false;
+  if (away_) return;
+  auto batch = std::exchange(pending_, {});
+  for (auto& group : batch) group.settled(commit(group.facts));
+}
+
+void MemoryStore::set_away(bool away) {
+  away_ = away;
+  if (!away && !pending_.empty() && !std::exchange(settling_, true)) clock_.post([this] { settle(); });
+}
+
+void MemoryStore::crash(std::mt19937_64& random) {
+  const std::size_t committed = away_ ? 0 : random() % (pending_.size() + 1);
+  for (std::size_t i = 0; i < committed; ++i) commit(pending_[i].facts);
+  pending_.clear();
+}
+
+namespace {
+
+struct Applier {
+  Memory& memory;
+
+  void operator()(const JobStored& fact) { memory.jobs.try_emplace(fact.version, fact); }
+  void operator()(const Submitted& fact) {
+    auto& run = memory.runs[fact.run];
+    run.submitted = fact;
+    if (!fact.key.empty()) memory.keys[{fact.job, fact.key}] = fact.run;
+    if (fact.retry_of)
+      for (const auto& path : fact.copied_steps) {
+        auto step = memory.runs.at(*fact.retry_of).steps.at(path);
+        step.run = fact.run;
+        run.steps[path] = step;
+        run.step_order.push_back(path);
+      }
+    std::erase_if(memory.inbox, [&](const auto& entry) { return entry.run == fact.run; });
+  }
+  void operator()(const AttemptStarted& fact) {
+    auto& attempts = memory.runs.at(fact.run).attempts[fact.path];
+    attempts.made = fact.attempt;
+    attempts.in_doubt = true;
+  }
+  void operator()(const AttemptFailed& fact) {
+    auto& attempts = memory.runs.at(fact.run).attempts[fact.path];
+    attempts = {fact.attempt, false, fact.next_at, fact.failure};
+  }
+  void operator()(const StepDone& fact) {
+    auto& run = memory.runs.at(fact.run);
+    if (run.done) memory.faults.push_back("a step of an ended run was recorded: " + fact.path);
+    if (!run.steps.try_emplace(fact.path, fact).second) memory.faults.push_back("a step was recorded twice: " + fact.path);
+    run.step_order.push_back(fact.path);
+    run.attempts.erase(fact.path);
+    for (const auto& row : fact.emitted) memory.emitted.push_back(row);
+  }
+  void operator()(const CheckpointPut& fact) { memory.checkpoints[{fact.run, fact.path, fact.key}] = fact.value; }
+  void operator()(const RunChanged& fact) {
+    auto& run = memory.runs.at(fact.run);
+    run.changes.push_back(fact);
+    if (fact.change == RunChange::unblocked)
+      for (auto& [path, attempts] : run.attempts) attempts.in_doubt = false;
+  }
+  void operator()(const RunDone& fact) {
+    auto& run = memory.runs.at(fact.run);
+    if (++run.ends > 1) memory.faults.push_back("a run ended twice");
+    run.done = fact;
+  }
+  void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.permits; }
+  void operator()(const Audited& fact) { memory.audit.push_back(fact); }
+  void operator()(const ProgressNoted&) {}
+  void operator()(const Logged&) {}
+};
+
+}  // namespace
+
+Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
+  for (const auto& fact : facts) {
+    if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->key.empty()) {
+      const auto taken = memory_.keys.find({submitted->job, submitted->key});
+      if (taken != memory_.keys.end()) return {Verdict::duplicate, taken->second, {}};
+    }
+    if (const auto* step = std::get_if<StepDone>(&fact); step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
+      return {Verdict::refused, {}, "refused for the test"};
+  }
+  Applier applier{memory_};
+  for (const auto& fact : facts) std::visit(applier, fact);
+  return {};
+}
+
+void MemoryStore::allocate_runs(std::size_t count, Answer<std::vector<model::RunId>> answer) {
+  std::vector<model::RunId> ids;
+  for (std::size_t i = 0; i < count; ++i) ids.push_back(model::RunId(++memory_.last_run));
+  clock_.post([answer = std::move(answer), ids] { answer(ids); });
+}
+
+UnfinishedRun MemoryStore::view(const Memory::Run& run) const {
+  UnfinishedRun view{.run = run.submitted};
+  for (const auto& path : run.step_order) {
+    view.steps.push_back(run.steps.at(path));
+    if (view.steps.back().output.size() > output_max) {
+      view.steps.back().output.clear();
+      view.output_omitted.push_back(path);
+    }
+  }
+  view.attempts = run.attempts;
+  for (const auto& change : run.changes) {
+    if (change.change == RunChange::paused) view.paused = true;
+    if (change.change == RunChange::resumed) view.paused = false;
+    if (change.change == RunChange::cancel_requested) view.cancel_requested = true;
+    if (change.change == RunChange::blocked) view.blocked = change.detail, view.blocked_path = change.path;
+    if (change.change == RunChange::unblocked) view.blocked.clear();
+  }
+  if (run.done) view.ended = run.done->state;
+  return view;
+}
+
+void MemoryStore::load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) {
+  clock_.post([this, after, limit, answer = std::move(answer)] {
+    std::vector<UnfinishedRun> runs;
+    for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
+      if (!run->second.done) runs.push_back(view(run->second));
+    answer(std::move(runs));
+  });
+}
+
+void MemoryStore::load_run(model::RunId run, Answer<UnfinishedRun> answer) {
+  clock_.post([this, run, answer = std::move(answer)] {
+    const auto found = memory_.runs.find(run);
+    if (found == memory_.runs.end()) return answer(base::not_found("there is no run " + model::text(run)));
+    answer(view(found->second));
+  });
+}
+
+void MemoryStore::read_outputs(model::RunId run, std::vector<std::string> paths, Answer<std::map<std::string, std::string>> answer) {
+  clock_.post([this, run, paths = std::move(paths), answer = std::move(answer)] {
+    std::map<std::string, std::string> outputs;
+    for (const auto& path : paths) outputs[path] = memory_.runs.at(run).steps.at(path).output;
+    answer(std::move(outputs));
+  });
+}
+
+void MemoryStore::read_checkpoint(model::RunId run, std::string path, std::string key, Answer<std::optional<std::string>> answer) {
+  clock_.post([this, run, path, key, answer = std::move(answer)] {
+    const auto found = memory_.checkpoints.find({run, path, key});
+    answer(found == memory_.checkpoints.end() ? std::nullopt : std::optional(found->second));
+  });
+}
+
+void MemoryStore::load_job(std::string version, Answer<JobStored> answer) {
+  clock_.post([this, version, answer = std::move(answer)] {
+    const auto found = memory_.jobs.find(version);
+    if (found == memory_.jobs.end()) return answer(base::not_found("there is no version " + version));
+    answer(found->second);
+  });
+}
+
+void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {
+  clock_.post([this, answer = std::move(answer)] {
+    std::vector<LimitSet> limits;
+    for (const auto& [name, permits] : memory_.limits) limits.push_back({name, permits});
+    answer(std::move(limits));
+  });
+}
+
+void MemoryStore::read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) {
+  clock_.post([this, limit, answer = std::move(answer)] {
+    answer(std::vector<InboxEntry>(memory_.inbox.begin(), memory_.inbox.begin() + static_cast<std::ptrdiff_t>(std::min(limit, memory_.inbox.size()))));
+  });
+}
+
+}  // namespace godwit::support

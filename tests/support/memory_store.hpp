@@ -1,0 +1,80 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <random>
+#include <set>
+
+#include "engine/clock.hpp"
+#include "engine/store.hpp"
+
+namespace godwit::support {
+
+// What a store remembers, apart from the store: it outlives the engine's simulated lives.
+struct Memory {
+  struct Run {
+    engine::Submitted submitted;
+    std::map<std::string, engine::StepDone> steps;
+    std::vector<std::string> step_order;
+    std::map<std::string, engine::UnfinishedRun::Attempts> attempts;
+    std::vector<engine::RunChanged> changes;
+    std::optional<engine::RunDone> done;
+    int ends = 0;  // how often an end was written; more than one is a fault
+  };
+  std::map<model::RunId, Run> runs;
+  std::map<std::string, engine::JobStored> jobs;
+  std::map<std::tuple<model::RunId, std::string, std::string>, std::string> checkpoints;
+  std::map<std::pair<std::string, std::string>, model::RunId> keys;
+  std::map<std::string, int> limits;
+  std::vector<engine::Audited> audit;
+  std::vector<engine::Emitted> emitted;
+  std::deque<engine::InboxEntry> inbox;
+  std::int64_t last_run = 0;
+  std::vector<std::string> faults;  // what must never happen and did
+};
+
+// A store in memory that settles appends when the clock runs its posted work, in order, as the journal does. A crash may lose the answer of
+// what was committed and the facts of what was not.
+class MemoryStore : public engine::Store {
+ public:
+  MemoryStore(Memory& memory, engine::Clock& clock) : memory_(memory), clock_(clock) {}
+
+  void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) override;
+  void append_relaxed(engine::Fact) override {}
+  void allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) override;
+  void load_unfinished(model::RunId after, std::size_t limit, engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
+  void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
+  void read_outputs(model::RunId run, std::vector<std::string> paths, engine::Answer<std::map<std::string, std::string>> answer) override;
+  void read_checkpoint(model::RunId run, std::string path, std::string key, engine::Answer<std::optional<std::string>> answer) override;
+  void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
+  void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
+  void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
+  void watch_inbox(std::function<void()> arrived) override { clock_.post(std::move(arrived)); }
+  base::json::object status() const override { return {{"state", away_ ? "down" : "up"}}; }
+  std::string store_id() const override { return "test"; }
+
+  // While away nothing is settled; what was appended is kept and settled on the return.
+  void set_away(bool away);
+  // The process dies: each group that has not been settled is committed or lost by the toss of a coin, but never out of order.
+  void crash(std::mt19937_64& random);
+  // Outputs longer than this are omitted by the loads.
+  std::size_t output_max = 64 * 1024;
+  // A group that holds this text in an output is refused.
+  std::string refused_text;
+
+ private:
+  struct Group {
+    std::vector<engine::Fact> facts;
+    std::function<void(engine::Verdict)> settled;
+  };
+  engine::Verdict commit(const std::vector<engine::Fact>& facts);
+  void settle();
+  engine::UnfinishedRun view(const Memory::Run& run) const;
+
+  Memory& memory_;
+  engine::Clock& clock_;
+  std::deque<Group> pending_;
+  bool settling_ = false;
+  bool away_ = false;
+};
+
+}  // namespace godwit::support

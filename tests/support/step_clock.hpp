@@ -1,0 +1,68 @@
+#pragma once
+#include <deque>
+#include <map>
+
+#include "engine/clock.hpp"
+
+namespace godwit::support {
+
+// A clock that moves only when a test says so. Posted work runs in run_posted(), timers when the time has come.
+class StepClock : public engine::Clock {
+ public:
+  base::Instant now() const override { return base::from_microseconds(1'700'000'000'000'000) + elapsed(); }
+  base::Tick tick() const override { return tick_; }
+  std::uint64_t at(base::Tick when, std::function<void()> work) override {
+    timers_.emplace(std::pair(when, ++last_), std::move(work));
+    return last_;
+  }
+  void cancel(std::uint64_t timer) override {
+    std::erase_if(timers_, [&](const auto& entry) { return entry.first.second == timer; });
+  }
+  void post(std::function<void()> work) override { posted_.push_back(std::move(work)); }
+
+  // Runs one piece of posted work; false when there is none.
+  bool run_one() {
+    if (posted_.empty()) return false;
+    const auto work = std::move(posted_.front());
+    posted_.pop_front();
+    work();
+    return true;
+  }
+  void run_posted() {
+    while (run_one()) {
+    }
+  }
+  // Goes to the next timer and runs it; false when there is none.
+  bool next_timer() {
+    if (timers_.empty()) return false;
+    auto first = timers_.extract(timers_.begin());
+    tick_ = std::max(tick_, first.key().first);
+    first.mapped()();
+    return true;
+  }
+  void advance(base::Duration by) {
+    const base::Tick end = tick_ + by;
+    run_posted();
+    while (!timers_.empty() && timers_.begin()->first.first <= end) {
+      next_timer();
+      run_posted();
+    }
+    tick_ = end;
+  }
+  // What was posted or set and has not run belongs to a life that is over.
+  void forget() {
+    posted_.clear();
+    timers_.clear();
+  }
+  std::size_t timers() const { return timers_.size(); }
+
+ private:
+  base::Duration elapsed() const { return std::chrono::duration_cast<base::Duration>(tick_.time_since_epoch()); }
+
+  base::Tick tick_{};
+  std::deque<std::function<void()>> posted_;
+  std::map<std::pair<base::Tick, std::uint64_t>, std::function<void()>> timers_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace godwit::support
