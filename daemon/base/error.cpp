@@ -34,6 +34,9 @@ std::string Place::text() const {
   return text;
 }
 
+std::string below(const std::string& path, std::string_view key) { return path.empty() ? std::string(key) : path + "." + std::string(key); }
+std::string below(const std::string& path, std::size_t index) { return path + "[" + std::to_string(index) + "]"; }
+
 const ErrorKindInfo& info(ErrorKind kind) {
   for (const auto& entry : kKinds)
     if (entry.kind == kind) return entry;

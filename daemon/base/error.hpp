@@ -17,6 +17,10 @@ struct Place {
   std::string text() const;
 };
 
+// The paths inside documents: below("stages", "search") is "stages.search", below("days", 2) is "days[2]".
+std::string below(const std::string& path, std::string_view key);
+std::string below(const std::string& path, std::size_t index);
+
 // The kinds an error's reader acts on differently; the CLI's exit codes and the socket's error codes come from the table in error.cpp.
 enum class ErrorKind {
   failed,       // the operation was tried and did not work: exit 1

@@ -73,14 +73,12 @@ void fold(CompiledTemplate::Node& node) {
   }
 }
 
-std::string below(const std::string& path, std::string_view key) { return path.empty() ? std::string(key) : path + "." + std::string(key); }
-
 // The place of the n-th expression of the string at `path`, or what is known of it.
 base::Place place_of(const model::Template& source, const std::string& path, std::size_t n) {
   const auto known = source.expressions.find(path);
   if (known != source.expressions.end() && n < known->second.size()) return known->second[n];
   base::Place place = source.place;
-  if (!path.empty()) place.path = below(place.path, path);
+  if (!path.empty()) place.path = base::below(place.path, path);
   return place;
 }
 
@@ -134,11 +132,11 @@ CompiledTemplate::Node Language::compile_node(const json::value& value, const mo
   if (const auto* array = value.if_array()) {
     node.kind = Node::Kind::list;
     for (std::size_t i = 0; i < array->size(); ++i)
-      node.items.push_back(compile_node((*array)[i], source, path + "[" + std::to_string(i) + "]", references));
+      node.items.push_back(compile_node((*array)[i], source, base::below(path, i), references));
   } else if (const auto* object = value.if_object()) {
     node.kind = Node::Kind::object;
     for (const auto& member : *object)
-      node.members.emplace_back(member.key(), compile_node(member.value(), source, below(path, member.key()), references));
+      node.members.emplace_back(member.key(), compile_node(member.value(), source, base::below(path, member.key()), references));
   } else {
     node.constant = value;
   }
