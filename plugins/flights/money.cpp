@@ -27,13 +27,17 @@ Money Money::parse(const Field& field) {
 }
 
 std::string Money::text() const {
-  std::string number = std::to_string(amount);
+  const std::string number = std::to_string(amount);
   const auto decimals = static_cast<std::size_t>(digits);
-  if (decimals > 0) {
-    if (number.size() <= decimals) number.insert(0, decimals + 1 - number.size(), '0');
-    number.insert(number.size() - decimals, ".");
+  std::string result;
+  if (decimals == 0) {
+    result = number;
+  } else {
+    // At least one digit stands before the point: 5 cents are 0.05.
+    const std::string padded = std::string(number.size() <= decimals ? decimals + 1 - number.size() : 0, '0') + number;
+    result.append(padded, 0, padded.size() - decimals).append(1, '.').append(padded, padded.size() - decimals);
   }
-  return number + " " + currency;
+  return result.append(1, ' ').append(currency);
 }
 
 json::object Money::to_json() const { return {{"amount", amount}, {"currency", currency}, {"digits", digits}, {"text", text()}}; }
