@@ -63,7 +63,7 @@ void gw_call::progress(std::uint64_t done, std::uint64_t total, std::string_view
   if (fields.size() > kLogTextSizeMax) fields = {};
   if (now - last_progress_ < kProgressPause) {
     held_progress_ = HeldProgress{done, total, std::string(fields)};
-    channel_.want_tick();
+    channel_.want_tick(kProgressPause);
     return;
   }
   last_progress_ = now;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -16,14 +17,15 @@
 namespace godwit::host {
 namespace {
 
-constexpr int kTickMs = 100;
+using Clock = std::chrono::steady_clock;
+constexpr std::int64_t kNever = INT64_MAX;
 
 // Nothing can be reported to anybody any more, and destructors of a plugin's globals could hang.
 [[noreturn]] void daemon_is_gone() { ::_exit(0); }
 
 }  // namespace
 
-Channel::Channel(base::UniqueFd socket) : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Channel::Channel(base::UniqueFd socket) : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {}
 
 void Channel::finish_write(std::unique_lock<std::mutex>& lock, Flush flush) {
   if (sending_) return;
@@ -83,8 +85,22 @@ void Channel::wake_waiters() {
   room_.notify_all();
 }
 
-void Channel::want_tick() {
-  if (!tick_wanted_.exchange(true)) wake();
+void Channel::want_tick(std::chrono::milliseconds after) {
+  const std::int64_t due = (Clock::now() + after).time_since_epoch().count();
+  std::int64_t known = tick_due_.load();
+  while (due < known) {
+    if (tick_due_.compare_exchange_weak(known, due)) {
+      wake();
+      return;
+    }
+  }
+}
+
+int Channel::timeout_ms() const {
+  const std::int64_t due = tick_due_.load();
+  if (due == kNever) return -1;
+  const auto left = Clock::duration(due) - Clock::now().time_since_epoch();
+  return static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(left).count()));
 }
 
 void Channel::wait_for_input() {
@@ -94,7 +110,7 @@ void Channel::wait_for_input() {
     io_awake_ = false;
   }
   pollfd fds[] = {{socket_.get(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}};
-  ::poll(fds, 2, tick_wanted_ ? kTickMs : -1);
+  ::poll(fds, 2, timeout_ms());
   if (fds[1].revents != 0) {
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = ::read(wake_fd_.get(), &count, sizeof count);
@@ -118,14 +134,11 @@ bool Channel::read_some(const Handlers& handlers) {
 
 void Channel::serve(const Handlers& handlers) {
   try {
-    auto last_tick = std::chrono::steady_clock::now();
     while (true) {
       wait_for_input();
       if (read_some(handlers)) handlers.on_batch();
-      const auto now = std::chrono::steady_clock::now();
-      if (tick_wanted_ && now - last_tick >= std::chrono::milliseconds(kTickMs)) {
-        last_tick = now;
-        tick_wanted_ = false;
+      if (tick_due_.load() <= Clock::now().time_since_epoch().count()) {
+        tick_due_ = kNever;
         handlers.on_tick();
       }
     }

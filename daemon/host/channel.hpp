@@ -1,6 +1,8 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -42,22 +44,22 @@ class Channel {
   // Waits until everything that was written has left.
   void drain();
 
-  // The I/O thread's body, never returns: `on_frame` for each frame, `on_batch` after those that arrived together, `on_tick` when `tick_wanted` is
-  // set and 100 ms have passed.
+  // The I/O thread's body, never returns: `on_frame` for each frame, `on_batch` after those that arrived together, `on_tick` when want_tick() said.
   struct Handlers {
     std::function<void(const wire::Frame&)> on_frame;
     std::function<void()> on_batch;
     std::function<void()> on_tick;
   };
   [[noreturn]] void serve(const Handlers& handlers);
-  // Asks for one call of on_tick. [any thread]
-  void want_tick();
+  // Asks for one call of on_tick after this time, or earlier if an earlier one was asked for. [any thread]
+  void want_tick(std::chrono::milliseconds after);
 
  private:
   void finish_write(std::unique_lock<std::mutex>& lock, Flush flush);
   void send_outbox(std::unique_lock<std::mutex>& lock);
   void send_all(const std::string& bytes);
   void wake();
+  int timeout_ms() const;
   void wait_for_input();
   // Reads what is there; whether frames came.
   bool read_some(const Handlers& handlers);
@@ -70,7 +72,7 @@ class Channel {
   std::string in_transit_;  // only the sending thread
   bool sending_ = false;    // under mutex_: a thread is at it and will send what is added meanwhile
   bool io_awake_ = true;    // under mutex_: the I/O thread will look at the outbox before it sleeps
-  std::atomic<bool> tick_wanted_ = false;
+  std::atomic<std::int64_t> tick_due_;  // steady_clock, in its ticks
   wire::FrameReader reader_;  // only the I/O thread
 };
 

@@ -2,9 +2,18 @@
 
 namespace godwit::host {
 
+namespace {
+
 using wire::HostMessage;
 
-Server::Server(std::string plugin_path, base::UniqueFd socket) : plugin_path_(std::move(plugin_path)), channel_(std::move(socket)) {}
+// Below this a call counts as short.
+constexpr auto kShortCall = std::chrono::microseconds(50);
+// After this time a queue that has not moved is stalled behind calls that are not as short as usual.
+constexpr auto kStallCheck = std::chrono::milliseconds(1);
+
+}  // namespace
+
+Server::Server(std::string plugin_path, base::UniqueFd socket) : plugin_path_(std::move(plugin_path)), channel_(std::move(socket)), typical_call_(2 * kShortCall) {}
 
 int Server::serve() {
   std::thread([this] {
@@ -107,12 +116,19 @@ void Server::on_batch() {
 void Server::on_tick() {
   const std::lock_guard lock(mutex_);
   for (const auto& [number, call] : calls_) call->send_held_progress();
+  const bool stalled = !queue_.empty() && queue_.front()->number() == watched_call_;
+  watched_call_ = queue_.empty() ? 0 : queue_.front()->number();
+  call_for_help(stalled);
 }
 
 // One worker at a time is woken: it wakes the next if there is still something to do, so that short calls do not wake everybody.
-void Server::call_for_help() {
+void Server::call_for_help(bool stalled) {
   if (queue_.empty() || help_is_coming_ || !opened_) return;
-  if (idle_ > 0) {
+  if (stalled) typical_call_ = 2 * kShortCall;
+  const bool all_asleep = idle_ == workers_.size() + 1;
+  if (typical_call_ < kShortCall && !all_asleep) {
+    channel_.want_tick(kStallCheck);
+  } else if (idle_ > 0) {
     help_is_coming_ = true;
     changed_.notify_one();
   } else if (workers_.size() + 1 < concurrency_) {
@@ -136,8 +152,11 @@ void Server::work() {
     queue_.pop_front();
     call_for_help();
     lock.unlock();
+    const auto begin = std::chrono::steady_clock::now();
     const gw_status status = run(*call);
+    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
     lock.lock();
+    typical_call_ += (took - typical_call_) / 8;
     const bool others_wait = !queue_.empty();
     auto finished = calls_.extract(call->number());
     lock.unlock();

@@ -41,8 +41,9 @@ class Server {
   bool open_plugin(const OpenRequest& request);
   void work();
   gw_status run(gw_call& call) const;
-  // Starts or wakes one more worker when calls wait for one.
-  void call_for_help();
+  // Starts or wakes one more worker when calls wait for one. While calls are short, and `stalled` does not say otherwise, a worker that is awake
+  // is trusted to come back for them: waking a thread costs more than such a call.
+  void call_for_help(bool stalled = false);
   void finish(gw_call& call, gw_status status, bool others_wait);
 
   std::string plugin_path_;
@@ -61,6 +62,8 @@ class Server {
   std::size_t concurrency_ = 1;
   std::size_t idle_ = 0;
   bool help_is_coming_ = false;  // a worker was woken or started and has not yet arrived
+  std::chrono::nanoseconds typical_call_;  // how long calls take, the last ones counting most
+  std::uint64_t watched_call_ = 0;         // the first of the queue at the last look, 0 for none
 };
 
 }  // namespace godwit::host

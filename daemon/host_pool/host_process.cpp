@@ -57,7 +57,7 @@ std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const
   options.program = program;
   options.arguments = {plugin_path};
   options.environment = environment;
-  options.directory = "/";
+  options.directory = std::string(1, '/');  // assigning "/" trips a false warning of g++ 12
   options.fds = {-1, out.theirs.get(), err.theirs.get(), socket.theirs.get()};
   process::Child child = process::spawn(options);
   std::shared_ptr<HostProcess> process(
