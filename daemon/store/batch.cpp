@@ -1,0 +1,224 @@
+#include "store/batch.hpp"
+
+#include "base/json.hpp"
+
+namespace godwit::store {
+namespace {
+
+namespace json = base::json;
+
+// NULL for what is empty, where the column says so.
+struct OrNull {
+  std::string_view text;
+};
+struct Null {};
+
+void put_value(ArrayColumn& column, std::int64_t value) {
+  column.add(value);
+}
+void put_value(ArrayColumn& column, model::RunId value) {
+  column.add(model::number(value));
+}
+void put_value(ArrayColumn& column, std::string_view value) {
+  column.add(value);
+}
+void put_value(ArrayColumn& column, base::Instant value) {
+  column.add(value);
+}
+void put_value(ArrayColumn& column, OrNull value) {
+  column.add_or_null(value.text);
+}
+void put_value(ArrayColumn& column, Null) {
+  column.add_null();
+}
+void put_value(ArrayColumn& column, const std::optional<model::RunId>& value) {
+  value ? column.add(model::number(*value)) : column.add_null();
+}
+void put_value(ArrayColumn& column, const std::optional<model::Failure>& value) {
+  value ? column.add(failure_text(*value)) : column.add_null();
+}
+void put_value(ArrayColumn& column, const model::Failure& value) {
+  column.add(failure_text(value));
+}
+
+template <typename Enum>
+std::int64_t code(Enum value) {
+  return static_cast<std::int64_t>(value);
+}
+
+enum Phase : std::int64_t { kPhaseStarted = 0, kPhaseFailed = 1 };
+
+}  // namespace
+
+Batch::Batch(FactNumbers& numbers) : numbers_(numbers) {
+  rows_.resize(kRowsCount);
+  for (std::size_t i = 0; i < kRowsCount; ++i)
+    for (const auto& column : info(Rows(i)).columns) rows_[i].emplace_back(column.type);
+}
+
+void Batch::clear() {
+  for (std::size_t i = 0; i < kRowsCount; ++i)
+    if (mask_ & bit(Rows(i)))
+      for (auto& column : rows_[i]) column.clear();
+  mask_ = 0;
+  checkpoints_.clear();
+  progress_.clear();
+  limits_.clear();
+  versions_.clear();
+  ended_.clear();
+  submitted_ = 0;
+}
+
+void Batch::add(const engine::Fact& fact) {
+  std::visit([this](const auto& it) { put(it); }, fact);
+}
+
+void Batch::finish() {
+  for (const auto& [key, fact] : checkpoints_)
+    row(Rows::checkpoint, fact->run, fact->path, fact->key, numbers_.next(), fact->value);
+  for (const auto& [run, fact] : progress_) row(Rows::progress, run, numbers_.next(), fact->progress);
+  for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), std::int64_t(fact->permits));
+  checkpoints_.clear();
+  progress_.clear();
+  limits_.clear();
+}
+
+std::vector<ArrayColumn*> Batch::columns() {
+  std::vector<ArrayColumn*> columns;
+  for (std::size_t i = 0; i < kRowsCount; ++i)
+    if (mask_ & bit(Rows(i)))
+      for (auto& column : rows_[i]) columns.push_back(&column);
+  return columns;
+}
+
+template <typename... Values>
+void Batch::row(Rows rows, const Values&... values) {
+  mask_ |= bit(rows);
+  auto* column = rows_[static_cast<std::size_t>(rows)].data();
+  (put_value(*column++, values), ...);
+}
+
+void Batch::put(const engine::JobStored& fact) {
+  if (versions_.insert(fact.version).second) row(Rows::job_version, fact.version, fact.job, fact.file, fact.text);
+}
+
+void Batch::put(const engine::Submitted& fact) {
+  ++submitted_;
+  row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
+      fact.submitted_at, fact.pins, fact.retry_of);
+  // The SQL function has entered the key already, in the transaction of the submit.
+  if (fact.from_inbox)
+    row(Rows::inbox_taken, fact.run);
+  else if (!fact.key.empty())
+    row(Rows::run_key, fact.job, fact.key, fact.run);
+  if (fact.retry_of)
+    for (const auto& path : fact.copied_steps) row(Rows::copied_step, fact.run, *fact.retry_of, path);
+}
+
+void Batch::put(const engine::AttemptStarted& fact) {
+  row(Rows::attempt, fact.run, fact.path, std::int64_t(fact.attempt), std::int64_t(kPhaseStarted), Null{}, fact.at,
+      Null{});
+}
+
+void Batch::put(const engine::AttemptFailed& fact) {
+  row(Rows::attempt, fact.run, fact.path, std::int64_t(fact.attempt), std::int64_t(kPhaseFailed), fact.failure, fact.at,
+      fact.next_at);
+}
+
+void Batch::put(const engine::StepDone& fact) {
+  row(Rows::step, fact.run, fact.path, code(fact.state), std::int64_t(fact.attempt), fact.args_hash,
+      OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at);
+  std::int64_t ordinal = 0;
+  for (const auto& emitted : fact.emitted)
+    row(Rows::emitted, fact.run, fact.path, ordinal++, numbers_.next(), emitted.topic, emitted.row, fact.finished_at);
+}
+
+void Batch::put(const engine::CheckpointPut& fact) {
+  checkpoints_[{fact.run, fact.path, fact.key}] = &fact;
+}
+void Batch::put(const engine::ProgressNoted& fact) {
+  progress_[fact.run] = &fact;
+}
+void Batch::put(const engine::LimitSet& fact) {
+  limits_[fact.name] = &fact;
+}
+
+void Batch::put(const engine::RunChanged& fact) {
+  row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at);
+}
+
+void Batch::put(const engine::RunDone& fact) {
+  ended_.push_back(model::number(fact.run));
+  row(Rows::run_done, fact.run, code(fact.state), OrNull{fact.result}, fact.failure, OrNull{fact.failed_path}, fact.at);
+}
+
+void Batch::put(const engine::Audited& fact) {
+  row(Rows::audit, numbers_.next(), fact.uid, fact.who, fact.command, fact.target, fact.detail, fact.at);
+}
+
+void Batch::put(const engine::Logged& fact) {
+  row(Rows::log, fact.run, numbers_.next(), fact.path, code(fact.level), fact.stream, fact.text, OrNull{fact.fields},
+      fact.at);
+}
+
+namespace {
+
+// The overhead of a row in arrays, numbers and headers.
+constexpr std::size_t kRowSize = 100;
+
+struct Measure {
+  std::size_t operator()(const engine::JobStored& f) const {
+    return f.version.size() + f.job.size() + f.file.size() + f.text.size();
+  }
+  std::size_t operator()(const engine::Submitted& f) const {
+    std::size_t size =
+        f.params.size() + f.pins.size() + f.key.size() + f.submitted_by.size() + f.job.size() + f.version.size();
+    for (const auto& path : f.copied_steps) size += path.size() + 24;
+    return size;
+  }
+  std::size_t operator()(const engine::AttemptStarted& f) const { return f.path.size(); }
+  std::size_t operator()(const engine::AttemptFailed& f) const { return f.path.size() + f.failure.message.size(); }
+  std::size_t operator()(const engine::StepDone& f) const {
+    std::size_t size = f.path.size() + f.output.size() + (f.failure ? f.failure->message.size() : 0);
+    for (const auto& emitted : f.emitted) size += kRowSize + emitted.topic.size() + emitted.row.size();
+    return size;
+  }
+  std::size_t operator()(const engine::CheckpointPut& f) const { return f.path.size() + f.key.size() + f.value.size(); }
+  std::size_t operator()(const engine::RunChanged& f) const { return f.who.size() + f.detail.size() + f.path.size(); }
+  std::size_t operator()(const engine::RunDone& f) const {
+    return f.result.size() + (f.failure ? f.failure->message.size() : 0);
+  }
+  std::size_t operator()(const engine::LimitSet& f) const { return f.name.size(); }
+  std::size_t operator()(const engine::Audited& f) const {
+    return f.who.size() + f.command.size() + f.target.size() + f.detail.size();
+  }
+  std::size_t operator()(const engine::ProgressNoted& f) const { return f.progress.size(); }
+  std::size_t operator()(const engine::Logged& f) const { return f.path.size() + f.text.size() + f.fields.size(); }
+};
+
+}  // namespace
+
+std::size_t size_of(const engine::Fact& fact) {
+  return kRowSize + std::visit(Measure{}, fact);
+}
+
+std::string failure_text(const model::Failure& failure) {
+  json::object object{{"code", failure.code}, {"message", failure.message}, {"retryable", failure.retryable}};
+  if (failure.retry_after) object["retry_after"] = base::format_duration(*failure.retry_after);
+  return json::serialize(object);
+}
+
+model::Failure parse_failure(std::string_view text) {
+  model::Failure failure;
+  if (text.empty()) return failure;
+  const json::value value = base::parse_json(text);
+  const json::object& object = value.as_object();
+  failure.code = json::value_to<std::string>(object.at("code"));
+  failure.message = json::value_to<std::string>(object.at("message"));
+  failure.retryable = object.at("retryable").as_bool();
+  if (const auto* after = object.if_contains("retry_after"))
+    failure.retry_after = base::parse_duration(after->as_string());
+  return failure;
+}
+
+}  // namespace godwit::store

@@ -1,0 +1,78 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/store.hpp"
+#include "store/array_column.hpp"
+#include "store/tables.hpp"
+
+namespace godwit::store {
+
+// Numbers for the facts that have no name of their own (log lines, changes, audit) and for the order of commits. Unique
+// among all lives of all nodes of a store, because each life has its own epoch, and growing within a node.
+class FactNumbers {
+ public:
+  void start(std::int64_t epoch) { next_ = epoch << 40; }
+  std::int64_t next() { return ++next_; }
+
+ private:
+  std::int64_t next_ = 0;
+};
+
+// Facts on their way into one statement: the columns of all rows to be written, as array parameters.
+class Batch {
+ public:
+  explicit Batch(FactNumbers& numbers);
+
+  void clear();
+  void add(const engine::Fact& fact);
+  // What add() gathered but may hold only once; call it before columns().
+  void finish();
+
+  RowsMask mask() const { return mask_; }
+  // In the order of the statement's parameters.
+  std::vector<ArrayColumn*> columns();
+  // Runs that ended with this batch, for the folding of open runs.
+  const std::vector<std::int64_t>& ended() const { return ended_; }
+  std::size_t submitted() const { return submitted_; }
+
+ private:
+  template <typename... Values>
+  void row(Rows rows, const Values&... values);
+  void put(const engine::JobStored& fact);
+  void put(const engine::Submitted& fact);
+  void put(const engine::AttemptStarted& fact);
+  void put(const engine::AttemptFailed& fact);
+  void put(const engine::StepDone& fact);
+  void put(const engine::CheckpointPut& fact);
+  void put(const engine::RunChanged& fact);
+  void put(const engine::RunDone& fact);
+  void put(const engine::LimitSet& fact);
+  void put(const engine::Audited& fact);
+  void put(const engine::ProgressNoted& fact);
+  void put(const engine::Logged& fact);
+
+  FactNumbers& numbers_;
+  RowsMask mask_ = 0;
+  std::vector<std::vector<ArrayColumn>> rows_;  // by Rows, then by column
+  // One statement may replace a row only once, so the newest value of the batch is found first.
+  std::map<std::tuple<model::RunId, std::string_view, std::string_view>, const engine::CheckpointPut*> checkpoints_;
+  std::map<model::RunId, const engine::ProgressNoted*> progress_;
+  std::map<std::string_view, const engine::LimitSet*> limits_;
+  std::set<std::string_view> versions_;
+  std::vector<std::int64_t> ended_;
+  std::size_t submitted_ = 0;
+};
+
+// A rough measure of a fact in bytes, to bound batches and queues.
+std::size_t size_of(const engine::Fact& fact);
+
+// A failure as the store keeps it, and back. Empty text gives an empty failure.
+std::string failure_text(const model::Failure& failure);
+model::Failure parse_failure(std::string_view text);
+
+}  // namespace godwit::store

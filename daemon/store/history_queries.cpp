@@ -1,0 +1,195 @@
+#include "store/history_queries.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <array>
+#include <limits>
+
+#include "store/values.hpp"
+
+namespace godwit::store {
+namespace {
+
+namespace json = base::json;
+using model::RunState;
+
+// The rows a list shows are first found by number, newest first, by the query that is cheap for the filter; $1 job or
+// '', $2 first number not wanted, $3 how many. Only then is the view asked, about these.
+constexpr auto kAnyRuns = R"sql(
+(SELECT id FROM godwit.run WHERE id < $2 AND ($1 = '' OR job = $1) ORDER BY id DESC LIMIT $3)
+UNION (SELECT run FROM godwit.inbox WHERE run < $2 AND ($1 = '' OR job = $1) ORDER BY run DESC LIMIT $3))sql";
+
+constexpr auto kEndedRuns = R"sql(
+(SELECT d.run FROM godwit.run_done d WHERE d.state = {} AND d.run < $2
+   AND ($1 = '' OR EXISTS (SELECT FROM godwit.run r WHERE r.id = d.run AND r.job = $1)) ORDER BY d.run DESC LIMIT $3))sql";
+
+constexpr auto kOpenRuns = R"sql(
+(SELECT o.run FROM godwit.node n CROSS JOIN LATERAL (
+   (SELECT o.run FROM godwit.open_run o WHERE o.node = n.id AND o.run < $2
+      AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
+      AND ($1 = '' OR EXISTS (SELECT FROM godwit.run r WHERE r.id = o.run AND r.job = $1)) ORDER BY o.run DESC LIMIT $3)
+   UNION
+   (SELECT r.id FROM godwit.run r WHERE r.node = n.id AND r.id < $2 AND ($1 = '' OR r.job = $1)
+      AND r.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = n.id), 0)
+      AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id) ORDER BY r.id DESC LIMIT $3)) o (run))
+UNION (SELECT run FROM godwit.inbox WHERE run < $2 AND ($1 = '' OR job = $1) ORDER BY run DESC LIMIT $3))sql";
+
+constexpr auto kHeldRuns = R"sql(
+(SELECT v.run FROM godwit.runs v WHERE v.state = '{}' AND v.run < $2 AND ($1 = '' OR v.job = $1) AND v.run IN (
+   SELECT c.run FROM godwit.run_change c WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = c.run))
+ ORDER BY v.run DESC LIMIT $3))sql";
+
+std::string candidates(const std::optional<RunState>& state) {
+  if (!state) return kAnyRuns;
+  if (model::is_terminal(*state)) return fmt::format(kEndedRuns, static_cast<int>(*state));
+  if (*state == RunState::paused || *state == RunState::blocked) return fmt::format(kHeldRuns, model::name(*state));
+  return kOpenRuns;
+}
+
+// To be followed by a condition.
+constexpr auto kRuns =
+    "SELECT run, job, version, state, cancel_requested, params, key, submitted_by, submitted_at, finished_at, "
+    "progress, error, failed_step, "
+    "retry_of, pins, node FROM godwit.runs WHERE {}";
+
+// Turns columns into members of the same name.
+using ToJson = json::value (*)(const pqxx::field&);
+json::value json_integer(const pqxx::field& field) {
+  if (field.is_null()) return nullptr;
+  return integer(field);
+}
+json::value json_bool(const pqxx::field& field) {
+  return view(field) == "t";
+}
+
+struct Member {
+  std::string_view name;
+  ToJson read;
+};
+constexpr std::array kRunMembers{
+    Member{"run", json_integer},
+    Member{"job", json_text},
+    Member{"version", json_text},
+    Member{"state", json_text},
+    Member{"cancel_requested", json_bool},
+    Member{"params", json_value},
+    Member{"key", json_text},
+    Member{"submitted_by", json_text},
+    Member{"submitted_at", json_instant},
+    Member{"finished_at", json_instant},
+    Member{"progress", json_value},
+    Member{"error", json_value},
+    Member{"failed_step", json_text},
+    Member{"retry_of", json_integer},
+    Member{"pins", json_value},
+    Member{"node", json_text},
+};
+constexpr std::array kStepMembers{
+    Member{"path", json_text},    Member{"state", json_text},         Member{"attempt", json_integer},
+    Member{"error", json_value},  Member{"started_at", json_instant}, Member{"finished_at", json_instant},
+    Member{"output", json_value},
+};
+
+template <std::size_t N>
+json::object object(const pqxx::row& row, const std::array<Member, N>& members, std::size_t count = N) {
+  json::object object;
+  for (std::size_t i = 0; i < count; ++i)
+    object[members[i].name] = members[i].read(row[static_cast<pqxx::row::size_type>(i)]);
+  return object;
+}
+
+template <std::size_t N>
+json::array objects(const pqxx::result& rows, const std::array<Member, N>& members) {
+  json::array array;
+  for (const auto& row : rows) array.push_back(object(row, members));
+  return array;
+}
+
+pqxx::row find_run(Connection& connection, model::RunId run) {
+  const auto rows = connection.query(fmt::format(kRuns, "run = $1"), model::number(run));
+  if (rows.empty()) throw base::not_found("there is no run " + model::text(run), "`godwit list` shows the newest ones");
+  return rows[0];
+}
+
+json::array changes(Connection& connection, model::RunId run) {
+  json::array array;
+  for (const auto& row :
+       connection.query("SELECT change, who, detail, path, at FROM godwit.run_change WHERE run = $1 ORDER BY number",
+                        model::number(run)))
+    array.push_back(json::object{{"change", engine::kRunChanges.at(static_cast<std::size_t>(integer(row[0])))},
+                                 {"who", json_text(row[1])},
+                                 {"detail", json_text(row[2])},
+                                 {"path", json_text(row[3])},
+                                 {"at", json_instant(row[4])}});
+  return array;
+}
+
+}  // namespace
+
+json::array list_runs(Connection& connection, const engine::RunFilter& filter) {
+  const auto before = filter.before ? model::number(*filter.before) : std::numeric_limits<std::int64_t>::max();
+  std::vector<std::int64_t> runs;
+  for (const auto& row : connection.query(
+           fmt::format("SELECT * FROM ({}) AS c (run) ORDER BY run DESC LIMIT $3", candidates(filter.state)),
+           filter.job, before, filter.limit))
+    runs.push_back(integer(row[0]));
+  if (runs.empty()) return {};
+  return objects(connection.query(fmt::format(kRuns, "run = ANY ($1::bigint[]) ORDER BY run DESC"), array_of(runs)),
+                 kRunMembers);
+}
+
+json::object show_run(Connection& connection, model::RunId run) {
+  auto shown = object(find_run(connection, run), kRunMembers);
+  shown["changes"] = changes(connection, run);
+  shown["emitted"] =
+      integer(connection.query("SELECT count(*) FROM godwit.emitted_row WHERE run = $1", model::number(run))[0][0]);
+  return shown;
+}
+
+json::object list_steps(Connection& connection, model::RunId run, std::size_t offset, std::size_t limit,
+                        bool with_output) {
+  const auto rows = connection.query(
+      fmt::format("SELECT path, state, attempt, error, started_at, finished_at{} FROM godwit.steps WHERE run = $1 "
+                  "ORDER BY finished_at, path OFFSET $2 LIMIT $3",
+                  with_output ? ", output" : ""),
+      model::number(run), offset, limit + 1);
+  if (rows.empty()) find_run(connection, run);
+  json::array steps;
+  for (const auto& row : rows)
+    if (steps.size() < limit) steps.push_back(object(row, kStepMembers, kStepMembers.size() - (with_output ? 0 : 1)));
+  return {{"steps", std::move(steps)}, {"more", static_cast<std::size_t>(rows.size()) > limit}};
+}
+
+json::array read_logs(Connection& connection, model::RunId run, std::int64_t after, std::size_t limit) {
+  const auto rows = connection.query(
+      "SELECT number, at, (ARRAY['debug', 'info', 'warning', 'error'])[level + 1], path, stream, line, fields FROM "
+      "godwit.log "
+      "WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3",
+      model::number(run), after, limit);
+  if (rows.empty()) find_run(connection, run);
+  constexpr std::array kMembers{Member{"seq", json_integer}, Member{"at", json_instant},  Member{"level", json_text},
+                                Member{"path", json_text},   Member{"stream", json_text}, Member{"text", json_text},
+                                Member{"fields", json_value}};
+  return objects(rows, kMembers);
+}
+
+json::object read_result(Connection& connection, model::RunId run) {
+  const auto rows =
+      connection.query("SELECT state, result, error FROM godwit.results WHERE run = $1", model::number(run));
+  if (rows.empty())
+    return {{"state", json_text(find_run(connection, run)["state"])}, {"result", nullptr}, {"error", nullptr}};
+  constexpr std::array kMembers{Member{"state", json_text}, Member{"result", json_value}, Member{"error", json_value}};
+  return object(rows[0], kMembers);
+}
+
+json::array list_audit(Connection& connection, std::size_t limit) {
+  constexpr std::array kMembers{Member{"at", json_instant},  Member{"uid", json_integer},
+                                Member{"who", json_text},    Member{"command", json_text},
+                                Member{"target", json_text}, Member{"detail", json_value}};
+  return objects(
+      connection.query("SELECT at, uid, who, command, target, detail FROM godwit.audit ORDER BY number DESC LIMIT $1",
+                       limit),
+      kMembers);
+}
+
+}  // namespace godwit::store

@@ -1,0 +1,18 @@
+#pragma once
+#include "engine/history.hpp"
+#include "engine/store.hpp"
+#include "store/connection.hpp"
+
+// What people ask about runs, as the JSON of the control protocol. Each function is a call or a few on one connection.
+namespace godwit::store {
+
+base::json::array list_runs(Connection& connection, const engine::RunFilter& filter);
+// Throws Error(not_found), as the others that take a run.
+base::json::object show_run(Connection& connection, model::RunId run);
+base::json::object list_steps(Connection& connection, model::RunId run, std::size_t offset, std::size_t limit,
+                              bool with_output);
+base::json::array read_logs(Connection& connection, model::RunId run, std::int64_t after, std::size_t limit);
+base::json::object read_result(Connection& connection, model::RunId run);
+base::json::array list_audit(Connection& connection, std::size_t limit);
+
+}  // namespace godwit::store

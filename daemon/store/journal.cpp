@@ -1,0 +1,307 @@
+#include "store/journal.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+
+#include "store/trouble.hpp"
+#include "store/values.hpp"
+
+namespace godwit::store {
+namespace {
+
+constexpr std::size_t kBatchFacts = 5'000;
+constexpr std::size_t kBatchBytes = 16 << 20;
+// PostgreSQL takes no message of 1 GiB and builds arrays in memory several times over.
+constexpr std::size_t kGroupBytes = 256 << 20;
+constexpr std::size_t kRelaxedFacts = 20'000;
+constexpr std::size_t kRelaxedBytes = 16 << 20;
+constexpr auto kRelaxedDelay = std::chrono::milliseconds(250);
+constexpr std::size_t kFoldEvery = 10'000;
+constexpr auto kFencedText =
+    "another godwitd took the place of this node: it may write nothing more; give each daemon on one database its own "
+    "node name";
+
+using engine::Verdict;
+
+std::vector<pqxx::binarystring> parameters(const std::vector<ArrayColumn*>& columns) {
+  std::vector<pqxx::binarystring> values;
+  values.reserve(columns.size());
+  for (auto* column : columns) values.push_back(parameter(*column));
+  return values;
+}
+
+}  // namespace
+
+Journal::Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health)
+    : clock_(clock), uplink_(uplink), stop_(stop), health_(health), batch_(numbers_) {}
+
+void Journal::append(std::vector<engine::Fact> facts, std::function<void(Verdict)> settled) {
+  Group group{std::move(facts), std::move(settled)};
+  for (const auto& fact : group.facts) group.size += size_of(fact);
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ++totals_.waiting;
+    totals_.waiting_bytes += group.size;
+    queue_.push_back(std::move(group));
+    wake = std::exchange(sleeping_, false);
+  }
+  if (wake) wake_.notify_one();
+}
+
+void Journal::append_relaxed(engine::Fact fact) {
+  const std::size_t size = size_of(fact);
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (relaxed_.size() >= kRelaxedFacts || relaxed_bytes_ + size > kRelaxedBytes) {
+      ++totals_.relaxed_dropped;
+      return;
+    }
+    if (relaxed_.empty()) {
+      relaxed_since_ = base::tick();
+      // The thread waits without a limit while nothing is relaxed.
+      wake = std::exchange(sleeping_, false);
+    }
+    relaxed_bytes_ += size;
+    Group group;
+    group.facts.push_back(std::move(fact));
+    group.size = size;
+    relaxed_.push_back(std::move(group));
+  }
+  if (wake) wake_.notify_one();
+}
+
+Journal::Totals Journal::totals() const {
+  const std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+void Journal::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+    sleeping_ = false;
+  }
+  wake_.notify_one();
+}
+
+// The next batch; empty when the journal is to end.
+std::deque<Journal::Group> Journal::take() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const bool relaxed_due = !relaxed_.empty() && (finishing_ || base::tick() >= relaxed_since_ + kRelaxedDelay);
+    if (!queue_.empty() || relaxed_due) break;
+    if (finishing_) return {};
+    sleeping_ = true;
+    const auto woken = [this] { return !sleeping_; };
+    if (relaxed_.empty())
+      wake_.wait(lock, woken);
+    else
+      wake_.wait_until(lock, relaxed_since_ + kRelaxedDelay, woken);
+    sleeping_ = false;
+  }
+  std::deque<Group> batch;
+  std::size_t facts = 0, bytes = 0;
+  const auto move_from = [&](std::deque<Group>& from) {
+    while (!from.empty() && (batch.empty() || (facts + from.front().facts.size() <= kBatchFacts &&
+                                               bytes + from.front().size <= kBatchBytes))) {
+      facts += from.front().facts.size();
+      bytes += from.front().size;
+      batch.push_back(std::move(from.front()));
+      from.pop_front();
+    }
+  };
+  move_from(queue_);
+  totals_.waiting -= batch.size();
+  totals_.waiting_bytes -= bytes;
+  move_from(relaxed_);
+  relaxed_bytes_ = 0;
+  for (const auto& group : relaxed_) relaxed_bytes_ += group.size;
+  relaxed_since_ = base::tick();
+  return batch;
+}
+
+void Journal::run(const NodeSeat& seat) {
+  seat_ = seat;
+  numbers_.start(seat.epoch);
+  for (;;) {
+    auto groups = take();
+    if (groups.empty()) return;
+    write_all(groups);
+    if (since_fold_ >= kFoldEvery) {
+      since_fold_ = 0;
+      fold_due_(std::exchange(ended_, {}));
+    }
+  }
+}
+
+void Journal::write_all(std::deque<Group>& groups) {
+  std::vector<Group*> pointers;
+  pointers.reserve(groups.size());
+  std::uint64_t facts = 0;
+  for (auto& group : groups) {
+    facts += group.facts.size();
+    if (group.size > kGroupBytes)
+      settle(group,
+             {Verdict::refused, {}, fmt::format("{} MiB at once are more than the store takes", group.size >> 20)});
+    else
+      pointers.push_back(&group);
+  }
+  write(pointers);
+  {
+    const std::lock_guard lock(mutex_);
+    totals_.facts += facts;
+    ++totals_.batches;
+  }
+  if (settled_.empty()) return;
+  clock_.post([settled = std::make_shared<std::vector<Settled>>(std::exchange(settled_, {}))] {
+    for (auto& it : *settled) it.callback(std::move(it.verdict));
+  });
+}
+
+// Writes the groups in as few transactions as it takes and settles each. Returns only when all are settled.
+void Journal::write(Groups groups) {
+  if (groups.empty()) return;
+  if (fenced_) return settle_fenced(groups);
+  batch_.clear();
+  for (const auto* group : groups)
+    for (const auto& fact : group->facts) batch_.add(fact);
+  batch_.finish();
+  StatementForm form{batch_.mask(), false, !durable_wanted(groups)};
+  for (;;) {
+    try {
+      if (!execute(form)) return settle_fenced(groups);
+      note_committed();
+      for (auto* group : groups) settle(*group, {});
+      return;
+    } catch (const std::exception& error) {
+      switch (classify(error)) {
+        case Trouble::lost:
+          // Perhaps it was committed: the same rows again, passing over those that are there, settles it either way.
+          form.repeated = true;
+          uplink_.drop();
+          health_.set(Health::State::down, describe(error));
+          break;
+        case Trouble::later:
+        case Trouble::defect:
+          health_.set(Health::State::down, describe(error));
+          uplink_.back_off();
+          break;
+        case Trouble::taken:
+          if (settle_duplicates(groups)) return;
+          if (form.repeated) return split(groups, error);
+          form.repeated = true;
+          break;
+        case Trouble::data:
+          return split(groups, error);
+      }
+      const std::lock_guard lock(mutex_);
+      ++totals_.repeated;
+    }
+  }
+}
+
+// Runs the statement for what is in the batch. False when the node's place was taken.
+bool Journal::execute(StatementForm form) {
+  Connection& connection = uplink_.get();
+  const auto name = form.name();
+  if (!connection.has(name)) connection.prepare(name, journal_statement(form));
+  const auto values = parameters(batch_.columns());
+  const auto result = connection.prepared(name, seat_.node, seat_.epoch, pqxx::prepare::make_dynamic_params(values));
+  uplink_.succeeded();
+  health_.set(Health::State::up);
+  return result[0][0].as<int>() == 1;
+}
+
+// One of these groups cannot be stored: the others must not suffer for it.
+void Journal::split(Groups groups, const std::exception& error) {
+  if (groups.size() == 1) {
+    const std::lock_guard lock(mutex_);
+    ++totals_.refused;
+    return settle(*groups.front(), {Verdict::refused, {}, "the database refused these values: " + describe(error)});
+  }
+  write(groups.first(groups.size() / 2));
+  write(groups.subspan(groups.size() / 2));
+}
+
+// Finds groups that bring a key which is taken, settles them, and writes the others. False when there were none.
+bool Journal::settle_duplicates(Groups groups) {
+  const auto duplicates = find_duplicates(groups);
+  if (duplicates.empty()) return false;
+  std::vector<Group*> others;
+  for (auto* group : groups) {
+    const auto found = duplicates.find(group);
+    if (found == duplicates.end())
+      others.push_back(group);
+    else
+      settle(*group, {Verdict::duplicate, found->second, "the key was used by run " + model::text(found->second)});
+  }
+  write(others);
+  return true;
+}
+
+std::map<const Journal::Group*, model::RunId> Journal::find_duplicates(Groups groups) {
+  ArrayColumn runs(ColumnType::bigint), jobs(ColumnType::text), keys(ColumnType::text);
+  std::map<model::RunId, const Group*> owners;
+  for (const auto* group : groups) {
+    for (const auto& fact : group->facts) {
+      const auto* submitted = std::get_if<engine::Submitted>(&fact);
+      if (!submitted) continue;
+      owners[submitted->run] = group;
+      runs.add(model::number(submitted->run));
+      jobs.add(submitted->job);
+      keys.add(submitted->from_inbox ? std::string_view() : submitted->key);
+    }
+  }
+  std::map<const Group*, model::RunId> duplicates;
+  if (owners.empty()) return duplicates;
+  const auto result = look_up(
+      // A run of the inbox that another node was faster to take is a duplicate of itself.
+      "SELECT u.run, coalesce(k.run, r.id) FROM unnest($1::bigint[], $2::text[], $3::text[]) AS u (run, job, key) "
+      "LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
+      "LEFT JOIN godwit.run r ON r.id = u.run AND r.node <> $4 WHERE coalesce(k.run, r.id) IS NOT NULL",
+      {&runs, &jobs, &keys});
+  for (const auto& row : result)
+    duplicates.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), model::RunId(row[1].as<std::int64_t>()));
+  return duplicates;
+}
+
+// A query about what other transactions have written, repeated until it is answered.
+pqxx::result Journal::look_up(const std::string& sql, const std::vector<ArrayColumn*>& columns) {
+  for (;;) {
+    try {
+      const auto values = parameters(columns);
+      return uplink_.get().query(sql, pqxx::prepare::make_dynamic_params(values), seat_.node);
+    } catch (const std::exception& error) {
+      health_.set(Health::State::down, describe(error));
+      if (classify(error) == Trouble::lost)
+        uplink_.drop();
+      else
+        uplink_.back_off();
+    }
+  }
+}
+
+void Journal::settle(Group& group, Verdict verdict) {
+  if (group.settled) settled_.push_back({std::move(group.settled), std::move(verdict)});
+}
+
+void Journal::settle_fenced(Groups groups) {
+  fenced_ = true;
+  health_.set(Health::State::fenced, kFencedText);
+  for (auto* group : groups) settle(*group, {Verdict::fenced, {}, kFencedText});
+}
+
+void Journal::note_committed() {
+  ended_.insert(ended_.end(), batch_.ended().begin(), batch_.ended().end());
+  since_fold_ += batch_.ended().size() + batch_.submitted();
+}
+
+// Whether anybody waits for the commit; facts that may be lost are not worth a wait for the disk.
+bool Journal::durable_wanted(Groups groups) const {
+  return std::any_of(groups.begin(), groups.end(), [](const Group* group) { return bool(group->settled); });
+}
+
+}  // namespace godwit::store

@@ -1,0 +1,335 @@
+#include "store/postgres_store.hpp"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <thread>
+
+#include "base/log.hpp"
+#include "store/ask.hpp"
+#include "store/health.hpp"
+#include "store/history_queries.hpp"
+#include "store/journal.hpp"
+#include "store/listener.hpp"
+#include "store/migrator.hpp"
+#include "store/private_cluster.hpp"
+#include "store/recovery.hpp"
+#include "store/run_numbers.hpp"
+#include "store/trouble.hpp"
+
+namespace godwit::store {
+namespace {
+
+// Migrations and the work of a start may take longer than a call of the daily business.
+constexpr auto kOpeningLimit = std::chrono::minutes(10);
+
+}  // namespace
+
+// The parts of the store and the order in which they come to life.
+class PostgresStore::Impl {
+ public:
+  Impl(StoreSettings settings, engine::Clock& clock)
+      : settings_(std::move(settings)),
+        clock_(clock),
+        site_{settings_.url, settings_.call_limit, watchdog_, stop_},
+        uplink_(site_, "journal"),
+        journal_(clock, uplink_, stop_, health_),
+        reader_(clock, site_, "reader"),
+        history_(clock, site_, "history"),
+        numbers_(clock, reader_),
+        listener_(site_, [this] { inbox_arrived(); }) {
+    uplink_.on_failed([this](const std::string& reason) { connect_failed(reason); });
+    journal_.on_fold_due([this](std::vector<std::int64_t> ended) { fold_later(std::move(ended)); });
+  }
+
+  ~Impl() { stop(base::Duration(0)); }
+
+  void start(engine::Answer<engine::Nothing> answer) {
+    thread_ = std::thread([this, answer = std::move(answer)]() mutable { run(std::move(answer)); });
+    pthread_setname_np(thread_.native_handle(), "store-journal");
+  }
+
+  void stop(base::Duration patience) {
+    if (std::exchange(stopped_, true)) return;
+    journal_.finish();
+    wait_for_journal(patience);
+    stop_.raise();
+    watchdog_.cut_all();
+    for (auto* part : {&reader_, &history_}) part->join();
+    listener_.join();
+    if (thread_.joinable()) thread_.join();
+    if (cluster_) cluster_->stop();
+  }
+
+  template <typename T>
+  void read(engine::Answer<T> answer, std::function<T(Connection&)> query) {
+    ask<T>(reader_, std::move(query), std::move(answer));
+  }
+  template <typename T>
+  void look_back(engine::Answer<T> answer, std::function<T(Connection&)> query) {
+    ask<T>(history_, std::move(query), std::move(answer));
+  }
+
+  NodeSeat seat() const {
+    const std::lock_guard lock(mutex_);
+    return seat_;
+  }
+  void watch_inbox(std::function<void()> arrived) {
+    const std::lock_guard lock(mutex_);
+    arrived_ = std::move(arrived);
+  }
+  base::json::object status() const {
+    auto status = health_.show();
+    const auto seat = this->seat();
+    const auto totals = journal_.totals();
+    status["private"] = settings_.url.empty();
+    status["node"] = settings_.node_name;
+    status["epoch"] = seat.epoch;
+    status["store_id"] = seat.store_id;
+    status["journal"] = base::json::object{{"facts", totals.facts},
+                                           {"batches", totals.batches},
+                                           {"repeated", totals.repeated},
+                                           {"refused", totals.refused},
+                                           {"waiting", totals.waiting},
+                                           {"waiting_bytes", totals.waiting_bytes},
+                                           {"relaxed_dropped", totals.relaxed_dropped}};
+    const std::lock_guard lock(mutex_);
+    if (cluster_) status["cluster"] = cluster_->status();
+    return status;
+  }
+
+  Journal& journal() { return journal_; }
+  RunNumbers& numbers() { return numbers_; }
+
+ private:
+  // The journal's thread.
+  void run(engine::Answer<engine::Nothing> answer) {
+    try {
+      if (open(answer)) journal_.run(seat());
+    } catch (const Stopped&) {
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      journal_ended_ = true;
+    }
+    ended_.notify_all();
+  }
+
+  // Everything until the store can be used; false when it never will be.
+  bool open(engine::Answer<engine::Nothing>& answer) {
+    try {
+      if (settings_.url.empty()) start_cluster();
+      session_url(site_.url, "");
+    } catch (const base::Error& error) {
+      give_up(answer, error);
+      return false;
+    }
+    for (;;) {
+      try {
+        prepare();
+        break;
+      } catch (const base::Error& error) {
+        give_up(answer, error);
+        return false;
+      } catch (const std::exception& error) {
+        connect_failed(describe(error));
+        uplink_.back_off();
+      }
+    }
+    reader_.start();
+    history_.start();
+    listener_.start();
+    health_.set(Health::State::up);
+    clock_.post([this, alive = std::weak_ptr(alive_), answer = std::move(answer)] {
+      if (alive.expired()) return;
+      numbers_.prefetch();
+      answer(engine::Nothing{});
+    });
+    return true;
+  }
+
+  void give_up(engine::Answer<engine::Nothing>& answer, const base::Error& error) {
+    health_.set(Health::State::down, error.what());
+    clock_.post([answer = std::move(answer), error] { answer(error); });
+  }
+
+  void start_cluster() {
+    auto cluster = std::make_unique<PrivateCluster>(settings_.state_dir, settings_.bin_dir);
+    cluster->start();
+    site_.url = cluster->url();
+    const std::lock_guard lock(mutex_);
+    cluster_ = std::move(cluster);
+  }
+
+  void prepare() {
+    if (cluster_) make_database();
+    Connection connection(site_.url, "start", watchdog_, kOpeningLimit);
+    health_.set_server_version(connection.server_version());
+    for (const auto& warning : durability_warnings(connection)) health_.add_warning(warning);
+    migrate(connection, migrations());
+    const auto seat = take_seat(connection, settings_.node_name);
+    fold(connection, seat, {});
+    clear_open_runs(connection, seat);
+    const std::lock_guard lock(mutex_);
+    seat_ = seat;
+  }
+
+  void make_database() {
+    Connection connection(cluster_->url("postgres"), "start", watchdog_, kOpeningLimit);
+    if (connection.exec("SELECT FROM pg_database WHERE datname = 'godwit'").empty())
+      connection.exec("CREATE DATABASE godwit");
+  }
+
+  void connect_failed(const std::string& reason) {
+    // Until the first connection the state stays "starting": a server takes its time.
+    if (seat().epoch == 0)
+      health_.set_error(reason);
+    else
+      health_.set(Health::State::down, reason);
+  }
+
+  void inbox_arrived() {
+    clock_.post([this, alive = std::weak_ptr(alive_)] {
+      if (alive.expired()) return;
+      std::function<void()> arrived;
+      {
+        const std::lock_guard lock(mutex_);
+        arrived = arrived_;
+      }
+      if (arrived) arrived();
+    });
+  }
+
+  void fold_later(std::vector<std::int64_t> ended) {
+    history_.add({[this, ended = std::move(ended)](Connection& connection) -> std::function<void()> {
+                    fold(connection, seat(), ended);
+                    return [] {};
+                  },
+                  [](base::Error) -> std::function<void()> { return [] {}; }});
+  }
+
+  void wait_for_journal(base::Duration patience) {
+    std::unique_lock lock(mutex_);
+    if (thread_.joinable()) ended_.wait_for(lock, patience, [this] { return journal_ended_; });
+  }
+
+  const StoreSettings settings_;
+  engine::Clock& clock_;
+  Watchdog watchdog_;
+  StopSignal stop_;
+  Health health_;
+  std::unique_ptr<PrivateCluster> cluster_;
+  Site site_;
+  Uplink uplink_;
+  Journal journal_;
+  Reader reader_, history_;
+  RunNumbers numbers_;
+  Listener listener_;
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  NodeSeat seat_;
+  std::function<void()> arrived_;
+  bool journal_ended_ = false;
+  bool stopped_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // for work that was posted and is done when this is gone
+  std::thread thread_;
+};
+
+PostgresStore::PostgresStore(StoreSettings settings, engine::Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(settings), clock)) {}
+PostgresStore::~PostgresStore() = default;
+
+void PostgresStore::start(engine::Answer<engine::Nothing> answer) {
+  impl_->start(std::move(answer));
+}
+void PostgresStore::stop(base::Duration patience) {
+  impl_->stop(patience);
+}
+
+void PostgresStore::append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) {
+  impl_->journal().append(std::move(facts), std::move(settled));
+}
+void PostgresStore::append_relaxed(engine::Fact fact) {
+  impl_->journal().append_relaxed(std::move(fact));
+}
+void PostgresStore::allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) {
+  impl_->numbers().allocate(count, std::move(answer));
+}
+void PostgresStore::watch_inbox(std::function<void()> arrived) {
+  impl_->watch_inbox(std::move(arrived));
+}
+base::json::object PostgresStore::status() const {
+  return impl_->status();
+}
+std::string PostgresStore::store_id() const {
+  return impl_->seat().store_id;
+}
+
+void PostgresStore::load_unfinished(model::RunId after, std::size_t limit,
+                                    engine::Answer<std::vector<engine::UnfinishedRun>> answer) {
+  impl_->read<std::vector<engine::UnfinishedRun>>(std::move(answer), [this, after, limit](Connection& connection) {
+    return store::load_unfinished(connection, impl_->seat(), after, limit);
+  });
+}
+void PostgresStore::load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) {
+  impl_->read<engine::UnfinishedRun>(std::move(answer),
+                                     [run](Connection& connection) { return store::load_run(connection, run); });
+}
+void PostgresStore::read_outputs(model::RunId run, std::vector<std::string> paths,
+                                 engine::Answer<std::map<std::string, std::string>> answer) {
+  impl_->read<std::map<std::string, std::string>>(
+      std::move(answer),
+      [run, paths = std::move(paths)](Connection& connection) { return store::read_outputs(connection, run, paths); });
+}
+void PostgresStore::read_checkpoint(model::RunId run, std::string path, std::string key,
+                                    engine::Answer<std::optional<std::string>> answer) {
+  impl_->read<std::optional<std::string>>(std::move(answer),
+                                          [run, path = std::move(path), key = std::move(key)](Connection& connection) {
+                                            return store::read_checkpoint(connection, run, path, key);
+                                          });
+}
+void PostgresStore::load_job(std::string version, engine::Answer<engine::JobStored> answer) {
+  impl_->read<engine::JobStored>(std::move(answer), [version = std::move(version)](Connection& connection) {
+    return store::load_job(connection, version);
+  });
+}
+void PostgresStore::load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) {
+  impl_->read<std::vector<engine::LimitSet>>(std::move(answer),
+                                             [](Connection& connection) { return store::load_limits(connection); });
+}
+void PostgresStore::read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) {
+  impl_->read<std::vector<engine::InboxEntry>>(
+      std::move(answer), [limit](Connection& connection) { return store::read_inbox(connection, limit); });
+}
+
+void PostgresStore::list_runs(engine::RunFilter filter, engine::Answer<base::json::array> answer) {
+  impl_->look_back<base::json::array>(std::move(answer), [filter = std::move(filter)](Connection& connection) {
+    return store::list_runs(connection, filter);
+  });
+}
+void PostgresStore::show_run(model::RunId run, engine::Answer<base::json::object> answer) {
+  impl_->look_back<base::json::object>(std::move(answer),
+                                       [run](Connection& connection) { return store::show_run(connection, run); });
+}
+void PostgresStore::list_steps(model::RunId run, std::size_t offset, std::size_t limit, bool with_output,
+                               engine::Answer<base::json::object> answer) {
+  impl_->look_back<base::json::object>(std::move(answer), [run, offset, limit, with_output](Connection& connection) {
+    return store::list_steps(connection, run, offset, limit, with_output);
+  });
+}
+void PostgresStore::read_logs(model::RunId run, std::int64_t after, std::size_t limit,
+                              engine::Answer<base::json::array> answer) {
+  impl_->look_back<base::json::array>(std::move(answer), [run, after, limit](Connection& connection) {
+    return store::read_logs(connection, run, after, limit);
+  });
+}
+void PostgresStore::read_result(model::RunId run, engine::Answer<base::json::object> answer) {
+  impl_->look_back<base::json::object>(std::move(answer),
+                                       [run](Connection& connection) { return store::read_result(connection, run); });
+}
+void PostgresStore::list_audit(std::size_t limit, engine::Answer<base::json::array> answer) {
+  impl_->look_back<base::json::array>(std::move(answer),
+                                      [limit](Connection& connection) { return store::list_audit(connection, limit); });
+}
+
+}  // namespace godwit::store

@@ -1,0 +1,67 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "engine/clock.hpp"
+#include "engine/history.hpp"
+#include "engine/store.hpp"
+
+namespace godwit::store {
+
+class PrivateCluster;
+
+struct StoreSettings {
+  std::string url;  // of an existing database; empty: a private cluster is made and supervised
+  std::string node_name;
+  std::string state_dir;  // for the private cluster
+  std::string bin_dir;    // where initdb and postgres are, for the private cluster; empty: looked for
+  base::Duration call_limit = std::chrono::seconds(10);  // after which a server that does not answer is given up
+};
+
+// The store on PostgreSQL. Its threads: one writes (the journal), two read (for the engine and for people), one
+// listens, one guards against servers that do not answer. All answers are posted to `clock`, whose post() must
+// therefore be safe to call from any thread.
+class PostgresStore : public engine::Store, public engine::History {
+ public:
+  PostgresStore(StoreSettings settings, engine::Clock& clock);
+  ~PostgresStore() override;
+
+  // Makes or finds the cluster, brings the schema up to date, takes the node's place and answers when the store can be
+  // used. While the database is away it keeps trying; an error means that trying again is of no use.
+  void start(engine::Answer<engine::Nothing> answer);
+  // Writes what was appended if the database is there (for at most `patience`), ends everything else, stops a private
+  // cluster. Blocks.
+  void stop(base::Duration patience = std::chrono::seconds(5));
+
+  void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) override;
+  void append_relaxed(engine::Fact fact) override;
+  void allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) override;
+  void load_unfinished(model::RunId after, std::size_t limit,
+                       engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
+  void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
+  void read_outputs(model::RunId run, std::vector<std::string> paths,
+                    engine::Answer<std::map<std::string, std::string>> answer) override;
+  void read_checkpoint(model::RunId run, std::string path, std::string key,
+                       engine::Answer<std::optional<std::string>> answer) override;
+  void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
+  void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
+  void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
+  void watch_inbox(std::function<void()> arrived) override;
+  base::json::object status() const override;
+  std::string store_id() const override;
+
+  void list_runs(engine::RunFilter filter, engine::Answer<base::json::array> answer) override;
+  void show_run(model::RunId run, engine::Answer<base::json::object> answer) override;
+  void list_steps(model::RunId run, std::size_t offset, std::size_t limit, bool with_output,
+                  engine::Answer<base::json::object> answer) override;
+  void read_logs(model::RunId run, std::int64_t after, std::size_t limit,
+                 engine::Answer<base::json::array> answer) override;
+  void read_result(model::RunId run, engine::Answer<base::json::object> answer) override;
+  void list_audit(std::size_t limit, engine::Answer<base::json::array> answer) override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace godwit::store

@@ -1,0 +1,197 @@
+#include "store/recovery.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "store/batch.hpp"
+#include "store/values.hpp"
+
+namespace godwit::store {
+namespace {
+
+// Outputs longer than this stay in the store until somebody needs one.
+constexpr auto kOutputMax = 65'536;
+
+constexpr auto kRunColumns =
+    "SELECT r.id, r.job, r.version, r.params, r.key, r.submitted_by, r.submitted_at, r.pins, r.retry_of FROM "
+    "godwit.run r {}";
+
+// Those that were open at the last fold and those committed since; see open_run in the schema.
+constexpr auto kUnfinished = R"sql(
+JOIN ((SELECT o.run FROM godwit.open_run o WHERE o.node = $1 AND o.run > $2
+         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run) ORDER BY o.run LIMIT $3)
+      UNION
+      (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2
+         AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
+         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id) ORDER BY n.id LIMIT $3)) AS unfinished (run)
+  ON unfinished.run = r.id ORDER BY r.id LIMIT $3)sql";
+
+constexpr auto kSteps = R"sql(
+SELECT run, path, state, attempt, args_hash, CASE WHEN octet_length(output) <= $2 THEN output END, octet_length(output) > $2, failure,
+  started_at, finished_at FROM godwit.step WHERE run = ANY ($1::bigint[]) ORDER BY run, finished_at)sql";
+
+constexpr auto kAttempts = R"sql(
+SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at FROM godwit.attempt a WHERE a.run = ANY ($1::bigint[])
+  AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND s.path = a.path) ORDER BY a.run, a.path, a.attempt, a.phase)sql";
+
+constexpr auto kChanges =
+    "SELECT run, change, detail, path FROM godwit.run_change WHERE run = ANY ($1::bigint[]) ORDER BY run, number";
+
+// Facts of one snapshot, so that they fit together.
+using Snapshot = pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>;
+
+engine::Submitted submitted(const pqxx::row& row) {
+  engine::Submitted run;
+  run.run = run_id(row[0]);
+  run.job = text(row[1]);
+  run.version = text(row[2]);
+  run.params = text(row[3]);
+  run.key = text(row[4]);
+  run.submitted_by = text(row[5]);
+  run.submitted_at = instant(row[6]);
+  run.pins = text(row[7]);
+  if (!row[8].is_null()) run.retry_of = run_id(row[8]);
+  return run;
+}
+
+engine::StepDone step(const pqxx::row& row) {
+  engine::StepDone step;
+  step.run = run_id(row[0]);
+  step.path = text(row[1]);
+  step.state = static_cast<model::StepState>(integer(row[2]));
+  step.attempt = static_cast<int>(integer(row[3]));
+  step.args_hash = integer(row[4]);
+  step.output = text(row[5]);
+  if (!row[7].is_null()) step.failure = parse_failure(view(row[7]));
+  step.started_at = instant(row[8]);
+  step.finished_at = instant(row[9]);
+  return step;
+}
+
+// Rows come in the order of attempts, a started one before its failure.
+void add_attempt(engine::UnfinishedRun::Attempts& attempts, const pqxx::row& row) {
+  attempts.made = static_cast<int>(integer(row[2]));
+  attempts.in_doubt = integer(row[3]) == 0;
+  if (attempts.in_doubt) return;
+  attempts.last_failure = parse_failure(view(row[4]));
+  attempts.next_at = instant(row[5]);
+}
+
+void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
+  switch (static_cast<engine::RunChange>(integer(row[1]))) {
+    case engine::RunChange::paused:
+      run.paused = true;
+      break;
+    case engine::RunChange::resumed:
+      run.paused = false;
+      break;
+    case engine::RunChange::blocked:
+      run.blocked = text(row[2]);
+      run.blocked_path = text(row[3]);
+      break;
+    case engine::RunChange::unblocked:
+      run.blocked.clear();
+      run.blocked_path.clear();
+      break;
+    case engine::RunChange::cancel_requested:
+      run.cancel_requested = true;
+      break;
+  }
+}
+
+std::vector<engine::UnfinishedRun> with_facts(Snapshot& work, const pqxx::result& rows) {
+  std::vector<engine::UnfinishedRun> runs;
+  std::unordered_map<std::int64_t, std::size_t> places;
+  std::vector<std::int64_t> numbers;
+  for (const auto& row : rows) {
+    places[integer(row[0])] = runs.size();
+    numbers.push_back(integer(row[0]));
+    runs.emplace_back().run = submitted(row);
+  }
+  if (runs.empty()) return runs;
+  const auto ids = array_of(numbers);
+  for (const auto& row : work.exec_params(kSteps, ids, kOutputMax)) {
+    auto& run = runs[places.at(integer(row[0]))];
+    run.steps.push_back(step(row));
+    if (view(row[6]) == "t") run.output_omitted.push_back(run.steps.back().path);
+  }
+  for (const auto& row : work.exec_params(kAttempts, ids))
+    add_attempt(runs[places.at(integer(row[0]))].attempts[text(row[1])], row);
+  for (const auto& row : work.exec_params(kChanges, ids)) apply_change(runs[places.at(integer(row[0]))], row);
+  return runs;
+}
+
+}  // namespace
+
+std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat, model::RunId after,
+                                                   std::size_t limit) {
+  std::vector<engine::UnfinishedRun> runs;
+  connection.transaction<Snapshot>([&](Snapshot& work) {
+    runs = with_facts(work,
+                      work.exec_params(fmt::format(kRunColumns, kUnfinished), seat.node, model::number(after), limit));
+  });
+  return runs;
+}
+
+engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
+  std::vector<engine::UnfinishedRun> runs;
+  connection.transaction<Snapshot>([&](Snapshot& work) {
+    runs = with_facts(work, work.exec_params(fmt::format(kRunColumns, "WHERE r.id = $1"), model::number(run)));
+  });
+  if (runs.empty()) throw base::not_found("there is no run " + model::text(run));
+  return std::move(runs.front());
+}
+
+std::map<std::string, std::string> read_outputs(Connection& connection, model::RunId run,
+                                                const std::vector<std::string>& paths) {
+  ArrayColumn wanted(ColumnType::text);
+  for (const auto& path : paths) wanted.add(path);
+  std::map<std::string, std::string> outputs;
+  for (const auto& row : connection.query(
+           "SELECT path, output FROM godwit.step WHERE run = $1 AND path = ANY ($2::text[]) AND output IS NOT NULL",
+           model::number(run), parameter(wanted)))
+    outputs.emplace(text(row[0]), text(row[1]));
+  return outputs;
+}
+
+std::optional<std::string> read_checkpoint(Connection& connection, model::RunId run, const std::string& path,
+                                           const std::string& key) {
+  const auto rows = connection.query("SELECT value FROM godwit.checkpoint WHERE run = $1 AND path = $2 AND key = $3",
+                                     model::number(run), path, key);
+  if (rows.empty()) return std::nullopt;
+  return text(rows[0][0]);
+}
+
+engine::JobStored load_job(Connection& connection, const std::string& version) {
+  const auto rows =
+      connection.query("SELECT version, job, file, text FROM godwit.job_version WHERE version = $1", version);
+  if (rows.empty()) throw base::not_found(fmt::format("the store has no version {} of a job", version));
+  return {text(rows[0][0]), text(rows[0][1]), text(rows[0][2]), text(rows[0][3])};
+}
+
+std::vector<engine::LimitSet> load_limits(Connection& connection) {
+  std::vector<engine::LimitSet> limits;
+  for (const auto& row : connection.exec("SELECT name, permits FROM godwit.limit_setting ORDER BY name"))
+    limits.push_back({text(row[0]), static_cast<int>(integer(row[1]))});
+  return limits;
+}
+
+std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit) {
+  std::vector<engine::InboxEntry> entries;
+  for (const auto& row : connection.query(
+           "SELECT run, job, params, key, submitted_by, submitted_at FROM godwit.inbox ORDER BY run LIMIT $1", limit))
+    entries.push_back({run_id(row[0]), text(row[1]), text(row[2]), text(row[3]), text(row[4]), instant(row[5])});
+  return entries;
+}
+
+std::vector<model::RunId> take_run_numbers(Connection& connection, std::size_t count) {
+  std::vector<model::RunId> runs;
+  runs.reserve(count);
+  for (const auto& row : connection.query("SELECT nextval('godwit.run_number') FROM generate_series(1, $1)", count))
+    runs.push_back(run_id(row[0]));
+  return runs;
+}
+
+}  // namespace godwit::store

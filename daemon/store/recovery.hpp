@@ -1,0 +1,29 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/store.hpp"
+#include "store/connection.hpp"
+#include "store/node_seat.hpp"
+
+// What the engine reads back: its unfinished runs with all their facts, and single facts. Each function is one call on
+// one connection and throws what libpqxx throws.
+namespace godwit::store {
+
+std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat, model::RunId after,
+                                                   std::size_t limit);
+// Throws Error(not_found).
+engine::UnfinishedRun load_run(Connection& connection, model::RunId run);
+std::map<std::string, std::string> read_outputs(Connection& connection, model::RunId run,
+                                                const std::vector<std::string>& paths);
+std::optional<std::string> read_checkpoint(Connection& connection, model::RunId run, const std::string& path,
+                                           const std::string& key);
+// Throws Error(not_found).
+engine::JobStored load_job(Connection& connection, const std::string& version);
+std::vector<engine::LimitSet> load_limits(Connection& connection);
+std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit);
+std::vector<model::RunId> take_run_numbers(Connection& connection, std::size_t count);
+
+}  // namespace godwit::store

@@ -1,0 +1,304 @@
+#include "store/schema.hpp"
+
+#include <array>
+
+namespace godwit::store {
+namespace {
+
+// Rows of the hot tables are inserted and never changed, so their pages are filled to the brim, and autovacuum is woken
+// by inserts in large steps: its only work there is the visibility map. Paths are compared byte by byte ("C"), which is
+// faster and the same on every machine. No foreign keys: the journal writes parent and child in one transaction, and a
+// check per row would cost a lock on the parent.
+constexpr std::string_view kTables = R"sql(
+CREATE TABLE godwit.store_identity (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  id text NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now());
+INSERT INTO godwit.store_identity (id) VALUES (substr(replace(gen_random_uuid()::text, '-', ''), 1, 12));
+
+CREATE SEQUENCE godwit.epoch AS bigint;
+CREATE SEQUENCE godwit.run_number AS bigint;
+
+-- A node's epoch is the right to write: each transaction of the journal locks this row and compares.
+CREATE TABLE godwit.node (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text COLLATE "C" NOT NULL UNIQUE,
+  epoch bigint NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now()) WITH (fillfactor = 50);
+
+CREATE TABLE godwit.job_version (
+  version text COLLATE "C" PRIMARY KEY,
+  job text COLLATE "C" NOT NULL,
+  file text NOT NULL,
+  text text NOT NULL,
+  stored_at timestamptz NOT NULL DEFAULT now());
+
+CREATE TABLE godwit.run (
+  id bigint PRIMARY KEY,
+  node integer NOT NULL,
+  number bigint NOT NULL,
+  retry_of bigint,
+  submitted_at timestamptz NOT NULL,
+  job text COLLATE "C" NOT NULL,
+  version text COLLATE "C" NOT NULL,
+  submitted_by text NOT NULL,
+  key text,
+  params text NOT NULL,
+  pins text NOT NULL) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+-- The order in which a node's runs were committed; see open_run.
+CREATE INDEX run_by_number ON godwit.run (node, number);
+
+CREATE TABLE godwit.run_key (
+  job text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  run bigint NOT NULL UNIQUE,
+  PRIMARY KEY (job, key)) WITH (fillfactor = 100);
+
+CREATE TABLE godwit.run_done (
+  run bigint PRIMARY KEY,
+  finished_at timestamptz NOT NULL,
+  state smallint NOT NULL,
+  result text,
+  failure text,
+  failed_path text) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+CREATE INDEX run_done_unsuccessful ON godwit.run_done (state, run) WHERE state <> 5;
+
+-- The runs of a node that had not ended when their facts were last folded: whatever was committed up to fold.number is either here or done.
+-- Recovery reads these and the few runs committed since, however many have ended.
+CREATE TABLE godwit.open_run (
+  node integer NOT NULL,
+  run bigint NOT NULL,
+  PRIMARY KEY (node, run)) WITH (fillfactor = 100);
+CREATE TABLE godwit.fold (
+  node integer PRIMARY KEY,
+  number bigint NOT NULL) WITH (fillfactor = 50);
+
+CREATE TABLE godwit.run_change (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  at timestamptz NOT NULL,
+  change smallint NOT NULL,
+  who text NOT NULL,
+  detail text NOT NULL,
+  path text NOT NULL,
+  PRIMARY KEY (run, number)) WITH (fillfactor = 100);
+
+CREATE TABLE godwit.step (
+  run bigint NOT NULL,
+  args_hash bigint NOT NULL,
+  started_at timestamptz NOT NULL,
+  finished_at timestamptz NOT NULL,
+  attempt integer NOT NULL,
+  state smallint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  output text,
+  failure text,
+  PRIMARY KEY (run, path)) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000, autovacuum_analyze_threshold = 100000);
+
+CREATE TABLE godwit.attempt (
+  run bigint NOT NULL,
+  at timestamptz NOT NULL,
+  next_at timestamptz,
+  attempt integer NOT NULL,
+  phase smallint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  failure text,
+  PRIMARY KEY (run, path, attempt, phase)) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+
+CREATE TABLE godwit.checkpoint (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  value text NOT NULL,
+  PRIMARY KEY (run, path, key)) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE TABLE godwit.emitted_row (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  emitted_at timestamptz NOT NULL,
+  ordinal integer NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  topic text COLLATE "C" NOT NULL,
+  row text NOT NULL,
+  PRIMARY KEY (run, path, ordinal)) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+CREATE INDEX emitted_row_by_topic ON godwit.emitted_row (topic, number);
+
+CREATE TABLE godwit.progress (
+  run bigint PRIMARY KEY,
+  number bigint NOT NULL,
+  progress text NOT NULL) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE TABLE godwit.log (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  at timestamptz NOT NULL,
+  level smallint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  stream text NOT NULL,
+  line text NOT NULL,
+  fields text,
+  PRIMARY KEY (run, number)) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+
+CREATE TABLE godwit.limit_setting (
+  name text COLLATE "C" PRIMARY KEY,
+  number bigint NOT NULL,
+  permits integer NOT NULL);
+
+CREATE TABLE godwit.audit (
+  number bigint PRIMARY KEY,
+  at timestamptz NOT NULL,
+  uid bigint NOT NULL,
+  who text NOT NULL,
+  command text NOT NULL,
+  target text NOT NULL,
+  detail text NOT NULL) WITH (fillfactor = 100);
+
+-- Submits by SQL wait here until a node has checked and taken them.
+CREATE TABLE godwit.inbox (
+  run bigint PRIMARY KEY,
+  job text COLLATE "C" NOT NULL,
+  params text NOT NULL,
+  key text COLLATE "C",
+  submitted_by text NOT NULL,
+  submitted_at timestamptz NOT NULL DEFAULT now()) WITH (autovacuum_vacuum_scale_factor = 0.02);
+)sql";
+
+// Three forms of submit, so that json, jsonb and a plain literal all find one without a cast; the literal takes the
+// form with text.
+constexpr std::string_view kSubmit = R"sql(
+CREATE FUNCTION godwit.submit(job text, params text DEFAULT '{}', key text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  taken bigint;
+  fresh bigint;
+BEGIN
+  IF job IS NULL OR job = '' THEN
+    RAISE EXCEPTION 'godwit.submit: the name of the job is missing' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF json_typeof(coalesce(params, '{}')::json) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'godwit.submit: the parameters of job % must be a JSON object', job USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  fresh := nextval('godwit.run_number');
+  IF key IS NOT NULL AND key <> '' THEN
+    INSERT INTO godwit.run_key AS k (job, key, run) VALUES (job, key, fresh) ON CONFLICT ON CONSTRAINT run_key_pkey DO NOTHING;
+    IF NOT FOUND THEN
+      SELECT k.run INTO taken FROM godwit.run_key k WHERE k.job = job AND k.key = key;
+      IF taken IS NULL THEN
+        RAISE EXCEPTION 'godwit.submit: key % of job % was taken by a transaction that this one cannot see', key, job
+          USING ERRCODE = 'serialization_failure', HINT = 'Repeat the transaction.';
+      END IF;
+      RETURN taken;
+    END IF;
+  END IF;
+  INSERT INTO godwit.inbox (run, job, params, key, submitted_by)
+  VALUES (fresh, job, coalesce(params, '{}'), nullif(key, ''), session_user);
+  PERFORM pg_notify('godwit_inbox', '');
+  RETURN fresh;
+END $$;
+CREATE FUNCTION godwit.submit(job text, params jsonb, key text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS
+  $$ SELECT godwit.submit(job, params::text, key) $$;
+CREATE FUNCTION godwit.submit(job text, params json, key text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS
+  $$ SELECT godwit.submit(job, params::text, key) $$;
+COMMENT ON FUNCTION godwit.submit(text, text, text) IS
+  'Submits a run of a job in the caller''s own transaction and returns its number: the run exists when the transaction commits, and is taken up at once then. With a key that the job has seen already, returns the number of the run that has it. Parameters are checked by the daemon; a run with wrong ones fails and says so.';
+COMMENT ON FUNCTION godwit.submit(text, jsonb, text) IS 'The same with the parameters as jsonb.';
+COMMENT ON FUNCTION godwit.submit(text, json, text) IS 'The same with the parameters as json.';
+)sql";
+
+constexpr std::string_view kViews = R"sql(
+CREATE VIEW godwit.runs AS
+SELECT r.id AS run, r.job, r.version,
+  CASE WHEN d.run IS NOT NULL THEN (ARRAY['queued', 'running', 'waiting', 'paused', 'blocked', 'succeeded', 'failed', 'cancelled'])[d.state + 1]
+       WHEN c.blocked THEN 'blocked'
+       WHEN c.paused THEN 'paused'
+       WHEN p.run IS NOT NULL OR EXISTS (SELECT FROM godwit.step s WHERE s.run = r.id)
+            OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = r.id) THEN 'running'
+       ELSE 'queued' END AS state,
+  coalesce(c.cancel_requested, false) AS cancel_requested, r.params::json AS params, r.key, r.submitted_by, r.submitted_at, d.finished_at,
+  p.progress::json AS progress, d.failure::json AS error, d.failed_path AS failed_step, r.retry_of, r.pins::json AS pins, n.name AS node
+FROM godwit.run r
+LEFT JOIN godwit.node n ON n.id = r.node
+LEFT JOIN godwit.run_done d ON d.run = r.id
+LEFT JOIN godwit.progress p ON p.run = r.id
+LEFT JOIN LATERAL (
+  SELECT (array_agg(change ORDER BY number DESC) FILTER (WHERE change IN (0, 1)))[1] = 0 AS paused,
+         (array_agg(change ORDER BY number DESC) FILTER (WHERE change IN (2, 3)))[1] = 2 AS blocked,
+         bool_or(change = 4) AS cancel_requested
+  FROM godwit.run_change WHERE run_change.run = r.id) c ON d.run IS NULL
+UNION ALL
+SELECT i.run, i.job, NULL, 'queued', false, i.params::json, i.key, i.submitted_by, i.submitted_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM godwit.inbox i;
+COMMENT ON VIEW godwit.runs IS 'All runs, one row each. Fast for one run; select by run.';
+COMMENT ON COLUMN godwit.runs.run IS 'Number of the run; what godwit.submit returned.';
+COMMENT ON COLUMN godwit.runs.job IS 'Name of the job.';
+COMMENT ON COLUMN godwit.runs.version IS 'SHA-256 of the job file this run executes; null until the run was taken up.';
+COMMENT ON COLUMN godwit.runs.state IS 'queued, running, paused, blocked (needs a person), succeeded, failed or cancelled. The last three are final. Waiting for a limit or a retry shows as running; ask the daemon with `godwit why`.';
+COMMENT ON COLUMN godwit.runs.cancel_requested IS 'Somebody asked for an end that has not come yet.';
+COMMENT ON COLUMN godwit.runs.params IS 'Parameters with defaults filled in.';
+COMMENT ON COLUMN godwit.runs.key IS 'Idempotency key of the submit, unique within the job; null for none.';
+COMMENT ON COLUMN godwit.runs.submitted_by IS 'User who submitted the run: of the operating system, or of the database for godwit.submit.';
+COMMENT ON COLUMN godwit.runs.submitted_at IS 'When the run was submitted.';
+COMMENT ON COLUMN godwit.runs.finished_at IS 'When the run ended; null before.';
+COMMENT ON COLUMN godwit.runs.progress IS 'What the run last said of its progress, up to a second old.';
+COMMENT ON COLUMN godwit.runs.error IS 'Why a failed run failed: {"code", "message", "retryable"}.';
+COMMENT ON COLUMN godwit.runs.failed_step IS 'Path of the step whose failure ended the run.';
+COMMENT ON COLUMN godwit.runs.retry_of IS 'The run whose finished steps this one took over.';
+COMMENT ON COLUMN godwit.runs.pins IS 'The plugin and version each `uses` of the job meant at the submit.';
+COMMENT ON COLUMN godwit.runs.node IS 'Name of the node that has the run; null until it was taken up.';
+
+CREATE VIEW godwit.steps AS
+SELECT s.run, s.path, (ARRAY['succeeded', 'failed', 'skipped'])[s.state + 1] AS state, s.attempt, s.output::json AS output,
+  s.failure::json AS error, s.started_at, s.finished_at
+FROM godwit.step s;
+COMMENT ON VIEW godwit.steps IS 'The finished steps of all runs.';
+COMMENT ON COLUMN godwit.steps.run IS 'Number of the run.';
+COMMENT ON COLUMN godwit.steps.path IS 'Path of the step within the run: search[12].';
+COMMENT ON COLUMN godwit.steps.state IS 'succeeded, failed or skipped.';
+COMMENT ON COLUMN godwit.steps.attempt IS 'The attempt that settled it, counted from 1.';
+COMMENT ON COLUMN godwit.steps.output IS 'What the step gave; null unless it succeeded.';
+COMMENT ON COLUMN godwit.steps.error IS 'Why it failed or was skipped: {"code", "message", "retryable"}.';
+COMMENT ON COLUMN godwit.steps.started_at IS 'When the attempt that settled it began.';
+COMMENT ON COLUMN godwit.steps.finished_at IS 'When it was settled.';
+
+CREATE VIEW godwit.results AS
+SELECT d.run, r.job, r.key, (ARRAY['queued', 'running', 'waiting', 'paused', 'blocked', 'succeeded', 'failed', 'cancelled'])[d.state + 1] AS state,
+  d.result::json AS result, d.failure::json AS error, d.finished_at
+FROM godwit.run_done d JOIN godwit.run r ON r.id = d.run;
+COMMENT ON VIEW godwit.results IS 'The runs that have ended, with their results.';
+COMMENT ON COLUMN godwit.results.run IS 'Number of the run.';
+COMMENT ON COLUMN godwit.results.job IS 'Name of the job.';
+COMMENT ON COLUMN godwit.results.key IS 'Idempotency key of the submit; null for none.';
+COMMENT ON COLUMN godwit.results.state IS 'succeeded, failed or cancelled.';
+COMMENT ON COLUMN godwit.results.result IS 'What the run gave; null unless it succeeded.';
+COMMENT ON COLUMN godwit.results.error IS 'Why it did not succeed: {"code", "message", "retryable"}.';
+COMMENT ON COLUMN godwit.results.finished_at IS 'When the run ended.';
+
+CREATE VIEW godwit.emitted AS
+SELECT e.number AS seq, e.topic, e.run, r.job, e.path, e.ordinal, e.row::json AS row, e.emitted_at
+FROM godwit.emitted_row e JOIN godwit.run r ON r.id = e.run;
+COMMENT ON VIEW godwit.emitted IS 'Rows that steps wrote, each in the transaction that recorded its step.';
+COMMENT ON COLUMN godwit.emitted.seq IS 'Grows in the order of commit of one node: a reader of a topic goes on from the greatest it has seen.';
+COMMENT ON COLUMN godwit.emitted.topic IS 'The `to` of the job''s emit.';
+COMMENT ON COLUMN godwit.emitted.run IS 'Number of the run.';
+COMMENT ON COLUMN godwit.emitted.job IS 'Name of the job.';
+COMMENT ON COLUMN godwit.emitted.path IS 'Path of the step that wrote the row.';
+COMMENT ON COLUMN godwit.emitted.ordinal IS 'Position among the rows of the step, from 0.';
+COMMENT ON COLUMN godwit.emitted.row IS 'The row.';
+COMMENT ON COLUMN godwit.emitted.emitted_at IS 'When the step finished.';
+)sql";
+
+constexpr std::array kMigrations{
+    Migration{1, "tables", kTables},
+    Migration{2, "submit by SQL", kSubmit},
+    Migration{3, "views", kViews},
+};
+
+}  // namespace
+
+std::span<const Migration> migrations() {
+  return kMigrations;
+}
+
+}  // namespace godwit::store

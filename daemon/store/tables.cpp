@@ -1,0 +1,165 @@
+#include "store/tables.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <stdexcept>
+
+namespace godwit::store {
+namespace {
+
+using enum ColumnType;
+
+constexpr std::array kColumnTypes{
+    ColumnTypeInfo{smallint, "smallint", 21, 2},
+    ColumnTypeInfo{integer, "integer", 23, 4},
+    ColumnTypeInfo{bigint, "bigint", 20, 8},
+    ColumnTypeInfo{text, "text", 25, 0},
+    ColumnTypeInfo{timestamptz, "timestamptz", 1184, 8},
+};
+
+constexpr std::array kJobVersion{Column{"version", text}, Column{"job", text}, Column{"file", text},
+                                 Column{"text", text}};
+constexpr std::array kRun{Column{"number", bigint},     Column{"id", bigint},
+                          Column{"job", text},          Column{"version", text},
+                          Column{"params", text},       Column{"key", text},
+                          Column{"submitted_by", text}, Column{"submitted_at", timestamptz},
+                          Column{"pins", text},         Column{"retry_of", bigint}};
+constexpr std::array kRunKey{Column{"job", text}, Column{"key", text}, Column{"run", bigint}};
+constexpr std::array kInboxTaken{Column{"run", bigint}};
+constexpr std::array kCopiedStep{Column{"run", bigint}, Column{"source", bigint}, Column{"path", text}};
+constexpr std::array kAttempt{Column{"run", bigint},         Column{"path", text},    Column{"attempt", integer},
+                              Column{"phase", smallint},     Column{"failure", text}, Column{"at", timestamptz},
+                              Column{"next_at", timestamptz}};
+constexpr std::array kStep{Column{"run", bigint},
+                           Column{"path", text},
+                           Column{"state", smallint},
+                           Column{"attempt", integer},
+                           Column{"args_hash", bigint},
+                           Column{"output", text},
+                           Column{"failure", text},
+                           Column{"started_at", timestamptz},
+                           Column{"finished_at", timestamptz}};
+constexpr std::array kEmitted{
+    Column{"run", bigint}, Column{"path", text}, Column{"ordinal", integer},       Column{"number", bigint},
+    Column{"topic", text}, Column{"row", text},  Column{"emitted_at", timestamptz}};
+constexpr std::array kCheckpoint{Column{"run", bigint}, Column{"path", text}, Column{"key", text},
+                                 Column{"number", bigint}, Column{"value", text}};
+constexpr std::array kRunChange{Column{"run", bigint},    Column{"number", bigint}, Column{"change", smallint},
+                                Column{"who", text},      Column{"detail", text},   Column{"path", text},
+                                Column{"at", timestamptz}};
+constexpr std::array kRunDone{Column{"run", bigint},   Column{"state", smallint},   Column{"result", text},
+                              Column{"failure", text}, Column{"failed_path", text}, Column{"finished_at", timestamptz}};
+constexpr std::array kLimitSetting{Column{"name", text}, Column{"number", bigint}, Column{"permits", integer}};
+constexpr std::array kAudit{Column{"number", bigint}, Column{"uid", bigint},  Column{"who", text},
+                            Column{"command", text},  Column{"target", text}, Column{"detail", text},
+                            Column{"at", timestamptz}};
+constexpr std::array kProgress{Column{"run", bigint}, Column{"number", bigint}, Column{"progress", text}};
+constexpr std::array kLog{Column{"run", bigint},     Column{"number", bigint}, Column{"path", text},
+                          Column{"level", smallint}, Column{"stream", text},   Column{"line", text},
+                          Column{"fields", text},    Column{"at", timestamptz}};
+
+// Rows with a value that is replaced carry the number of their fact, so that an old statement that arrives late cannot
+// undo a newer one.
+constexpr std::array<TableInfo, kRowsCount> kTables{
+    TableInfo{
+        Rows::job_version, "job_version", kJobVersion,
+        "INSERT INTO godwit.job_version (version, job, file, text) SELECT u.* FROM fence, {} ON CONFLICT DO NOTHING",
+        ""},
+    TableInfo{Rows::run, "run", kRun,
+              "INSERT INTO godwit.run (node, number, id, job, version, params, key, submitted_by, submitted_at, pins, "
+              "retry_of) "
+              "SELECT fence.id, u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
+    // The conflict named here is the run's own earlier row only: a key that another run holds must fail in every form.
+    TableInfo{Rows::run_key, "run_key", kRunKey, "INSERT INTO godwit.run_key (job, key, run) SELECT u.* FROM fence, {}",
+              " ON CONFLICT (run) DO NOTHING"},
+    TableInfo{Rows::inbox_taken, "inbox_taken", kInboxTaken,
+              "DELETE FROM godwit.inbox USING fence, {} (taken) WHERE inbox.run = u.taken", ""},
+    TableInfo{
+        Rows::copied_step, "copied_step", kCopiedStep,
+        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at) "
+        "SELECT u.target, s.path, s.state, s.attempt, s.args_hash, s.output, s.failure, s.started_at, s.finished_at "
+        "FROM fence, {} (target, source, path) JOIN godwit.step s ON s.run = u.source AND s.path = u.path COLLATE "
+        "\"C\"",
+        " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::attempt, "attempt", kAttempt,
+              "INSERT INTO godwit.attempt (run, path, attempt, phase, failure, at, next_at) SELECT u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
+    TableInfo{
+        Rows::step, "step", kStep,
+        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at) "
+        "SELECT u.* FROM fence, {}",
+        " ON CONFLICT DO NOTHING"},
+    TableInfo{
+        Rows::emitted, "emitted", kEmitted,
+        "INSERT INTO godwit.emitted_row (run, path, ordinal, number, topic, row, emitted_at) SELECT u.* FROM fence, {}",
+        " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::checkpoint, "checkpoint", kCheckpoint,
+              "INSERT INTO godwit.checkpoint AS t (run, path, key, number, value) SELECT u.* FROM fence, {} "
+              "ON CONFLICT (run, path, key) DO UPDATE SET number = excluded.number, value = excluded.value WHERE "
+              "t.number < excluded.number",
+              ""},
+    TableInfo{Rows::run_change, "run_change", kRunChange,
+              "INSERT INTO godwit.run_change (run, number, change, who, detail, path, at) SELECT u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
+    TableInfo{
+        Rows::run_done, "run_done", kRunDone,
+        "INSERT INTO godwit.run_done (run, state, result, failure, failed_path, finished_at) SELECT u.* FROM fence, {}",
+        " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,
+              "INSERT INTO godwit.limit_setting AS t (name, number, permits) SELECT u.* FROM fence, {} "
+              "ON CONFLICT (name) DO UPDATE SET number = excluded.number, permits = excluded.permits WHERE t.number < "
+              "excluded.number",
+              ""},
+    TableInfo{Rows::audit, "audit", kAudit,
+              "INSERT INTO godwit.audit (number, uid, who, command, target, detail, at) SELECT u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::progress, "progress", kProgress,
+              "INSERT INTO godwit.progress AS t (run, number, progress) SELECT u.* FROM fence, {} "
+              "ON CONFLICT (run) DO UPDATE SET number = excluded.number, progress = excluded.progress WHERE t.number < "
+              "excluded.number",
+              ""},
+    TableInfo{Rows::log, "log", kLog,
+              "INSERT INTO godwit.log (run, number, path, level, stream, line, fields, at) SELECT u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
+};
+
+std::string unnest(const TableInfo& table, int& parameter) {
+  std::string text = "unnest(";
+  for (std::size_t i = 0; i < table.columns.size(); ++i)
+    text += fmt::format("{}${}::{}[]", i == 0 ? "" : ", ", parameter++, info(table.columns[i].type).name);
+  return text + ") AS u";
+}
+
+}  // namespace
+
+const ColumnTypeInfo& info(ColumnType type) {
+  return kColumnTypes.at(static_cast<std::size_t>(type));
+}
+const TableInfo& info(Rows rows) {
+  return kTables.at(static_cast<std::size_t>(rows));
+}
+
+std::string StatementForm::name() const {
+  return fmt::format("j{:x}{}{}", mask, repeated ? "r" : "", relaxed ? "a" : "");
+}
+
+std::string journal_statement(const StatementForm& form) {
+  std::string sql = "WITH fence AS MATERIALIZED (SELECT id FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE)";
+  int parameter = 3;
+  for (const auto& table : kTables) {
+    if (!(form.mask & bit(table.rows))) continue;
+    sql += fmt::format(", w_{} AS (", table.name);
+    std::string body(table.statement);
+    body.replace(body.find("{}"), 2, unnest(table, parameter));
+    sql += body;
+    if (form.repeated) sql += table.repeated;
+    sql += ")";
+  }
+  sql += " SELECT count(*)";
+  // The setting lasts until the end of this transaction, which is this statement.
+  if (form.relaxed) sql += ", set_config('synchronous_commit', 'off', true)";
+  return sql + " FROM fence";
+}
+
+}  // namespace godwit::store

@@ -1,0 +1,56 @@
+#include "store/uplink.hpp"
+
+#include <algorithm>
+
+#include "store/trouble.hpp"
+
+namespace godwit::store {
+namespace {
+
+constexpr auto kFirstPause = std::chrono::milliseconds(50);
+constexpr auto kLongestPause = std::chrono::milliseconds(2000);
+
+}  // namespace
+
+Uplink::Uplink(const Site& site, std::string purpose)
+    : site_(site), purpose_(std::move(purpose)), random_(std::random_device{}()) {}
+
+Connection& Uplink::get() {
+  while (!connection_) {
+    if (site_.stop.raised()) throw Stopped{};
+    try {
+      connect();
+    } catch (const std::exception& error) {
+      connection_.reset();
+      if (failed_) failed_(describe(error));
+      back_off();
+    }
+  }
+  return *connection_;
+}
+
+void Uplink::connect() {
+  connection_ = std::make_unique<Connection>(site_.url, purpose_, site_.watchdog, site_.call_limit);
+  // The session that was lost may still be at work on the server, holding locks; it is ended if it is ours.
+  if (lost_backend_ != 0)
+    connection_->query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid = $1 AND usename = current_user AND application_name = current_setting('application_name')",
+        lost_backend_);
+  lost_backend_ = 0;
+  if (connected_) connected_(*connection_);
+}
+
+void Uplink::drop() {
+  if (connection_) lost_backend_ = connection_->backend();
+  connection_.reset();
+}
+
+void Uplink::back_off() {
+  const auto longest = std::min<base::Duration>(kFirstPause * (1 << std::min(failures_, 6)), kLongestPause);
+  ++failures_;
+  site_.stop.pause(
+      base::Duration(std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count())(random_)));
+}
+
+}  // namespace godwit::store

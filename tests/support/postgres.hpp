@@ -1,0 +1,69 @@
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/answer.hpp"
+#include "engine/clock.hpp"
+#include "store/private_cluster.hpp"
+#include "support/temp_dir.hpp"
+
+namespace godwit::support {
+
+// A throw-away PostgreSQL, made at its first use and shared by all tests of the program; each test takes a database of
+// its own.
+class Postgres {
+ public:
+  static Postgres& shared();
+
+  // Makes an empty database and gives its URL.
+  std::string make_database();
+  // Where a proxy finds the server.
+  std::string socket_path() const;
+  store::PrivateCluster& cluster() { return cluster_; }
+
+ private:
+  Postgres();
+
+  TempDir folder_;
+  store::PrivateCluster cluster_;
+  int databases_ = 0;
+};
+
+// An engine's thread for tests: work is posted from anywhere and done in wait().
+class Loop : public engine::Clock {
+ public:
+  base::Instant now() const override { return base::now(); }
+  base::Tick tick() const override { return base::tick(); }
+  std::uint64_t at(base::Tick when, std::function<void()> work) override;
+  void cancel(std::uint64_t timer) override;
+  void post(std::function<void()> work) override;
+
+  // Does what is posted until `done` says so; false when that takes longer than `limit`.
+  bool wait(const std::function<bool()>& done, base::Duration limit = std::chrono::seconds(30));
+  std::size_t posts() const;
+
+  // Calls `ask(answer)` and waits for the answer; throws the error it brings.
+  template <typename T>
+  T get(const std::function<void(engine::Answer<T>)>& ask) {
+    auto result = std::make_shared<std::optional<engine::Result<T>>>();
+    ask([result](engine::Result<T> given) { *result = std::move(given); });
+    if (!wait([&] { return result->has_value(); })) throw std::runtime_error("no answer came");
+    if (!**result) throw base::Error((*result)->error());
+    return std::move(***result);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> posted_;
+  std::map<std::pair<base::Tick, std::uint64_t>, std::function<void()>> timers_;
+  std::uint64_t last_timer_ = 0;
+  std::size_t posts_ = 0;
+};
+
+}  // namespace godwit::support
