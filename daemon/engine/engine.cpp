@@ -26,7 +26,10 @@ class Engine::Impl {
         for (const auto& limit : *set) limits_.set(limit.name, limit.permits, Limits::Source::operator_);
       else
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
-      intake_.start(ready);
+      intake_.start([this, ready] {
+        ready_ = true;
+        ready();
+      });
     });
   }
 
@@ -39,7 +42,7 @@ class Engine::Impl {
       auto& count = by_state[json::string_view(name.data(), name.size())];
       count = count.as_int64() + 1;
     }
-    return {{"runs_in_memory", runner_.runs().size()}, {"runs_by_state", std::move(by_state)}, {"more_in_store", intake_.backlog()},
+    return {{"ready", ready_}, {"runs_in_memory", runner_.runs().size()}, {"runs_by_state", std::move(by_state)}, {"more_in_store", intake_.backlog()},
             {"steps_in_flight", runner_.in_flight()},  {"steps_done", runner_.steps_done()},   {"runs_submitted", intake_.submitted()},
             {"runs_ended", ended_}};
   }
@@ -58,6 +61,7 @@ class Engine::Impl {
     intake_.ended();
   }
   std::uint64_t ended_ = 0;
+  bool ready_ = false;  // the unfinished runs of earlier lives are at work again, as far as there is room
 };
 
 Engine::Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library, std::function<void()> fenced)

@@ -1,0 +1,259 @@
+// Measures godwit beside what PostgreSQL itself can do with the same rows, in one run on one machine: only the ratios mean anything
+// elsewhere. fsync and synchronous_commit are on. Peers' figures were measured apart, on a machine of the same kind, and are printed as such.
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "bench/floor.hpp"
+#include "bench/loopback_provider.hpp"
+#include "bench/processes.hpp"
+#include "bench/report.hpp"
+#include "bench/rpc_connection.hpp"
+#include "support/daemon_process.hpp"
+
+using namespace godwit;
+using namespace std::chrono_literals;
+using bench::figure;
+using bench::Report;
+using bench::RpcConnection;
+namespace json = base::json;
+
+namespace {
+
+// Medians of the peers on a machine of this kind, each at its best setting.
+constexpr double kPeerStepsPerSecond = 1272;   // Restate, 100 workflows at once
+constexpr double kPeerStepsOneRun = 245;       // DBOS
+constexpr double kPeerJobsPerSecond = 8744;    // graphile-worker, batched
+constexpr double kPeerRecoverySeconds = 1.6;   // Restate, 1,000 workflows
+constexpr double kPeerIdleMegabytes = 72;      // graphile-worker
+
+const std::string kPayload = "{\"text\":\"" + std::string(204 - 11, 'x') + "\"}";
+
+double seconds_since(base::Tick start) { return std::chrono::duration<double>(base::tick() - start).count(); }
+
+std::string chain_job(const std::string& name, int steps) {
+  std::string yaml = "job: " + name + "\nstages:\n";
+  for (int i = 0; i < steps; ++i) {
+    yaml += "  step_" + std::to_string(i) + ": {uses: noop, with: " + kPayload;
+    if (i > 0) yaml += ", needs: [step_" + std::to_string(i - 1) + "]";
+    yaml += "}\n";
+  }
+  return yaml + "result: done\n";
+}
+
+class Bench {
+ public:
+  Bench() {
+    std::filesystem::create_directory(jobs_ / "jobs");
+    write("noop", "job: noop\nstages:\n  only: {uses: noop, with: 1}\n");
+    write("ten", chain_job("ten", 10));
+    write("thousand", chain_job("thousand", 1000));
+    write("stamp", "job: stamp\nstages:\n  only: {uses: stamp}\n");
+    write("held", "job: held\nstages:\n  a: {uses: noop, with: 1}\n  b: {needs: [a], uses: hold, with: {file: '" + (jobs_ / "go").string() + "'}}\n");
+    write("fan", "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: http.request, retry_safe: true,\n"
+                 "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\nresult: '${ stages.call.count }'\n");
+    daemon_.emplace(support::DaemonOptions{.job_dirs = {(jobs_ / "jobs").string()}});
+    daemon_->start();
+  }
+
+  void steps_many_runs(Report& report) {
+    auto floor = this->floor();
+    const double per_batch = floor.steps(1000, 4);
+    const int runs = 3000, steps = runs * 10;
+    warm_up();
+    const double daemon_before = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu(), postgres_before = postgres_cpu();
+    const auto start = base::tick();
+    submit_many("ten", runs);
+    wait_for_steps_of("ten", runs);
+    const double elapsed = seconds_since(start), rate = steps / elapsed;
+    const double daemon_cpu = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu() - daemon_before, postgres = postgres_cpu() - postgres_before;
+    report.add({"durable steps/s, many runs at once", figure(rate, "/s"), "floor " + figure(per_batch, "/s"), rate / per_batch, 0.35});
+    report.add({"  the same beside the best peer", figure(rate, "/s"), "Restate " + figure(kPeerStepsPerSecond, "/s"), rate / kPeerStepsPerSecond, 20});
+    report.add({"CPU s per 1,000 steps: daemon and host", figure(daemon_cpu / steps * 1000, "s"), "0.02 s", daemon_cpu / steps * 1000 / 0.02, 1, true});
+    report.add({"CPU s per 1,000 steps: PostgreSQL", figure(postgres / steps * 1000, "s"), "0.03 s", postgres / steps * 1000 / 0.03, 1, true});
+  }
+
+  void steps_one_run(Report& report) {
+    auto floor = this->floor();
+    const double first = floor.steps(1, 2);
+    const auto start = base::tick();
+    submit_and_wait("thousand");
+    const double rate = 1000 / seconds_since(start);
+    const double commits = (first + floor.steps(1, 2)) / 2;
+    report.add({"durable steps/s of one run", figure(rate, "/s"), "floor " + figure(commits, "commits/s"), rate / commits, 0.6});
+    report.add({"  the same beside the best peer", figure(rate, "/s"), "DBOS " + figure(kPeerStepsOneRun, "/s"), rate / kPeerStepsOneRun, 1});
+  }
+
+  void jobs(Report& report) {
+    const int count = 60'000;
+    const auto start = base::tick();
+    submit_many("noop", count);
+    wait_for_steps_of("noop", count);
+    const double rate = count / seconds_since(start);
+    report.add({"no-op jobs/s, submit to result", figure(rate, "/s"), "graphile-worker " + figure(kPeerJobsPerSecond, "/s"), rate / kPeerJobsPerSecond, 2});
+  }
+
+  void submits(Report& report) {
+    std::atomic<int> done{0};
+    std::vector<std::thread> clients;
+    const auto start = base::tick();
+    for (int i = 0; i < 16; ++i)
+      clients.emplace_back([&] {
+        RpcConnection connection(daemon_->socket());
+        while (seconds_since(start) < 4) {
+          connection.call("run.submit", {{"job", "noop"}});
+          ++done;
+        }
+      });
+    for (auto& client : clients) client.join();
+    const double rate = done / seconds_since(start);
+    report.add({"single submits/s, 16 clients", figure(rate, "/s"), "8,000 /s", rate / 8000, 1});
+    settle();
+  }
+
+  void bulk_submits(Report& report) {
+    auto floor = this->floor();
+    const double bound = floor.submits(1000, 3);
+    const int count = 100'000;
+    const auto start = base::tick();
+    submit_many("noop", count);
+    const double rate = count / seconds_since(start);
+    report.add({"bulk submits/s", figure(rate, "/s"), "floor " + figure(bound, "/s"), rate / bound, 0.6});
+    settle();
+  }
+
+  void start_latency(Report& report) {
+    RpcConnection connection(daemon_->socket());
+    std::vector<double> milliseconds;
+    for (int i = 0; i < 600; ++i) {
+      timespec now{};
+      ::clock_gettime(CLOCK_MONOTONIC, &now);
+      const auto run = connection.call("run.submit", {{"job", "stamp"}}).at("run");
+      json::value result;
+      do result = connection.call("run.result", {{"run", run}});
+      while (result.at("state") != "succeeded");
+      const double began = result.at("result").at("monotonic_ns").to_number<double>();
+      milliseconds.push_back((began - (static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec))) / 1e6);
+      std::this_thread::sleep_for(15ms);
+    }
+    std::sort(milliseconds.begin(), milliseconds.end());
+    const double p50 = milliseconds[300], p99 = milliseconds[594];
+    report.add({"submit to first line of the stage, p50", figure(p50, "ms"), "1.5 ms", p50 / 1.5, 1, true});
+    report.add({"submit to first line of the stage, p99", figure(p99, "ms"), "6 ms", p99 / 6, 1, true});
+  }
+
+  void fan_out(Report& report) {
+    bench::LoopbackProvider provider(20ms);
+    std::vector<double> walls;
+    for (int i = 0; i < 4; ++i) {
+      const auto start = base::tick();
+      submit_and_wait("fan", {{"port", provider.port()}});
+      walls.push_back(seconds_since(start));
+    }
+    std::sort(walls.begin(), walls.end());
+    report.add({"fan-out, 1,000 calls of 20 ms, 50 at a time", figure(walls[1], "s") + " (max " + std::to_string(provider.in_flight_max()) + ")", "ideal 0.400 s", walls[1] / 0.4, 1.15, true});
+  }
+
+  void recovery(Report& report) {
+    const int count = 1000;
+    submit_many("held", count);
+    while (daemon_->query("select count(*) from godwit.steps where path = 'a' and job = 'held'").at(0) != std::to_string(count)) std::this_thread::sleep_for(20ms);
+    daemon_->kill();
+    std::this_thread::sleep_for(300ms);
+    const auto start = base::tick();
+    daemon_->launch();
+    daemon_->wait_ready();
+    double ready = seconds_since(start);
+    RpcConnection connection(daemon_->socket());
+    const auto status = json::serialize(connection.call("daemon.status"));
+    if (status.find("\"runs_in_memory\":1000") == std::string::npos) std::printf("  note: %s\n", status.c_str());
+    report.add({"1,000 killed runs at work again", figure(ready, "s"), "Restate " + figure(kPeerRecoverySeconds, "s"), ready / 0.5, 1, true});
+    std::ofstream(jobs_ / "go") << "1";
+    settle();
+  }
+
+  void idle_memory(Report& report) {
+    support::DaemonProcess fresh({.job_dirs = {(jobs_ / "jobs").string()}});
+    fresh.start();
+    const auto run = fresh.call("run.submit", {{"job", "noop"}}).at("run").to_number<std::int64_t>();
+    fresh.wait_for_end(run);
+    double bytes = bench::resident_bytes(fresh.pid());
+    const double daemon_only = bytes;
+    for (const pid_t host : fresh.hosts()) bytes += bench::resident_bytes(host);
+    report.add({"memory idle: daemon and one host", figure(bytes / 1e6, "MB") + " (daemon " + figure(daemon_only / 1e6, "MB") + ")", "graphile-worker " + figure(kPeerIdleMegabytes, "MB"), bytes / 30e6, 1, true});
+  }
+
+ private:
+  void write(const std::string& name, const std::string& text) { std::ofstream(jobs_ / "jobs" / (name + ".yaml")) << text; }
+
+  bench::Floor floor() {
+    std::ifstream in(daemon_->dir() / "state" / "postgres" / "postmaster.pid");
+    std::string line, directory;
+    for (int number = 1; std::getline(in, line); ++number)
+      if (number == 5) directory = line;
+    return bench::Floor("host=" + directory + " dbname=godwit user=godwit");
+  }
+  double postgres_cpu() { return bench::cpu_seconds_of_tree(daemon_->postmaster()); }
+
+  void submit_many(const std::string& job, int count) {
+    RpcConnection connection(daemon_->socket());
+    constexpr int kPage = 2000, kAhead = 4;
+    int sent = 0, answered = 0;
+    while (answered < count) {
+      while (sent < count && sent - answered < kAhead * kPage) {
+        const int page = std::min(kPage, count - sent);
+        json::array params(static_cast<std::size_t>(page), json::object());
+        connection.send("run.submit_many", {{"job", job}, {"params", std::move(params)}});
+        sent += page;
+      }
+      const auto reply = connection.receive();
+      if (reply.contains("error")) throw std::runtime_error(json::serialize(reply));
+      answered += static_cast<int>(reply.at("result").at("runs").as_array().size());
+    }
+  }
+  // All runs of the job have ended when the daemon has no run in memory and none waiting: asked over the socket, not in the database.
+  void wait_for_steps_of(const std::string&, int) { settle(); }
+  void settle() {
+    RpcConnection connection(daemon_->socket());
+    for (;;) {
+      const std::string status = json::serialize(connection.call("daemon.status"));
+      if (status.find("\"runs_in_memory\":0") != std::string::npos && status.find("\"more_in_store\":false") != std::string::npos) return;
+      std::this_thread::sleep_for(5ms);
+    }
+  }
+  void warm_up() {
+    submit_many("ten", 300);
+    settle();
+  }
+  void submit_and_wait(const std::string& job, json::object params = {}) {
+    RpcConnection connection(daemon_->socket());
+    const auto run = connection.call("run.submit", {{"job", job}, {"params", std::move(params)}}).at("run");
+    connection.send("run.follow", {{"run", run}});
+    for (;;) {
+      const std::string text = connection.receive_text();
+      if (text.find("\"error\"") != std::string::npos) throw std::runtime_error(text);
+      if (text.find("\"succeeded\"") != std::string::npos) return;
+    }
+  }
+
+  support::TempDir jobs_;
+  std::optional<support::DaemonProcess> daemon_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::pair<const char*, void (Bench::*)(Report&)>> parts{
+      {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},         {"submits", &Bench::submits},
+      {"bulk", &Bench::bulk_submits},     {"latency", &Bench::start_latency},  {"fan", &Bench::fan_out},       {"recovery", &Bench::recovery},
+      {"memory", &Bench::idle_memory}};
+  Report report;
+  Bench bench;
+  for (const auto& [name, measure] : parts)
+    if (argc < 2 || std::any_of(argv + 1, argv + argc, [&](const char* wanted) { return std::strcmp(wanted, name) == 0; })) (bench.*measure)(report);
+  return report.print() ? 0 : 1;
+}

@@ -1,0 +1,187 @@
+// Goal: kill anything at any moment, and the run ends with the result of an undisturbed one; what was recorded as finished is never sent
+// again. Method: a sweep of 2,000 searches against a provider that writes down every call before it answers, while processes are killed at
+// random moments. The seed is printed; the moments depend on the machine's speed all the same.
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+#include <signal.h>
+#include <thread>
+
+#include "support/daemon_process.hpp"
+
+using namespace godwit;
+using namespace std::chrono_literals;
+using support::DaemonProcess;
+namespace json = base::json;
+
+namespace {
+
+constexpr int kSearches = 2000;
+constexpr auto kJob = R"(
+job: sweep
+params: {count: integer, delay_ms: integer}
+stages:
+  search:
+    foreach: "${ range(1, params.count) }"
+    parallel: 16
+    uses: count-search/1.search
+    with: {n: "${ item }", delay_ms: "${ params.delay_ms }"}
+    output: {price: "${ output.price }", hash: "${ output.hash }"}
+result: "${ stages.search.items }"
+)";
+
+std::uint64_t new_seed() {
+  const char* given = std::getenv("GODWIT_SEED");
+  return given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+}
+
+std::map<std::string, int> count_lines(const std::string& file) {
+  std::map<std::string, int> counts;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) ++counts[line.substr(0, line.find('\t'))];
+  return counts;
+}
+
+// A daemon with the counting provider, and the promise that is checked: the number of calls of a recorded step never changes.
+class Sweep {
+ public:
+  Sweep() {
+    std::filesystem::create_directory(jobs_ / "jobs");
+    std::ofstream(jobs_ / "jobs" / "sweep.yaml") << kJob;
+    calls_ = (jobs_ / "calls.log").string();
+    daemon.emplace(support::DaemonOptions{.settings = "plugins: {count: {log: " + calls_ + "}}\n", .job_dirs = {(jobs_ / "jobs").string()}});
+    daemon->start();
+  }
+
+  std::int64_t submit(int delay_ms) {
+    return daemon->call("run.submit", {{"job", "sweep"}, {"params", {{"count", kSearches}, {"delay_ms", delay_ms}}}}).at("run").to_number<std::int64_t>();
+  }
+  // To be called while nothing is being sent: what is recorded now has been called as often as it ever will be.
+  void remember(std::int64_t run) {
+    const std::string prefix = ":" + std::to_string(run) + ":";
+    const auto counts = count_lines(calls_);
+    for (const auto& path : daemon->query("select path from godwit.steps where run = " + std::to_string(run) + " and state = 'succeeded' and path like 'search[_%]'")) {
+      for (const auto& [key, count] : counts) {
+        if (key.size() > path.size() && key.ends_with(prefix + path)) final_counts_[key] = count;
+      }
+    }
+  }
+  void check_nothing_was_repeated() const {
+    const auto counts = count_lines(calls_);
+    for (const auto& [key, count] : final_counts_) {
+      INFO(key << " was recorded after " << count << " calls and has " << counts.at(key) << " now");
+      REQUIRE(counts.at(key) == count);
+    }
+  }
+  std::size_t remembered() const { return final_counts_.size(); }
+  std::size_t calls() const {
+    std::size_t sum = 0;
+    for (const auto& [key, count] : count_lines(calls_)) sum += static_cast<std::size_t>(count);
+    return sum;
+  }
+
+  std::optional<DaemonProcess> daemon;
+
+ private:
+  support::TempDir jobs_;
+  std::string calls_;
+  std::map<std::string, int> final_counts_;
+};
+
+bool ended(Sweep& sweep, std::int64_t run) {
+  return !sweep.daemon->query("select 1 from godwit.results where run = " + std::to_string(run)).empty();
+}
+
+}  // namespace
+
+TEST_CASE("the daemon is killed fifty times during a sweep") {
+  const auto seed = new_seed();
+  INFO("GODWIT_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  Sweep sweep;
+  const auto undisturbed = sweep.daemon->wait_for_end(sweep.submit(1)).at("result");
+  REQUIRE(undisturbed.as_array().size() == kSearches);
+  const std::size_t calls_before = sweep.calls();
+  const auto run = sweep.submit(30);
+  int kills = 0;
+  while (kills < 50) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 120));
+    sweep.daemon->kill();
+    ++kills;
+    // The plugin's process dies with the daemon, by the kernel's hand and not in the same instant.
+    while (!sweep.daemon->hosts("count").empty()) std::this_thread::sleep_for(1ms);
+    sweep.remember(run);
+    sweep.daemon->launch();
+    if (random() % 4) sweep.daemon->wait_ready();
+  }
+  sweep.daemon->wait_ready();
+  const auto result = sweep.daemon->wait_for_end(run, 120s).at("result");
+  sweep.check_nothing_was_repeated();
+  // Equal but for the delay, which is an argument and so part of what the provider answers.
+  REQUIRE(result.as_array().size() == undisturbed.as_array().size());
+  const auto quiet = sweep.daemon->wait_for_end(sweep.submit(30)).at("result");
+  CHECK(result == quiet);
+  CHECK(sweep.remembered() > 0);
+  WARN("50 kills: " << sweep.remembered() << " steps were finished before a kill, " << sweep.calls() - calls_before - kSearches << " calls for " << kSearches << " searches");
+}
+
+TEST_CASE("the database's postmaster is killed during a sweep") {
+  const auto seed = new_seed();
+  INFO("GODWIT_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  Sweep sweep;
+  const auto run = sweep.submit(30);
+  for (int kills = 0; kills < 10; ++kills) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 300));
+    const pid_t server = sweep.daemon->postmaster();
+    if (server > 0) ::kill(server, SIGKILL);
+    // The database comes back by itself, and the daemon never went away.
+    sweep.daemon->wait_ready();
+    const auto status = sweep.daemon->call("run.result", {{"run", run}});
+    REQUIRE(sweep.daemon->running());
+  }
+  const auto result = sweep.daemon->wait_for_end(run, 120s).at("result");
+  const auto quiet = sweep.daemon->wait_for_end(sweep.submit(30)).at("result");
+  CHECK(result == quiet);
+  sweep.remember(run);
+  // Nobody lost a call here: the daemon and the plugin lived, so each search was sent once.
+  for (const auto& count : sweep.daemon->query("select count(*) from godwit.steps where run = " + std::to_string(run) + " and path like 'search[_%]'"))
+    CHECK(count == std::to_string(kSearches));
+}
+
+TEST_CASE("the plugin's process is killed during a sweep") {
+  const auto seed = new_seed();
+  INFO("GODWIT_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  Sweep sweep;
+  const auto run = sweep.submit(30);
+  int kills = 0;
+  while (kills < 20 && !ended(sweep, run)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 200));
+    for (const pid_t host : sweep.daemon->hosts("count")) {
+      ::kill(host, SIGKILL);
+      ++kills;
+    }
+  }
+  const auto result = sweep.daemon->wait_for_end(run, 180s);
+  REQUIRE(result.at("state") == "succeeded");
+  const auto quiet = sweep.daemon->wait_for_end(sweep.submit(30)).at("result");
+  CHECK(result.at("result") == quiet);
+  CHECK(kills > 0);
+}
+
+TEST_CASE("a long step goes on from its checkpoint after the daemon was killed") {
+  Sweep sweep;
+  const auto receipt = sweep.daemon->call("run.submit", {{"file", "long.yaml"}, {"text", "job: long\nstages:\n  count: {uses: count_to, with: {to: 100, delay_ms: 10}}\n"}});
+  const auto run = receipt.at("run").to_number<std::int64_t>();
+  for (int kills = 0; kills < 3; ++kills) {
+    std::this_thread::sleep_for(250ms);
+    sweep.daemon->kill();
+    sweep.daemon->start();
+  }
+  const auto result = sweep.daemon->wait_for_end(run).at("result");
+  CHECK(result.at("sum") == 4950);
+  CHECK(result.at("started_at").to_number<int>() > 0);
+}
