@@ -1,0 +1,77 @@
+#include "cli/commands.hpp"
+
+#include "cli/command_line.hpp"
+
+namespace godwit::cli {
+namespace {
+
+const Argument kRun{"RUN", "the number of a run, as submit printed it"};
+const Argument kJob{"JOB", "the name of a job in the daemon's job folders"};
+const Argument kJobOrFile{"JOB|FILE", "the name of a job, or a job file: what has a slash or ends in .yaml or .yml"};
+const Option kFollow{"-f,--follow", "", "Shows progress and log lines until the end, then the result."};
+
+}  // namespace
+
+const std::vector<Option>& global_options() {
+  static const std::vector<Option> options{
+      {"--socket", "PATH", "The daemon's control socket (GODWIT_SOCKET; /run/godwit/control.sock or the user's own)."},
+      {"--json", "", "Prints what the daemon gives as JSON, one document; when following, one event a line."},
+      {"--no-color", "", "Prints without colours (as does the variable NO_COLOR)."},
+      {"-q,--quiet", "", "Prints only what a script needs: numbers and names."},
+      {"-h,--help", "", "Shows what the command does and takes."},
+  };
+  return options;
+}
+
+const std::vector<CommandInfo>& commands() {
+  static const std::vector<CommandInfo> table{
+      {"", "submit", "Submits a new run of a job and prints its number once it is safe on disk.", {kJobOrFile},
+       {{"-p,--param", "K=V", "A parameter: V is JSON, or else text; K=@FILE takes it from a file; dots in K lead into objects.", true},
+        {"--params", "FILE", "The parameters as a JSON object (- for standard input); -p changes single ones."},
+        {"-k,--key", "KEY", "Submits once: a second submit of the job with this key gives the first one's run."},
+        {"-n,--count", "N", "Submits N runs with the same parameters."},
+        {"-w,--wait", "", "Waits for the end and prints the result; exit code 1 when the run fails."},
+        kFollow},
+       submit},
+      {"", "list", "Lists runs, newest first.", {},
+       {{"-s,--state", "STATE", "Only runs in this state: queued, running, waiting, paused, blocked, succeeded, failed, cancelled."},
+        {"-j,--job", "JOB", "Only runs of this job."},
+        {"-l,--limit", "N", "How many at most (50)."},
+        {"--before", "RUN", "Only runs older than this one: the next page."}},
+       list},
+      {"", "show", "Shows one run: state, progress, parameters, what is under way.", {kRun},
+       {{"--steps", "", "Also its finished steps."},
+        {"--output", "", "Also what each step gave."},
+        {"-l,--limit", "N", "How many steps at most (100)."},
+        {"--offset", "N", "How many steps to leave out from the first."}},
+       show},
+      {"", "logs", "Prints the log lines of a run.", {kRun}, {{"-f,--follow", "", "Goes on with new lines until the run ends."}}, logs},
+      {"", "result", "Prints the result of a run; exit code 1 when it failed.", {kRun},
+       {{"-w,--wait", "", "Waits for the end of a run that still goes on."}}, result},
+      {"", "watch", "Shows progress and log lines of a run until its end, then its result.", {kRun}, {}, watch},
+      {"", "why", "Says what keeps a run from going on.", {kRun}, {}, why},
+      {"", "cancel", "Ends a run for good.", {kRun}, {}, cancel},
+      {"", "pause", "Keeps a run from starting further steps.", {kRun}, {}, pause},
+      {"", "resume", "Lets a paused run go on.", {kRun}, {}, resume},
+      {"", "retry", "Lets a blocked run go on, or continues an ended one in a new run that keeps its finished steps.", {kRun},
+       {{"--from", "STAGE", "Does this stage again, and what depends on it."}}, retry},
+      {"job", "list", "Lists the jobs of the daemon's job folders.", {}, {}, job_list},
+      {"job", "show", "Shows a job's parameters and stages.", {kJob}, {}, job_show},
+      {"job", "validate", "Checks job files and prints every problem with its place.", {{"FILE", "a job file", true, true}}, {}, job_validate},
+      {"job", "graph", "Draws the stages of a job and what they need.", {kJobOrFile},
+       {{"--format", "FORMAT", "text (the default), or dot for Graphviz."}}, job_graph},
+      {"plugin", "list", "Lists the installed plugins.", {}, {}, plugin_list},
+      {"plugin", "show", "Shows a plugin's methods and the state of its host process.", {{"PLUGIN", "the plugin's id"}}, {}, plugin_show},
+      {"limit", "list", "Lists the named limits, who holds them and how many wait.", {}, {}, limit_list},
+      {"limit", "set", "Sets how many permits a limit has, now and after restarts.", {{"NAME", "the limit's name"}, {"PERMITS", "how many may be taken at once"}}, {}, limit_set},
+      {"", "audit", "Lists what people changed, newest first.", {}, {{"-l,--limit", "N", "How many at most (100)."}}, audit},
+      {"", "status", "Says how the daemon, its database and its queues are.", {}, {}, status},
+      {"", "reload", "Lets the daemon read its job folders again.", {}, {}, reload},
+      {"", "ping", "Asks whether the daemon answers, and how fast.", {}, {}, ping},
+      {"", "completion", "Prints a script that completes commands in a shell.", {{"SHELL", "bash"}}, {}, completion},
+      {"", "help", "Shows help on a command.", {{"COMMAND", "the command", false, true}}, {{"--man", "", "Prints the manual page (troff)."}}, help},
+  };
+  return table;
+}
+
+}  // namespace godwit::cli

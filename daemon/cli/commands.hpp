@@ -1,0 +1,34 @@
+#pragma once
+
+namespace godwit::cli {
+
+class Session;
+
+// What each command does, by the name it has on the command line.
+int submit(Session& session);
+int list(Session& session);
+int show(Session& session);
+int logs(Session& session);
+int result(Session& session);
+int watch(Session& session);
+int why(Session& session);
+int cancel(Session& session);
+int pause(Session& session);
+int resume(Session& session);
+int retry(Session& session);
+int job_list(Session& session);
+int job_show(Session& session);
+int job_validate(Session& session);
+int job_graph(Session& session);
+int plugin_list(Session& session);
+int plugin_show(Session& session);
+int limit_list(Session& session);
+int limit_set(Session& session);
+int audit(Session& session);
+int status(Session& session);
+int reload(Session& session);
+int ping(Session& session);
+int completion(Session& session);
+int help(Session& session);
+
+}  // namespace godwit::cli

@@ -1,0 +1,130 @@
+#include "base/terminal.hpp"
+#include "cli/commands.hpp"
+#include "cli/manual.hpp"
+#include "cli/progress.hpp"
+#include "cli/session.hpp"
+#include "cli/text.hpp"
+
+namespace godwit::cli {
+namespace {
+
+namespace json = base::json;
+
+int print_list(Session& session, const json::value& list, std::string_view none) {
+  if (session.json) {
+    session.print_json(list);
+  } else {
+    const std::string text = table_of(list.as_array(), session.width);
+    session.print(text.empty() ? std::string(none) + "\n" : text);
+  }
+  return 0;
+}
+
+int print_object(Session& session, const json::value& object) {
+  if (session.json) {
+    session.print_json(object);
+  } else {
+    session.print(outline(object.as_object()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int plugin_list(Session& session) { return print_list(session, session.call("plugin.list"), "There are no plugins."); }
+
+int plugin_show(Session& session) { return print_object(session, session.call("plugin.show", {{"plugin", session.line.text("PLUGIN")}})); }
+
+int limit_list(Session& session) { return print_list(session, session.call("limit.list"), "There are no limits."); }
+
+int limit_set(Session& session) {
+  const auto permits = *session.line.number("PERMITS");
+  const auto answer = session.call("limit.set", {{"name", session.line.text("NAME")}, {"permits", permits}});
+  if (session.json) {
+    session.print_json(answer);
+  } else if (!session.quiet) {
+    session.print("limit " + base::printable(session.line.text("NAME")) + " has " + grouped(permits) + " permits\n");
+  }
+  return 0;
+}
+
+int audit(Session& session) {
+  json::object request;
+  if (const auto limit = session.line.number("limit", 1)) request["limit"] = *limit;
+  return print_list(session, session.call("audit.list", std::move(request)), "Nothing was changed by anybody yet.");
+}
+
+int status(Session& session) {
+  const auto answer = session.call("daemon.status");
+  if (session.json) {
+    session.print_json(answer);
+    return 0;
+  }
+  auto state = answer.as_object();
+  const auto* store = object_of(state, "store");
+  session.print("godwitd " + base::printable(text_of(state, "version")) + ", up " + clock_text(std::chrono::seconds(number_of(state, "uptime_seconds"))) +
+                ", database " + session.paint(store ? text_of(*store, "state") : "") + "\n");
+  state.erase("version");
+  state.erase("uptime_seconds");
+  session.print(outline(state));
+  return 0;
+}
+
+int reload(Session& session) {
+  const auto answer = session.call("daemon.reload");
+  const auto& report = answer.as_object();
+  const auto* problems = array_of(report, "problems");
+  const bool bad = problems && !problems->empty();
+  if (session.json) {
+    session.print_json(answer);
+  } else {
+    if (!session.quiet) session.print(text_of(report, "loaded") + " job files read, " + text_of(report, "changed") + " jobs new or changed\n");
+    if (bad)
+      for (const auto& problem : wire::problems_from_json(*problems)) session.note(problem.text());
+  }
+  return bad ? base::info(base::ErrorKind::refused).exit_code : 0;
+}
+
+int ping(Session& session) {
+  session.client();
+  const auto begin = base::tick();
+  const auto answer = session.call("daemon.ping");
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(base::tick() - begin);
+  if (session.json) {
+    session.print_json(answer);
+  } else {
+    session.print("the daemon answered in " + base::format_duration(took) + "\n");
+  }
+  return 0;
+}
+
+int completion(Session& session) {
+  if (session.line.text("SHELL") != "bash") throw base::Error(base::ErrorKind::usage, "there is completion for bash only");
+  session.print(bash_completion());
+  return 0;
+}
+
+int help(Session& session) {
+  if (session.line.has("man")) {
+    session.print(manual_page());
+    return 0;
+  }
+  std::string name;
+  for (const auto& word : session.line.texts("COMMAND")) name += (name.empty() ? "" : " ") + word;
+  if (name.empty()) {
+    session.print(overview());
+    return 0;
+  }
+  if (const auto* command = find_command(name)) {
+    session.print(help_of(*command));
+    return 0;
+  }
+  std::string members;
+  for (const auto& command : commands())
+    if (command.group == name) members += "godwit " + command.full_name() + ": " + std::string(command.summary) + "\n";
+  if (members.empty()) throw base::Error(base::ErrorKind::usage, "there is no command '" + name + "'", {}, "see `godwit help`");
+  session.print(members);
+  return 0;
+}
+
+}  // namespace godwit::cli

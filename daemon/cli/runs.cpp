@@ -1,0 +1,244 @@
+#include <thread>
+
+#include "base/terminal.hpp"
+#include "cli/commands.hpp"
+#include "cli/table.hpp"
+#include "cli/text.hpp"
+#include "cli/watcher.hpp"
+
+namespace godwit::cli {
+namespace {
+
+namespace json = base::json;
+
+constexpr auto kLogsEvery = std::chrono::seconds(1);  // how often the daemon writes log lines away at the latest
+constexpr std::int64_t kLogPage = 1000;
+
+json::object run_of(const Session& session) { return {{"run", model::number(session.line.run())}}; }
+
+std::string progress_cell(const json::object& row) {
+  const auto* progress = object_of(row, "progress");
+  if (!progress || number_of(*progress, "total") == 0) return {};
+  return grouped(number_of(*progress, "done")) + "/" + grouped(number_of(*progress, "total"));
+}
+
+void print_steps(Session& session, const json::object& shown) {
+  const auto* steps = array_of(shown, "steps");
+  if (!steps) return;
+  if (session.line.has("output")) {
+    for (const auto& value : *steps) {
+      const auto& step = value.as_object();
+      session.print("\n" + base::printable(text_of(step, "path")) + " " + session.paint(text_of(step, "state")) + "\n");
+      if (const auto* output = step.if_contains("output"); output && !output->is_null()) session.print(pretty(*output));
+      if (const auto* error = object_of(step, "error")) session.print(base::printable(failure_text(*error), true) + "\n");
+    }
+  } else {
+    Table table({{"STEP"}, {"STATE"}, {"ATTEMPT", Table::Align::right}, {"TOOK", Table::Align::right}, {"ERROR"}});
+    for (const auto& value : *steps) {
+      const auto& step = value.as_object();
+      const auto* error = object_of(step, "error");
+      table.add({text_of(step, "path"), text_of(step, "state"), text_of(step, "attempt"), time_between(step, "started_at", "finished_at"), error ? failure_text(*error) : ""});
+    }
+    session.print("\n" + table.text(session.width));
+  }
+  if (const auto* more = shown.if_contains("more_steps"); more && *more == true) {
+    session.print("There are more steps: --offset and --limit choose them.\n");
+  }
+}
+
+void print_stages(Session& session, const json::object& shown) {
+  const auto* progress = object_of(shown, "progress");
+  const auto* stages = progress ? array_of(*progress, "stages") : nullptr;
+  if (!stages || stages->empty()) return;
+  Table table({{"STAGE"}, {"STATE"}, {"DONE", Table::Align::right}, {"TOTAL", Table::Align::right}, {"FAILED", Table::Align::right}, {"UNDER WAY", Table::Align::right}});
+  for (const auto& value : *stages) {
+    if (!value.is_object()) continue;
+    const auto& stage = value.get_object();
+    table.add({text_of(stage, "name"), text_of(stage, "state"), text_of(stage, "done"), text_of(stage, "total"), text_of(stage, "failed"), text_of(stage, "in_flight")});
+  }
+  session.print("\n" + table.text(session.width));
+}
+
+void print_run(Session& session, const json::object& shown) {
+  const auto row = [&](const std::string& name, const std::string& value) {
+    if (!value.empty()) session.print(name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + value + "\n");
+  };
+  row("run", text_of(shown, "run"));
+  row("job", base::printable(text_of(shown, "job")) + (text_of(shown, "version").empty() ? "" : " (version " + base::printable(text_of(shown, "version").substr(0, 12)) + ")"));
+  row("state", session.paint(text_of(shown, "state")));
+  row("blocked", base::printable(text_of(shown, "blocked"), true));
+  if (const auto* error = object_of(shown, "error")) row("error", base::printable(failure_text(*error), true));
+  row("failed step", base::printable(text_of(shown, "failed_step")));
+  row("submitted", local_time(shown, "submitted_at") + " by " + base::printable(text_of(shown, "submitted_by")));
+  row("finished", local_time(shown, "finished_at"));
+  row("took", time_between(shown, "submitted_at", "finished_at"));
+  row("key", base::printable(text_of(shown, "key")));
+  row("retry of", base::printable(text_of(shown, "retry_of")));
+  if (text_of(shown, "emitted") != "0") row("emitted", base::printable(text_of(shown, "emitted")));
+  if (const auto* progress = object_of(shown, "progress")) {
+    Progress state;
+    state.update(*progress);
+    row("progress", progress_cell(shown));
+    for (const auto& field : state.fields) row(base::printable(field.key()), base::printable(text_of(state.fields, field.key())));
+  }
+  if (const auto* params = object_of(shown, "params"); params && !params->empty()) session.print("params\n" + pretty(*params));
+  print_stages(session, shown);
+  if (const auto* steps = array_of(shown, "steps_in_flight"); steps && !steps->empty()) session.print("\n" + table_of(*steps, session.width));
+  if (const auto* changes = array_of(shown, "changes"); changes && !changes->empty()) session.print("\n" + table_of(*changes, session.width));
+  print_steps(session, shown);
+}
+
+// Gives the lines after `after`, page by page, and the number of the last.
+std::int64_t read_logs(Session& session, std::int64_t after, const std::function<void(json::value& line)>& take) {
+  for (;;) {
+    auto request = run_of(session);
+    request["after"] = after;
+    request["limit"] = kLogPage;
+    auto lines = session.call("run.logs", std::move(request)).as_array();
+    const std::size_t count = lines.size();
+    for (auto& line : lines) {
+      after = number_of(line.as_object(), "seq");
+      take(line);
+    }
+    if (count < static_cast<std::size_t>(kLogPage)) return after;
+  }
+}
+
+std::int64_t print_logs(Session& session, std::int64_t after) {
+  const auto last = read_logs(session, after, [&](const json::value& line) {
+    if (session.json) {
+      session.print_json(line);
+    } else {
+      session.print(log_line(line.as_object()));
+    }
+  });
+  std::fflush(stdout);
+  return last;
+}
+
+int steer(Session& session, std::string_view method, std::string_view done) {
+  const auto answer = session.call(method, run_of(session));
+  if (session.json) {
+    session.print_json(answer);
+  } else if (!session.quiet) {
+    session.print("run " + model::text(session.line.run()) + " " + std::string(done) + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+int list(Session& session) {
+  json::object request;
+  for (const auto* name : {"state", "job"})
+    if (session.line.has(name)) request[name] = session.line.text(name);
+  if (const auto limit = session.line.number("limit", 1)) request["limit"] = *limit;
+  if (const auto before = session.line.number("before", 1)) request["before"] = *before;
+  const auto rows = session.call("run.list", std::move(request));
+  if (session.json) {
+    session.print_json(rows);
+    return 0;
+  }
+  Table table({{"RUN", Table::Align::right}, {"JOB"}, {"STATE"}, {"PROGRESS", Table::Align::right}, {"SUBMITTED"}, {"TOOK", Table::Align::right}, {"BY"}, {"ERROR"}});
+  for (const auto& value : rows.as_array()) {
+    const auto& row = value.as_object();
+    const auto* error = object_of(row, "error");
+    if (session.quiet) session.print(text_of(row, "run") + "\n");
+    table.add({text_of(row, "run"), text_of(row, "job"), text_of(row, "state"), progress_cell(row), local_time(row, "submitted_at"),
+               time_between(row, "submitted_at", "finished_at"), text_of(row, "submitted_by"), error ? failure_text(*error) : ""});
+  }
+  if (!session.quiet) session.print(table.empty() ? "There are no such runs.\n" : table.text(session.width));
+  return 0;
+}
+
+int show(Session& session) {
+  auto request = run_of(session);
+  if (session.line.has("steps") || session.line.has("output")) {
+    json::object steps{{"with_output", session.line.has("output")}};
+    if (const auto limit = session.line.number("limit", 1)) steps["limit"] = *limit;
+    if (const auto offset = session.line.number("offset")) steps["offset"] = *offset;
+    request["steps"] = std::move(steps);
+  }
+  const auto shown = session.call("run.show", std::move(request));
+  if (session.json) {
+    session.print_json(shown);
+  } else {
+    print_run(session, shown.as_object());
+  }
+  return 0;
+}
+
+int logs(Session& session) {
+  if (!session.line.has("follow")) {
+    if (session.json) {
+      json::array all;
+      read_logs(session, 0, [&](json::value& line) { all.push_back(std::move(line)); });
+      session.print_json(all);
+    } else {
+      print_logs(session, 0);
+    }
+    return 0;
+  }
+  session.call("run.follow", run_of(session));
+  std::int64_t last = print_logs(session, 0);
+  for (bool ended = false; !ended;) {
+    if (const auto event = session.client().next_event(kLogsEvery)) {
+      const auto state = text_of(event->event, "event") == "state" ? model::parse_run_state(text_of(event->event, "state")) : std::nullopt;
+      ended = state && model::is_terminal(*state);
+      continue;
+    }
+    last = print_logs(session, last);
+  }
+  std::this_thread::sleep_for(kLogsEvery);  // the last lines may be written away after the end
+  print_logs(session, last);
+  return 0;
+}
+
+int result(Session& session) {
+  const auto run = session.line.run();
+  const auto outcome = session.line.has("wait") ? Watcher(session, run, Watcher::Style::silent).until_end()
+                                                : session.call("run.result", run_of(session)).as_object();
+  const auto state = model::parse_run_state(text_of(outcome, "state"));
+  if (state && model::is_terminal(*state)) return print_outcome(session, run, outcome);
+  if (session.json) session.print_json(outcome);
+  throw base::Error(base::ErrorKind::failed, "run " + model::text(run) + " has not ended", {}, "`godwit result --wait " + model::text(run) + "` waits for it");
+}
+
+int watch(Session& session) {
+  const auto run = session.line.run();
+  return print_outcome(session, run, Watcher(session, run, Watcher::Style::follow).until_end());
+}
+
+int why(Session& session) {
+  const auto answer = session.call("run.why", run_of(session));
+  if (session.json) {
+    session.print_json(answer);
+    return 0;
+  }
+  const auto& object = answer.as_object();
+  session.print("run " + text_of(object, "run") + " is " + session.paint(text_of(object, "state")) + "\n");
+  const auto* reasons = array_of(object, "reasons");
+  if (!reasons) return 0;
+  for (const auto& reason : *reasons)
+    if (reason.is_object()) session.print("- " + base::printable(text_of(reason.get_object(), "text"), true) + "\n");
+  return 0;
+}
+
+int cancel(Session& session) { return steer(session, "run.cancel", "is being cancelled"); }
+int pause(Session& session) { return steer(session, "run.pause", "is paused"); }
+int resume(Session& session) { return steer(session, "run.resume", "goes on"); }
+
+int retry(Session& session) {
+  auto request = run_of(session);
+  if (session.line.has("from")) request["from"] = session.line.text("from");
+  const auto answer = session.call("run.retry", std::move(request));
+  const std::string run = text_of(answer.as_object(), "run");
+  if (session.json) {
+    session.print_json(answer);
+  } else {
+    session.print((session.quiet ? "" : "run ") + run + "\n");
+  }
+  return 0;
+}
+
+}  // namespace godwit::cli

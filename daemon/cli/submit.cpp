@@ -1,0 +1,100 @@
+#include "base/utf8.hpp"
+#include "cli/commands.hpp"
+#include "cli/parameters.hpp"
+#include "cli/text.hpp"
+#include "cli/watcher.hpp"
+
+namespace godwit::cli {
+namespace {
+
+namespace json = base::json;
+
+constexpr std::int64_t kCountMax = 10'000'000;
+constexpr std::size_t kRunsPerRequest = 5'000;
+constexpr std::size_t kBytesPerRequest = 4u << 20;
+
+json::object parameters(const CommandLine& line) {
+  json::object params;
+  if (line.has("params")) {
+    const std::string file = line.text("params");
+    auto value = base::parse_json(read_text(file, kParametersMax), file);
+    if (!value.is_object()) throw base::refused("the parameters are no JSON object", {file, 0, 0, {}});
+    params = std::move(value.get_object());
+  }
+  for (const auto& assignment : line.texts("param")) set_parameter(params, assignment);
+  return params;
+}
+
+json::object job_of(const CommandLine& line) {
+  const std::string word = line.text("JOB|FILE");
+  if (!names_file(word)) return {{"job", word}};
+  return {{"text", read_text(word, kJobFileMax)}, {"file", base::repaired_utf8(word)}};
+}
+
+int submit_many(Session& session, const json::object& job, const json::object& params, std::int64_t count) {
+  const std::size_t each = json::serialize(params).size() + 1;
+  const auto per_request = static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
+  json::array all;
+  for (std::int64_t left = count; left > 0;) {
+    const std::int64_t now = std::min(left, per_request);
+    auto request = job;
+    request["params"] = json::array(static_cast<std::size_t>(now), params);
+    const auto answer = session.call("run.submit_many", std::move(request));
+    for (const auto& run : answer.as_object().at("runs").as_array()) {
+      if (session.quiet && !session.json) session.print(json::serialize(run) + "\n");
+      all.push_back(run);
+    }
+    left -= now;
+  }
+  if (session.json) {
+    session.print_json(json::object{{"runs", std::move(all)}});
+  } else if (!session.quiet) {
+    session.print(grouped(count) + " runs, " + json::serialize(all.front()) + " to " + json::serialize(all.back()) + "\n");
+  }
+  return 0;
+}
+
+json::object submit_one(Session& session, json::object request) {
+  const bool keyed = request.contains("key");
+  session.client();
+  try {
+    return session.call("run.submit", std::move(request)).as_object();
+  } catch (const base::Error& error) {
+    const auto& problem = error.problems().front();
+    if (error.kind() != base::ErrorKind::unavailable || !problem.hint.empty()) throw;
+    throw base::Error(error.kind(), problem.what, problem.place,
+                      keyed ? "submit again with the same --key: it gives the same run if it was stored"
+                            : "whether the run was stored is not known: see `godwit list`; a submit with --key can be repeated safely");
+  }
+}
+
+}  // namespace
+
+int submit(Session& session) {
+  const auto& line = session.line;
+  const bool follow = line.has("follow");
+  const bool wait = line.has("wait") || follow;
+  const auto count = line.number("count", 1);
+  if (count && (wait || line.has("key"))) {
+    throw base::Error(base::ErrorKind::usage, "--count goes with neither --wait, --follow nor --key", {}, "submit them one by one");
+  }
+  if (count && *count > kCountMax) throw base::Error(base::ErrorKind::usage, "--count is at most " + std::to_string(kCountMax));
+  auto request = job_of(line);
+  auto params = parameters(line);
+  if (count) return submit_many(session, request, params, *count);
+  request["params"] = std::move(params);
+  if (line.has("key")) request["key"] = line.text("key");
+
+  const auto receipt = submit_one(session, std::move(request));
+  const bool existing = receipt.at("existing").as_bool();
+  if (session.json && !wait) session.print_json(receipt);
+  if (!session.json && (!wait || follow)) {
+    session.print((session.quiet ? "" : "run ") + text_of(receipt, "run") + (existing && !session.quiet ? " (it has this key already)" : "") + "\n");
+    std::fflush(stdout);
+  }
+  if (!wait) return 0;
+  const model::RunId run{number_of(receipt, "run")};
+  return print_outcome(session, run, Watcher(session, run, follow ? Watcher::Style::follow : Watcher::Style::silent).until_end());
+}
+
+}  // namespace godwit::cli

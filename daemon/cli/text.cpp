@@ -1,0 +1,171 @@
+#include "cli/text.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/terminal.hpp"
+#include "base/time.hpp"
+#include "cli/progress.hpp"
+#include "cli/table.hpp"
+
+namespace godwit::cli {
+namespace {
+
+namespace json = base::json;
+
+constexpr std::size_t kOneLine = 100;
+
+std::string cell(const json::value& value) {
+  if (value.is_null()) return {};
+  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+}
+
+bool is_table(const json::value& value) {
+  const auto* list = value.if_array();
+  return list && !list->empty() && std::all_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_object(); });
+}
+
+void append_pretty(const json::value& value, std::size_t indent, std::string& out) {
+  const std::string line = json::serialize(value);
+  if (!value.is_structured() || line.size() + indent <= kOneLine) {
+    out += line;
+    return;
+  }
+  const std::string inner(indent + 2, ' ');
+  bool first = true;
+  if (const auto* object = value.if_object()) {
+    out += "{\n";
+    for (const auto& member : *object) {
+      if (!std::exchange(first, false)) out += ",\n";
+      out += inner + json::serialize(member.key()) + ": ";
+      append_pretty(member.value(), indent + 2, out);
+    }
+  } else {
+    out += "[\n";
+    for (const auto& entry : value.get_array()) {
+      if (!std::exchange(first, false)) out += ",\n";
+      out += inner;
+      append_pretty(entry, indent + 2, out);
+    }
+  }
+  out += "\n" + std::string(indent, ' ') + (value.is_object() ? "}" : "]");
+}
+
+std::string indented(const std::string& lines, std::size_t indent) {
+  std::string out;
+  for (std::size_t begin = 0; begin < lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', begin), lines.size() - 1) + 1;
+    out += std::string(indent, ' ') + lines.substr(begin, end - begin);
+    begin = end;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string text_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value ? cell(*value) : std::string();
+}
+
+const json::object* object_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value ? value->if_object() : nullptr;
+}
+
+const json::array* array_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value ? value->if_array() : nullptr;
+}
+
+std::int64_t number_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_int64() ? value->get_int64() : 0;
+}
+
+std::string local_time(const json::object& object, std::string_view name) {
+  const std::string given = text_of(object, name);
+  const auto instant = base::parse_instant(given);
+  if (!instant) return given;
+  const std::time_t seconds = base::to_microseconds(*instant) / 1'000'000;
+  std::tm parts{};
+  char text[32];
+  if (!::localtime_r(&seconds, &parts) || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0) return given;
+  return text;
+}
+
+std::string time_between(const json::object& object, std::string_view from, std::string_view to) {
+  const auto begin = base::parse_instant(text_of(object, from));
+  if (!begin) return {};
+  const auto end = base::parse_instant(text_of(object, to));
+  const auto took = end.value_or(base::now()) - *begin;
+  if (took < std::chrono::seconds(10)) {
+    return base::format_duration(std::max<base::Duration>(std::chrono::floor<std::chrono::milliseconds>(took), base::Duration(0)));
+  }
+  return clock_text(std::chrono::floor<std::chrono::seconds>(took));
+}
+
+std::string failure_text(const json::object& failure) {
+  const std::string code = text_of(failure, "code");
+  const std::string path = text_of(failure, "path");
+  std::string text = code.empty() ? "" : code + ": ";
+  text += text_of(failure, "message");
+  return path.empty() ? text : text + " (step " + path + ")";
+}
+
+std::string log_line(const json::object& line) {
+  const std::string level = text_of(line, "level");
+  return base::printable(local_time(line, "at") + " " + (level == "info" ? "" : level + " ") + text_of(line, "path") + ": " + text_of(line, "text")) + "\n";
+}
+
+std::string pretty(const json::value& value) {
+  std::string out;
+  append_pretty(value, 0, out);
+  return base::printable(out, true) + "\n";
+}
+
+std::string outline(const json::object& object, std::size_t indent) {
+  std::string out;
+  for (const auto& member : object) {
+    const auto& value = member.value();
+    const std::string name = std::string(indent, ' ') + base::printable(member.key()) + ":";
+    if (value.is_object() && !value.get_object().empty()) {
+      out += name + "\n" + outline(value.get_object(), indent + 2);
+    } else if (is_table(value)) {
+      out += name + "\n" + indented(table_of(value.get_array(), 0), indent + 2);
+    } else {
+      out += name + " " + base::printable(cell(value)) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string table_of(const json::array& list, std::size_t width) {
+  std::vector<std::string> names;
+  for (const auto& entry : list) {
+    if (!entry.is_object()) continue;
+    for (const auto& member : entry.get_object())
+      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end()) names.emplace_back(member.key());
+  }
+  if (names.empty()) return {};
+  std::vector<Table::Column> columns;
+  for (const auto& name : names) {
+    std::string heading = base::printable(name);
+    std::transform(heading.begin(), heading.end(), heading.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    const bool numbers = std::all_of(list.begin(), list.end(), [&](const json::value& entry) {
+      const auto* value = entry.is_object() ? entry.get_object().if_contains(name) : nullptr;
+      return !value || value->is_number() || value->is_null();
+    });
+    columns.push_back({heading, numbers ? Table::Align::right : Table::Align::left});
+  }
+  Table table(std::move(columns));
+  for (const auto& entry : list) {
+    if (!entry.is_object()) continue;
+    std::vector<std::string> cells;
+    for (const auto& name : names) cells.push_back(text_of(entry.get_object(), name));
+    table.add(std::move(cells));
+  }
+  return table.text(width);
+}
+
+}  // namespace godwit::cli
