@@ -25,8 +25,9 @@ class ParameterSchema {
     std::string path;
   };
 
+  std::vector<base::Error::Problem> failed_checks(const json::value& params) const;
+
   std::string job_;
-  std::vector<std::string> names_;
   std::optional<Schema> schema_;
   std::vector<CompiledCheck> checks_;
   expression::Language& language_;

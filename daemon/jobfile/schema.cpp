@@ -1,0 +1,190 @@
+#include "jobfile/schema.hpp"
+
+#include <valijson/adapters/boost_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validation_visitor.hpp>
+
+#include "jobfile/schema_walk.hpp"
+
+namespace godwit::jobfile {
+namespace {
+
+using Adapter = valijson::adapters::BoostJsonAdapter;
+using Visitor = valijson::ValidationVisitor<Adapter>;
+
+// The schema without what SchemaWalk checks itself: valijson's formats are matched by a recursive matcher that a long text overflows, and its
+// uniqueItems compares every item with every other.
+json::value for_validator(const json::value& schema) {
+  if (const auto* array = schema.if_array()) {
+    json::array result;
+    for (const auto& item : *array) result.push_back(for_validator(item));
+    return result;
+  }
+  const auto* object = schema.if_object();
+  if (!object) return schema;
+  json::object result;
+  for (const auto& member : *object) {
+    const bool is_format = member.key() == "format" && member.value().is_string();
+    const bool is_unique = member.key() == "uniqueItems" && member.value().is_bool();
+    if (is_format || is_unique) continue;
+    // What these hold is data, not schemas.
+    const bool data = member.key() == "enum" || member.key() == "const" || member.key() == "default";
+    result.emplace(member.key(), data ? member.value() : for_validator(member.value()));
+  }
+  return result;
+}
+
+struct Spot {
+  std::string path;
+  const json::value* value;
+};
+
+// valijson says where in pieces: "<root>", "[travelers]", "[1]". Whether a number is an index or a name tells the value itself.
+Spot find_spot(const std::vector<std::string>& context, const json::value& root) {
+  Spot spot{{}, &root};
+  for (std::size_t i = 1; i < context.size(); ++i) {
+    const std::string step = context[i].substr(1, context[i].size() - 2);
+    const auto* array = spot.value ? spot.value->if_array() : nullptr;
+    const auto* object = spot.value ? spot.value->if_object() : nullptr;
+    if (array) {
+      const std::size_t index = std::strtoul(step.c_str(), nullptr, 10);
+      spot = {base::below(spot.path, index), index < array->size() ? &(*array)[index] : nullptr};
+    } else {
+      spot = {base::below(spot.path, step), object ? object->if_contains(step) : nullptr};
+    }
+  }
+  return spot;
+}
+
+// The text between the first and the last apostrophe.
+std::string quoted(const std::string& description) {
+  const std::size_t begin = description.find('\'');
+  const std::size_t end = description.rfind('\'');
+  return begin == std::string::npos || end <= begin ? std::string() : description.substr(begin + 1, end - begin - 1);
+}
+
+// Descriptions that only say that something below is wrong, which is told there.
+bool is_summary(const std::string& description) {
+  for (const char* start : {"Failed to validate item", "Failed to validate against schema associated", "Failed to validate against child schema",
+                            "Failed to validate against additional properties", "Cannot validate item"})
+    if (description.starts_with(start)) return true;
+  return false;
+}
+
+std::string kind_of(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null: return "null";
+    case json::kind::bool_: return value.get_bool() ? "true" : "false";
+    case json::kind::int64:
+    case json::kind::uint64:
+    case json::kind::double_: return "the number " + json::serialize(value);
+    case json::kind::string: return "text";
+    case json::kind::array: return "a list";
+    case json::kind::object: return "an object";
+  }
+  return "a value";
+}
+
+std::string type_text(const json::value& type) {
+  const auto one = [](const json::value& name) -> std::string {
+    const std::string_view text = name.is_string() ? std::string_view(name.get_string()) : std::string_view();
+    if (text == "string") return "text";
+    if (text == "integer") return "a whole number";
+    if (text == "number") return "a number";
+    if (text == "boolean") return "true or false";
+    if (text == "array") return "a list";
+    if (text == "object") return "an object";
+    return std::string(text);
+  };
+  const auto* list = type.if_array();
+  if (!list) return one(type);
+  std::string text;
+  for (const auto& name : *list) text += (text.empty() ? "" : " or ") + one(name);
+  return text;
+}
+
+const json::value* find_keyword(const std::vector<const json::object*>& schemas, std::string_view keyword) {
+  for (const auto* schema : schemas)
+    if (const auto* found = schema->if_contains(keyword)) return found;
+  return nullptr;
+}
+
+// valijson's words in ours, with what the schema wants at that place.
+base::Error::Problem explain(const std::string& description, const Spot& spot, const std::vector<const json::object*>& schemas) {
+  base::Error::Problem problem{description, {{}, 0, 0, spot.path}, {}};
+  const json::value* value = spot.value;
+  const json::value* keyword = nullptr;
+  if (description.starts_with("Missing required property")) {
+    problem.place.path = base::below(spot.path, quoted(description));
+    problem.what = "is missing";
+  } else if (description.starts_with("Value type") && (keyword = find_keyword(schemas, "type")) && value) {
+    problem.what = "must be " + type_text(*keyword) + ", not " + kind_of(*value);
+  } else if (description.starts_with("Failed to match against any enum") && (keyword = find_keyword(schemas, "enum"))) {
+    problem.what = "must be one of " + json::serialize(*keyword);
+  } else if (description.starts_with("Failed to match expected value") && (keyword = find_keyword(schemas, "const"))) {
+    problem.what = "must be " + json::serialize(*keyword);
+  } else if (description.starts_with("Failed to match regex") && (keyword = find_keyword(schemas, "pattern")) && value) {
+    problem.what = json::serialize(*value).substr(0, 100) + " does not match the pattern " + std::string(keyword->as_string());
+  }
+  return problem;
+}
+
+}  // namespace
+
+struct Schema::Impl {
+  json::object document;
+  SchemaWalk walk;
+  valijson::Schema schema;
+  std::unordered_map<std::string, std::regex> patterns;
+
+  Impl(json::object source, const std::string& name) : document(std::move(source)), walk(document, name), patterns(walk.patterns().begin(), walk.patterns().end()) {
+    try {
+      valijson::SchemaParser parser;
+      const json::value stripped = for_validator(document);
+      parser.populateSchema(Adapter(stripped), schema);
+    } catch (const std::exception& error) {
+      throw base::refused("the schema" + (name.empty() ? "" : " of " + name) + " is wrong: " + error.what());
+    }
+  }
+};
+
+Schema::Schema(json::object schema, const std::string& name) : impl_(std::make_unique<Impl>(std::move(schema), name)) {}
+Schema::Schema(Schema&&) noexcept = default;
+Schema& Schema::operator=(Schema&&) noexcept = default;
+Schema::~Schema() = default;
+
+std::vector<base::Error::Problem> Schema::violations(const json::value& value) const {
+  // The walk first: when a text is too long for a pattern, the validator must not see it.
+  auto problems = impl_->walk.violations(value);
+  if (!problems.empty() && !impl_->patterns.empty() && impl_->walk.has_long_text(value)) return problems;
+  valijson::ValidationResults results;
+  Visitor visitor(Adapter(value), {"<root>"}, true, &results, impl_->patterns);
+  if (visitor.validateSchema(*impl_->schema.root())) return problems;
+  std::vector<base::Error::Problem> found;
+  std::vector<base::Error::Problem> summaries;
+  valijson::ValidationResults::Error error;
+  while (results.popError(error)) {
+    if (found.size() + problems.size() >= SchemaWalk::kViolationsMax) break;
+    const Spot spot = find_spot(error.context, value);
+    const auto schemas = impl_->walk.at(value, spot.path);
+    // The walk has told each unknown name, with a suggestion; valijson tells one.
+    if (error.description.starts_with("Object contains a property") && find_keyword(schemas, "additionalProperties")) continue;
+    auto problem = explain(error.description, spot, schemas);
+    (is_summary(error.description) ? summaries : found).push_back(std::move(problem));
+  }
+  found.insert(found.begin(), problems.begin(), problems.end());
+  if (!found.empty()) return found;
+  if (summaries.empty()) summaries.push_back({"does not fit the schema", {}, {}});
+  return summaries;
+}
+
+void Schema::fill_defaults(json::value& value) const { impl_->walk.fill_defaults(value); }
+
+void InputSchema::check(const json::value& input) const {
+  auto problems = schema_.violations(input);
+  if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
+}
+
+}  // namespace godwit::jobfile
