@@ -7,23 +7,15 @@
 
 #include "base/suggest.hpp"
 #include "jobfile/format.hpp"
+#include "jobfile/keyword.hpp"
 
 namespace godwit::jobfile {
 namespace {
 
 constexpr std::string_view kDefinitions = "#/definitions/";
-// Keywords by what they hold, and whether the schemas in them always speak of the value.
-constexpr std::array<std::string_view, 2> kSchemaMaps{"properties", "definitions"};
-constexpr std::array<std::string_view, 9> kSchemas{"additionalProperties", "items", "additionalItems", "contains", "propertyNames", "not", "if", "then", "else"};
 constexpr std::array<std::string_view, 3> kSchemaLists{"allOf", "anyOf", "oneOf"};
-constexpr std::array<std::string_view, 8> kConditional{"contains", "propertyNames", "not", "if", "then", "else", "anyOf", "oneOf"};
-// Those of them whose schemas speak of the same value, not of a part of it.
+// The keywords whose schema speaks of the same value, not of a part of it.
 constexpr std::array<std::string_view, 4> kSameValue{"not", "if", "then", "else"};
-
-template <std::size_t n>
-bool has(const std::array<std::string_view, n>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 // More defaults than this in one value are a schema that never ends.
 constexpr int kDefaultsMax = 100'000;
@@ -70,18 +62,19 @@ void SchemaWalk::check(const json::value& schema, const std::string& path, bool 
   const json::object& object = schema.get_object();
   check_here(object, path, conditional);
   for (const auto& member : object) {
-    const std::string_view key = member.key();
-    const std::string here = base::below(path, key);
-    const bool inside = conditional || has(kConditional, key);
+    const Keyword* keyword = find_keyword(member.key());
+    if (!keyword || keyword->holds == Keyword::Holds::data) continue;
+    const std::string here = base::below(path, member.key());
+    const bool inside = conditional || keyword->conditional;
     const json::value& value = member.value();
-    if (has(kSchemaMaps, key) || (key == "dependencies" && value.is_object())) {
+    if (keyword->holds == Keyword::Holds::map) {
       if (!value.is_object()) refuse(here, "an object is needed here");
       for (const auto& part : value.get_object())
-        if (key != "dependencies" || !part.value().is_array()) check(part.value(), base::below(here, part.key()), inside || key == "dependencies");
-    } else if (has(kSchemaLists, key) || (key == "items" && value.is_array())) {
-      if (!value.is_array()) refuse(here, "a list is needed here");
+        if (!part.value().is_array() || keyword->name != "dependencies") check(part.value(), base::below(here, part.key()), inside);
+    } else if (keyword->holds == Keyword::Holds::list || value.is_array()) {
+      if (!value.is_array() || (keyword->holds == Keyword::Holds::schema && keyword->name != "items")) refuse(here, keyword->holds == Keyword::Holds::list ? "a list is needed here" : "a list cannot stand here");
       for (std::size_t i = 0; i < value.get_array().size(); ++i) check(value.get_array()[i], base::below(here, i), inside);
-    } else if (has(kSchemas, key)) {
+    } else {
       check(value, here, inside);
     }
   }

@@ -1,0 +1,97 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/yaml_document.hpp"
+#include "expression/language.hpp"
+#include "jobfile/locator.hpp"
+#include "model/job.hpp"
+
+namespace godwit::jobfile {
+
+namespace json = base::json;
+using config::YamlNode;
+
+// What an expression may read, by where it stands.
+struct Sight {
+  bool stages = false;
+  bool run = false;
+  bool item = false;
+  bool output = false;
+  std::size_t stage = kNoStage;  // whose expression it is
+
+  static constexpr std::size_t kNoStage = static_cast<std::size_t>(-1);
+};
+
+// A name that an expression of the file reads; checked when the whole file is known.
+struct Use {
+  expression::Reference reference;
+  base::Place place;
+  Sight sight;
+};
+
+// Reads values of a job file. Notes what is wrong, with its place, and goes on, so that a person sees all problems at once.
+class Reader {
+ public:
+  Reader(const config::YamlDocument& document, std::string_view text) : document_(document), locator_(text, document.file()) {}
+
+  void problem(base::Place place, std::string what, std::string hint = {});
+  void problem(const YamlNode& node, const std::string& path, std::string what, std::string hint = {});
+  void problems_of(const base::Error& error);
+  std::vector<base::Error::Problem>& problems() { return problems_; }
+  const std::vector<Use>& uses() const { return uses_; }
+  base::Place place(const YamlNode& node, const std::string& path) const { return document_.place(node, path); }
+  base::Place place(const YamlNode::Member& member, const std::string& path) const { return document_.place(member, path); }
+
+  std::string text(const YamlNode& node, const std::string& path);
+  bool flag(const YamlNode& node, const std::string& path);
+  int count(const YamlNode& node, const std::string& path, int least, int most);
+  double number(const YamlNode& node, const std::string& path, double least, double most);
+  std::optional<base::Duration> duration(const YamlNode& node, const std::string& path);
+  std::map<std::string, int> permits(const YamlNode& node, const std::string& path);
+  json::value any(const YamlNode& node, const std::string& path) { return document_.to_json(node, path, problems_); }
+  // Whether the node is a map; a problem when it is not.
+  bool is_map(const YamlNode& node, const std::string& path, std::string_view wanted);
+
+  // A value that is one ${...} and nothing else.
+  std::optional<model::Expression> expression(const YamlNode& node, const std::string& path, const Sight& sight);
+  model::Template value(const YamlNode& node, const std::string& path, const Sight& sight);
+
+ private:
+  void compile(const model::Expression& expression, const Sight& sight);
+  void find_expressions(const YamlNode& node, const std::string& path, const std::string& inner, const Sight& sight, model::Template& result);
+
+  const config::YamlDocument& document_;
+  Locator locator_;
+  expression::Language language_;
+  std::vector<base::Error::Problem> problems_;
+  std::vector<Use> uses_;
+};
+
+// One key of a map and what reads it.
+template <typename Target>
+struct Key {
+  std::string_view name;
+  void (*read)(Reader& reader, const YamlNode& node, const std::string& path, Target& target);
+};
+// Notes that the key is unknown, with a suggestion, or known but not of this version.
+void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path, const std::vector<std::string>& known);
+
+template <typename Target, std::size_t n>
+void read_keys(Reader& reader, const YamlNode& map, const std::string& path, const std::array<Key<Target>, n>& keys, Target& target) {
+  for (const auto& member : map.members) {
+    const std::string here = base::below(path, member.key);
+    const auto key = std::find_if(keys.begin(), keys.end(), [&](const auto& candidate) { return candidate.name == member.key; });
+    if (key != keys.end()) {
+      key->read(reader, member.value, here, target);
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const auto& candidate : keys) known.emplace_back(candidate.name);
+    refuse_key(reader, member, here, known);
+  }
+}
+
+}  // namespace godwit::jobfile

@@ -1,0 +1,147 @@
+#include "jobfile/stage_reader.hpp"
+
+#include "base/suggest.hpp"
+
+namespace godwit::jobfile {
+namespace {
+
+// A stage that is being read, and what its expressions see.
+struct Draft {
+  model::Stage stage;
+  Sight sight;        // of what is decided once for the stage
+  Sight item_sight;   // of what is decided for each item
+  Sight output_sight;
+};
+
+using Node = const YamlNode&;
+using Path = const std::string&;
+
+void read_needs(Reader& r, Node node, Path path, Draft& draft) {
+  if (node.kind == YamlNode::Kind::scalar) {
+    draft.stage.needs.push_back(r.text(node, path));
+  } else if (node.kind == YamlNode::Kind::list) {
+    for (std::size_t i = 0; i < node.items.size(); ++i) draft.stage.needs.push_back(r.text(node.items[i], base::below(path, i)));
+  } else {
+    r.problem(node, path, "a list of stages is needed here, not a map");
+  }
+}
+
+bool is_word(std::string_view text, std::string_view more) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || more.find(c) != std::string_view::npos;
+  });
+}
+
+void read_uses(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.uses = r.text(node, path);
+  draft.stage.uses_place = r.place(node, path);
+  const std::string& uses = draft.stage.uses;
+  const std::size_t dot = uses.rfind('.');
+  const bool good = dot != std::string::npos && is_word(uses.substr(0, dot), ".-/") && is_word(uses.substr(dot + 1), "-");
+  if (!good && !uses.empty()) r.problem(node, path, "'" + uses + "' does not name a method", "write unit.method or contract/version.method, such as flight-search/1.search");
+}
+
+void read_with(Reader& r, Node node, Path path, Draft& draft) {
+  if (node.kind == YamlNode::Kind::scalar) {
+    const auto whole = r.expression(node, path, draft.item_sight);
+    if (whole) draft.stage.with = {json::string(node.text), r.place(node, path), {{"", {whole->place}}}};
+  } else if (r.is_map(node, path, "a map of the method's arguments")) {
+    draft.stage.with = r.value(node, path, draft.item_sight);
+  }
+}
+
+void read_on_item_error(Reader& r, Node node, Path path, Draft& draft) {
+  constexpr std::pair<std::string_view, model::OnItemError> kValues[] = {
+      {"fail", model::OnItemError::fail}, {"skip", model::OnItemError::skip}, {"record", model::OnItemError::record}};
+  const std::string text = r.text(node, path);
+  for (const auto& [name, value] : kValues) {
+    if (name != text) continue;
+    draft.stage.on_item_error = value;
+    return;
+  }
+  if (!text.empty()) r.problem(node, path, "'" + text + "' is unknown; one of fail, skip, record is needed here", base::suggest(text, {"fail", "skip", "record"}));
+}
+
+constexpr std::array<Key<model::Retry>, 5> kRetryKeys{{
+    {"attempts", [](Reader& r, Node n, Path p, model::Retry& t) { t.attempts = r.count(n, p, 1, 1'000'000); }},
+    {"backoff", [](Reader& r, Node n, Path p, model::Retry& t) { t.backoff = r.duration(n, p).value_or(t.backoff); }},
+    {"max", [](Reader& r, Node n, Path p, model::Retry& t) { t.max = r.duration(n, p).value_or(t.max); }},
+    {"factor", [](Reader& r, Node n, Path p, model::Retry& t) { t.factor = r.number(n, p, 1, 100); }},
+    {"jitter", [](Reader& r, Node n, Path p, model::Retry& t) { t.jitter = r.number(n, p, 0, 1); }},
+}};
+
+void read_retry(Reader& r, Node node, Path path, Draft& draft) {
+  if (!r.is_map(node, path, "a map such as {attempts: 5, backoff: 2s}")) return;
+  // Who writes a retry wants one.
+  if (!node.find("attempts")) r.problem(node, path, "attempts is missing");
+  read_keys(r, node, path, kRetryKeys, draft.stage.retry);
+}
+
+struct EmitDraft {
+  model::Emit emit;
+  Sight sight;
+};
+constexpr std::array<Key<EmitDraft>, 2> kEmitKeys{{
+    {"to", [](Reader& r, Node n, Path p, EmitDraft& t) { t.emit.to = r.text(n, p); }},
+    {"rows", [](Reader& r, Node n, Path p, EmitDraft& t) { t.emit.rows = r.value(n, p, t.sight); }},
+}};
+
+void read_emit(Reader& r, Node node, Path path, Draft& draft) {
+  if (!r.is_map(node, path, "a map with `to` and `rows`")) return;
+  EmitDraft emit{{}, draft.output_sight};
+  for (const char* key : {"to", "rows"})
+    if (!node.find(key)) r.problem(node, path, std::string(key) + " is missing");
+  read_keys(r, node, path, kEmitKeys, emit);
+  draft.stage.emit = std::move(emit.emit);
+}
+
+constexpr std::array<Key<Draft>, 13> kStageKeys{{
+    {"needs", read_needs},
+    {"when", [](Reader& r, Node n, Path p, Draft& d) { d.stage.when = r.expression(n, p, d.sight); }},
+    {"foreach", [](Reader& r, Node n, Path p, Draft& d) { d.stage.foreach = r.expression(n, p, d.sight); }},
+    {"parallel", [](Reader& r, Node n, Path p, Draft& d) { d.stage.parallel = r.count(n, p, 1, 100'000); }},
+    {"uses", read_uses},
+    {"with", read_with},
+    {"output", [](Reader& r, Node n, Path p, Draft& d) { d.stage.output = r.value(n, p, d.output_sight); }},
+    {"limits", [](Reader& r, Node n, Path p, Draft& d) { d.stage.limits = r.permits(n, p); }},
+    {"retry", read_retry},
+    {"timeout", [](Reader& r, Node n, Path p, Draft& d) { d.stage.timeout = r.duration(n, p); }},
+    {"on_item_error", read_on_item_error},
+    {"retry_safe", [](Reader& r, Node n, Path p, Draft& d) { d.stage.retry_safe = r.flag(n, p); }},
+    {"emit", read_emit},
+}};
+
+model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const std::string& path, std::size_t number) {
+  Draft draft;
+  draft.stage.name = member.key;
+  draft.stage.place = reader.place(member, path);
+  // An empty `with` is an empty object: methods take objects.
+  draft.stage.with = {json::object(), draft.stage.place, {}};
+  if (!is_identifier(member.key)) reader.problem(draft.stage.place, "'" + member.key + "' cannot be a stage's name", "use letters, digits and _, and no digit first");
+  if (!reader.is_map(member.value, path, "a map of the stage's keys")) return draft.stage;
+  const bool foreach = member.value.find("foreach") != nullptr;
+  draft.sight = {.stages = true, .run = true, .stage = number};
+  draft.item_sight = draft.sight;
+  draft.item_sight.item = foreach;
+  draft.output_sight = draft.item_sight;
+  draft.output_sight.output = true;
+  read_keys(reader, member.value, path, kStageKeys, draft);
+  if (!member.value.find("uses")) reader.problem(draft.stage.place, "the stage has no `uses`: nothing says what it does");
+  for (const char* key : {"parallel", "on_item_error"})
+    if (const YamlNode* node = member.value.find(key); node && !foreach) reader.problem(*node, base::below(path, key), std::string(key) + " needs a foreach");
+  return std::move(draft.stage);
+}
+
+}  // namespace
+
+bool is_identifier(std::string_view name) { return name.size() <= 100 && is_word(name, "") && !(name[0] >= '0' && name[0] <= '9'); }
+
+std::vector<model::Stage> read_stages(Reader& reader, const YamlNode& node, const std::string& path) {
+  std::vector<model::Stage> stages;
+  if (!reader.is_map(node, path, "a map of stages")) return stages;
+  if (node.members.empty()) reader.problem(node, path, "a job needs at least one stage");
+  for (const auto& member : node.members) stages.push_back(read_stage(reader, member, base::below(path, member.key), stages.size()));
+  return stages;
+}
+
+}  // namespace godwit::jobfile
