@@ -20,6 +20,21 @@ int print_list(Session& session, const json::value& list, std::string_view none)
   return 0;
 }
 
+// Problems come as objects with their place, or as sentences.
+std::vector<std::string> problem_texts(const json::object& report) {
+  std::vector<std::string> texts;
+  const auto* problems = array_of(report, "problems");
+  if (!problems) return texts;
+  for (const auto& problem : *problems) {
+    if (problem.is_object()) {
+      texts.push_back(wire::problems_from_json({problem}).front().text());
+    } else {
+      texts.push_back(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
+    }
+  }
+  return texts;
+}
+
 int print_object(Session& session, const json::value& object) {
   if (session.json) {
     session.print_json(object);
@@ -64,25 +79,31 @@ int status(Session& session) {
   const auto* store = object_of(state, "store");
   session.print("godwitd " + base::printable(text_of(state, "version")) + ", up " + clock_text(std::chrono::seconds(number_of(state, "uptime_seconds"))) +
                 ", database " + session.paint(store ? text_of(*store, "state") : "") + "\n");
+  std::vector<std::string> problems;
+  for (auto& member : state) {
+    auto* part = member.value().if_object();
+    if (!part) continue;
+    for (auto& text : problem_texts(*part)) problems.push_back(std::move(text));
+    part->erase("problems");
+  }
   state.erase("version");
   state.erase("uptime_seconds");
   session.print(outline(state));
+  for (const auto& problem : problems) session.print("problem: " + base::printable(problem, true) + "\n");
   return 0;
 }
 
 int reload(Session& session) {
   const auto answer = session.call("daemon.reload");
   const auto& report = answer.as_object();
-  const auto* problems = array_of(report, "problems");
-  const bool bad = problems && !problems->empty();
+  const auto problems = problem_texts(report);
   if (session.json) {
     session.print_json(answer);
   } else {
     if (!session.quiet) session.print(text_of(report, "loaded") + " job files read, " + text_of(report, "changed") + " jobs new or changed\n");
-    if (bad)
-      for (const auto& problem : wire::problems_from_json(*problems)) session.note(problem.text());
+    for (const auto& problem : problems) session.note(problem);
   }
-  return bad ? base::info(base::ErrorKind::refused).exit_code : 0;
+  return !problems.empty() ? base::info(base::ErrorKind::refused).exit_code : 0;
 }
 
 int ping(Session& session) {
