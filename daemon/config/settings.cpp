@@ -142,7 +142,7 @@ void read_map(const YamlNode& map, const std::string& path, OptionReader& reader
 
 void read_settings_file(const Arguments& arguments, Settings& settings, Problems& problems) {
   try {
-    const YamlDocument document(read_file(settings.config_file), settings.config_file);
+    const YamlDocument document(read_file(settings.config_file), settings.config_file, YamlDocument::Empty::null);
     OptionReader reader(&document, std::filesystem::absolute(settings.config_file).parent_path().string(), problems);
     if (reader.is_map(document.root(), {})) read_map(document.root(), {}, reader, arguments, settings);
   } catch (const base::Error& error) {

@@ -107,7 +107,7 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return nullptr;
 }
 
-YamlDocument::YamlDocument(std::string_view text, std::string file) : file_(std::move(file)) {
+YamlDocument::YamlDocument(std::string_view text, std::string file, Empty empty) : file_(std::move(file)) {
   std::istringstream stream{std::string(check_yaml_text(text, file_, kBytesMax))};
   YamlBuilder builder(file_);
   try {
@@ -117,7 +117,7 @@ YamlDocument::YamlDocument(std::string_view text, std::string file) : file_(std:
   } catch (const YAML::Exception& error) {
     throw base::refused("not YAML: " + error.msg, place_of(error.mark, file_));
   }
-  if (builder.empty()) throw base::refused("the file is empty", {file_, 1, 1, {}});
+  if (builder.empty() && empty == Empty::refused) throw base::refused("the file is empty", {file_, 1, 1, {}});
   root_ = builder.take();
 }
 

@@ -42,8 +42,10 @@ class YamlDocument {
   static constexpr std::size_t kNodesMax = 200'000;          // with aliases counted as often as they stand
   static constexpr std::size_t kExpandedBytesMax = 8u << 20;  // of all scalars, likewise
 
+  // What a text without any value (only comments) is: an error, or null.
+  enum class Empty { refused, null };
   // Throws Error(refused) with file, line and column.
-  YamlDocument(std::string_view text, std::string file);
+  YamlDocument(std::string_view text, std::string file, Empty empty = Empty::refused);
 
   const YamlNode& root() const { return root_; }
   const std::string& file() const { return file_; }

@@ -1,5 +1,7 @@
 #include "jobfile/schema.hpp"
 
+// Without this valijson ends the program where a schema is wrong.
+#define VALIJSON_USE_EXCEPTIONS 1
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
