@@ -14,7 +14,7 @@ namespace godwit::support {
 // outlives crash(), as a database does.
 class EngineWorld {
  public:
-  explicit EngineWorld(engine::EngineSettings settings = {}) : settings(std::move(settings)), library_({}) { start(); }
+  explicit EngineWorld(engine::EngineSettings given = {}) : settings(std::move(given)), library_({}) { start(); }
 
   engine::EngineSettings settings;
   Memory memory;

@@ -83,7 +83,7 @@ constexpr auto kJob = R"(
 job: hello
 params: {who: {type: string, default: world}}
 stages:
-  say: {uses: echo, with: {text: "hello ${ params.who }"}}
+  say: {uses: test.echo, with: {text: "hello ${ params.who }"}}
 result: "${ stages.say.text }"
 )";
 
@@ -91,7 +91,7 @@ result: "${ stages.say.text }"
 class Fixture {
  public:
   Fixture() {
-    world.plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
+    world.plugin("test.echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
     std::ofstream(jobs / "hello.yaml") << kJob;
     library.reload();
   }
@@ -110,6 +110,7 @@ class Fixture {
     REQUIRE(channel->results.size() == before + 1);
     return channel->results.back();
   }
+  std::int64_t submit() { return call("run.submit", {{"text", kJob}, {"file", "hello.yaml"}}).at("run").as_int64(); }
   base::Error error(std::string_view method, json::object params = {}, Role role = Role::admin) {
     send(method, std::move(params), role);
     world.clock.run_posted();
@@ -169,7 +170,7 @@ TEST_CASE("A run is submitted, followed to its end, and shown") {
 
 TEST_CASE("Following a run that has ended gives its end and nothing more") {
   Fixture fixture;
-  const auto run = fixture.call("run.submit", {{"job", "hello"}}).at("run").as_int64();
+  const auto run = fixture.submit();
   fixture.world.run_to_end();
   fixture.call("run.follow", {{"run", run}});
   REQUIRE(fixture.channel->events.size() == 1);
@@ -188,7 +189,7 @@ TEST_CASE("Following a run that does not exist is an error and leaves no subscri
 TEST_CASE("A follower that is far behind is told of changes of state, and of the gap") {
   Fixture fixture;
   fixture.world.runner->hold.insert("say");
-  const auto run = fixture.call("run.submit", {{"job", "hello"}}).at("run").as_int64();
+  const auto run = fixture.submit();
   fixture.call("run.follow", {{"run", run}});
   fixture.channel->unread = 100u << 20;
   const auto before = fixture.channel->events.size();
@@ -206,7 +207,7 @@ TEST_CASE("A submit says what is wrong with it") {
   CHECK(fixture.error("run.submit").kind() == base::ErrorKind::refused);
   CHECK(fixture.error("run.submit", {{"job", "hello"}, {"text", "job: x"}}).kind() == base::ErrorKind::refused);
   CHECK(fixture.error("run.submit", {{"job", "helo"}}).kind() == base::ErrorKind::not_found);
-  CHECK(std::string(fixture.error("run.submit", {{"job", "hello"}, {"params", {{"whom", "x"}}}}).what()).find("whom") != std::string::npos);
+  CHECK(std::string(fixture.error("run.submit", {{"text", kJob}, {"params", {{"whom", "x"}}}}).what()).find("whom") != std::string::npos);
   CHECK(fixture.error("run.submit", {{"text", kJob}}, Role::operator_).kind() == base::ErrorKind::denied);
   fixture.services.operators_submit_files = true;
   CHECK(fixture.call("run.submit", {{"text", kJob}}, Role::operator_).at("run").as_int64() > 0);
@@ -214,17 +215,17 @@ TEST_CASE("A submit says what is wrong with it") {
 
 TEST_CASE("Many runs are submitted at once, all or none") {
   Fixture fixture;
-  CHECK(fixture.call("run.submit_many", {{"job", "hello"}, {"params", json::array(50, json::object{{"who", "all"}})}}).at("runs").as_array().size() == 50);
+  CHECK(fixture.call("run.submit_many", {{"text", kJob}, {"params", json::array(50, json::object{{"who", "all"}})}}).at("runs").as_array().size() == 50);
   const auto before = fixture.world.memory.runs.size();
-  fixture.error("run.submit_many", {{"job", "hello"}, {"params", json::array{json::object(), json::object{{"whom", 1}}}}});
+  fixture.error("run.submit_many", {{"text", kJob}, {"params", json::array{json::object(), json::object{{"whom", 1}}}}});
   CHECK(fixture.world.memory.runs.size() == before);
-  CHECK(fixture.error("run.submit_many", {{"job", "hello"}, {"params", json::array{1}}}).kind() == base::ErrorKind::refused);
+  CHECK(fixture.error("run.submit_many", {{"text", kJob}, {"params", json::array{1}}}).kind() == base::ErrorKind::refused);
 }
 
 TEST_CASE("A job file's problems come as a list with their places") {
   Fixture fixture;
   CHECK(fixture.call("job.validate", {{"text", kJob}, {"file", "h.yaml"}}).at("valid") == true);
-  const auto bad = fixture.call("job.validate", {{"text", "job: x\nstages:\n  s: {usess: echo}\n"}, {"file", "x.yaml"}});
+  const auto bad = fixture.call("job.validate", {{"text", "job: x\nstages:\n  s: {usess: test.echo}\n"}, {"file", "x.yaml"}});
   CHECK(bad.at("valid") == false);
   REQUIRE_FALSE(bad.at("problems").as_array().empty());
   CHECK(bad.at("problems").at(0).at("file") == "x.yaml");
@@ -236,7 +237,7 @@ TEST_CASE("A job file's problems come as a list with their places") {
 TEST_CASE("Jobs are listed, shown and drawn") {
   Fixture fixture;
   CHECK(fixture.call("job.list").at(0).at("job") == "hello");
-  CHECK(fixture.call("job.show", {{"job", "hello"}}).at("stages").at(0).at("uses") == "echo");
+  CHECK(fixture.call("job.show", {{"job", "hello"}}).at("stages").at(0).at("uses") == "test.echo");
   CHECK(fixture.call("job.graph", {{"job", "hello"}}).at("text").as_string().find("say") != json::string::npos);
   CHECK(fixture.call("job.graph", {{"text", kJob}, {"format", "dot"}}).at("text").as_string().find("digraph") != json::string::npos);
   CHECK(fixture.error("job.graph", {{"job", "hello"}, {"format", "dott"}}).kind() == base::ErrorKind::refused);
@@ -246,7 +247,7 @@ TEST_CASE("Jobs are listed, shown and drawn") {
 TEST_CASE("What only the store knows is unavailable while it is away; the rest is not") {
   Fixture fixture;
   fixture.world.runner->hold.insert("say");
-  const auto run = fixture.call("run.submit", {{"job", "hello"}}).at("run").as_int64();
+  const auto run = fixture.submit();
   fixture.world.store->set_away(true);
   for (const auto* method : {"run.show", "run.logs", "run.result"}) CHECK(fixture.error(method, {{"run", run}}).kind() == base::ErrorKind::unavailable);
   CHECK(fixture.error("run.list").kind() == base::ErrorKind::unavailable);
