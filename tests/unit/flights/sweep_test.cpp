@@ -25,7 +25,7 @@ class TestWorld : public SweepWorld {
     if (number % 6 == 1) godwit::fail("unknown_airport", "none such");
     if (number % 4 == 0 && searches[key] == 1 && key.find('#') == std::string::npos) godwit::retry("upstream", "not now", std::chrono::milliseconds(70'000));
     if (number % 5 == 0) return json::object{{"offers", json::array()}, {"found", 0}};
-    return json::object{{"offers", json::array{offer({.id = key, .amount = 5000 + number, .currency = destination == "USA" ? "USD" : "EUR"})}},
+    return json::object{{"offers", json::array{offer({.id = destination + date, .amount = 5000 + number, .currency = destination == "USA" ? "USD" : "EUR"})}},
                         {"found", number},
                         {"airports", json::object{{destination, json::object{{"city", "City of " + destination}}}}}};
   }
