@@ -3,6 +3,8 @@
 #define BOOST_DLL_USE_STD_FS
 #include <boost/dll/shared_library.hpp>
 
+#include <system_error>
+
 #include "host/call.hpp"
 #include "host/host_table.hpp"
 
@@ -10,6 +12,15 @@ namespace godwit::host {
 namespace {
 
 base::Error failed(const std::string& what) { return base::Error(base::ErrorKind::failed, what); }
+
+// Boost.DLL wraps the loader's words in its own and ends with an errno that means nothing.
+std::string loader_message(std::string text) {
+  constexpr std::string_view before = "dlerror system message: ";
+  const std::size_t begin = text.find(before);
+  if (begin == std::string::npos) return text;
+  text.erase(0, begin + before.size());
+  return text.substr(0, text.rfind("):"));
+}
 
 using EntryFunction = const gw_plugin*(const gw_host*, gw_call*);
 
@@ -20,8 +31,8 @@ EntryFunction& load(const std::string& path) {
     auto* library = new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     if (!library->has("godwit_plugin_v1")) throw failed("the file does not export godwit_plugin_v1");
     return library->get<EntryFunction>("godwit_plugin_v1");
-  } catch (const boost::system::system_error& error) {
-    throw failed(std::string("it cannot be loaded: ") + error.what());
+  } catch (const std::system_error& error) {
+    throw failed("it cannot be loaded: " + loader_message(error.what()));
   }
 }
 

@@ -21,6 +21,7 @@ using wire::HostStatus;
 constexpr std::array<std::string_view, 5> kStateNames{"idle", "starting", "ready", "ending", "backoff"};
 // How much of stderr goes into the message of a failure; people see it in one table row.
 constexpr std::size_t kStderrInMessage = 2048;
+constexpr auto kEndAfterClose = std::chrono::seconds(1);
 constexpr auto kRetryAfterMax = std::chrono::hours(24 * 30);
 
 // What a plugin's process inherits: where things are and how text is written, and none of the daemon's secrets. What makes the daemon talk to systemd
@@ -364,10 +365,13 @@ void Host::kill(const std::string& why) {
   process_->kill();
 }
 
-void Host::on_broken(const std::string& why) {
-  if (draining_ && in_flight_.empty()) return;  // it says good-bye
-  kill(why);
+// The end of a process closes its connection first: its own way to end says more than a kill of ours would.
+void Host::on_closed() {
+  state_ = State::ending;
+  set_state_timer(kEndAfterClose, &Host::on_still_alive);
 }
+
+void Host::on_still_alive() { kill("it was killed because it had closed its connection"); }
 
 void Host::on_ended(const process::Exit& exit) {
   // A process that we killed, or that vanished with its connection, is explained by the reason; else its own end says more.

@@ -64,7 +64,8 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
 
   void on_frame(const wire::Frame& frame) override;
   void on_line(std::string_view line, std::string_view stream) override;
-  void on_broken(const std::string& why) override;
+  void on_broken(const std::string& why) override { kill(why); }
+  void on_closed() override;
   void on_ended(const process::Exit& exit) override;
 
  private:
@@ -89,6 +90,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void ping();
   void set_state_timer(base::Duration delay, void (Host::*function)());
   void on_open_timeout();
+  void on_still_alive();
   void on_backoff_over();
   void on_load_failure(const std::string& why);
   void lose_calls(const std::string& cause);

@@ -126,7 +126,8 @@ bool HostProcess::read_frames() {
   const ssize_t got = ::recv(socket_.native_handle(), space.data, space.size, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   if (got <= 0) {
-    broken("it closed its connection");
+    broken_ = true;
+    if (events_) events_->on_closed();
     return false;
   }
   reader_.filled(static_cast<std::size_t>(got));

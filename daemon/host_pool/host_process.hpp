@@ -24,8 +24,10 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     virtual ~Events() = default;
     virtual void on_frame(const wire::Frame& frame) = 0;
     virtual void on_line(std::string_view line, std::string_view stream) = 0;
-    // The connection has ended or makes no sense; the process may still live.
+    // The connection makes no sense; the process may still live.
     virtual void on_broken(const std::string& why) = 0;
+    // The other side closed the connection: the process is about to end, or the plugin has closed what is not its own.
+    virtual void on_closed() = 0;
     // The process is gone and reaped, all its output was given to on_line().
     virtual void on_ended(const process::Exit& exit) = 0;
   };

@@ -159,7 +159,7 @@ TEST_CASE("a child dies with its parent") {
   Pipe out;
   const pid_t middle = ::fork();
   if (middle == 0) {
-    SpawnOptions options = shell("echo up; sleep 1000");
+    SpawnOptions options = shell("echo up; exec sleep 1000");
     options.fds = {-1, out.write.get()};
     process::Child child = process::spawn(options);
     char byte = 0;
