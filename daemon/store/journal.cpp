@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "store/trouble.hpp"
 #include "store/values.hpp"
@@ -18,6 +19,7 @@ constexpr std::size_t kRelaxedFacts = 20'000;
 constexpr std::size_t kRelaxedBytes = 16 << 20;
 constexpr auto kRelaxedDelay = std::chrono::milliseconds(250);
 constexpr std::size_t kFoldEvery = 10'000;
+constexpr int kGatherRounds = 20;
 constexpr auto kFencedText =
     "another godwitd took the place of this node: it may write nothing more; give each daemon on one database its own "
     "node name";
@@ -102,6 +104,7 @@ std::deque<Journal::Group> Journal::take() {
       wake_.wait_until(lock, relaxed_since_ + kRelaxedDelay, woken);
     sleeping_ = false;
   }
+  gather(lock);
   std::deque<Group> batch;
   std::size_t facts = 0, bytes = 0;
   const auto move_from = [&](std::deque<Group>& from) {
@@ -114,6 +117,7 @@ std::deque<Journal::Group> Journal::take() {
     }
   };
   move_from(queue_);
+  last_groups_ = batch.size();
   totals_.waiting -= batch.size();
   totals_.waiting_bytes -= bytes;
   move_from(relaxed_);
@@ -121,6 +125,18 @@ std::deque<Journal::Group> Journal::take() {
   for (const auto& group : relaxed_) relaxed_bytes_ += group.size;
   relaxed_since_ = base::tick();
   return batch;
+}
+
+// Those whose facts were just settled are about to append the next ones, one after the other: to leave with the first of them would halve the
+// size of the batches. So the queue is given moments to fill while it grows; a lone run never waits here.
+void Journal::gather(std::unique_lock<std::mutex>& lock) {
+  for (int round = 0; round < kGatherRounds && queue_.size() < last_groups_; ++round) {
+    const std::size_t before = queue_.size();
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+    if (queue_.size() == before && round > 0) return;
+  }
 }
 
 void Journal::run(const NodeSeat& seat) {

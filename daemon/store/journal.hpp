@@ -51,6 +51,7 @@ class Journal {
   };
 
   std::deque<Group> take();
+  void gather(std::unique_lock<std::mutex>& lock);
   void write_all(std::deque<Group>& groups);
   void write(Groups groups);
   bool execute(StatementForm form);
@@ -82,6 +83,7 @@ class Journal {
   std::deque<Group> relaxed_;
   base::Tick relaxed_since_{};
   std::size_t relaxed_bytes_ = 0;
+  std::size_t last_groups_ = 0;
   bool finishing_ = false;
   bool sleeping_ = false;
   Totals totals_;

@@ -12,20 +12,27 @@ struct StateRule {
 };
 // The first match counts.
 constexpr StateRule kRules[] = {
-    {"08", Trouble::lost},     {"57P", Trouble::lost}, {"25006", Trouble::lost},  // a server that became a replica:
-                                                                                  // look for the new primary
-    {"23505", Trouble::taken}, {"40", Trouble::later}, {"53", Trouble::later},   {"55", Trouble::later},
-    {"57", Trouble::later},    {"58", Trouble::later}, {"22", Trouble::data},    {"23", Trouble::data},
+    {"08", Trouble::lost},
+    {"57P", Trouble::lost},
+    {"25006", Trouble::lost},  // a server that became a replica:
+                               // look for the new primary
+    {"23505", Trouble::taken},
+    {"40", Trouble::later},
+    {"53", Trouble::later},
+    {"55", Trouble::later},
+    {"57", Trouble::later},
+    {"58", Trouble::later},
+    {"22", Trouble::data},
+    {"23", Trouble::data},
     {"54", Trouble::data},
 };
 
 }  // namespace
 
 Trouble classify(const std::exception& error) {
-  if (dynamic_cast<const pqxx::broken_connection*>(&error) || dynamic_cast<const pqxx::in_doubt_error*>(&error))
-    return Trouble::lost;
   const auto* sql = dynamic_cast<const pqxx::sql_error*>(&error);
-  if (!sql) return Trouble::defect;
+  // Whatever else libpqxx calls a failure is one of the connection, under several names.
+  if (!sql) return dynamic_cast<const pqxx::failure*>(&error) ? Trouble::lost : Trouble::defect;
   // libpq gives no state for what it noticed itself, and that is a lost connection.
   if (sql->sqlstate().empty()) return Trouble::lost;
   for (const auto& rule : kRules)
@@ -35,6 +42,8 @@ Trouble classify(const std::exception& error) {
 
 std::string describe(const std::exception& error) {
   std::string text = error.what();
+  // What libpqxx stumbles over first when a session has ended says nothing to a person.
+  if (text.starts_with("Could not obtain client encoding")) return "the connection was lost";
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;

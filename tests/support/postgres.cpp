@@ -7,28 +7,36 @@
 namespace godwit::support {
 
 Postgres& Postgres::shared() {
-  static Postgres postgres;
+  static Postgres postgres(false);
   return postgres;
 }
 
-Postgres::Postgres() : cluster_(folder_.path(), "") {
+Postgres::Postgres(bool waits_for_disk) : cluster_(folder_.path(), "") {
   cluster_.start();
+  if (waits_for_disk) return;
+  connect_when_ready("ALTER SYSTEM SET fsync = off");
+  connect_when_ready("SELECT pg_reload_conf()");
 }
 
-std::string Postgres::make_database() {
+void Postgres::connect_when_ready(const std::string& statement) {
   static store::Watchdog watchdog;
-  const std::string name = "test" + std::to_string(++databases_);
   for (int attempt = 0;; ++attempt) {
     try {
       store::Connection connection(cluster_.url("postgres"), "test", watchdog, std::chrono::seconds(30));
-      connection.exec("CREATE DATABASE " + name);
-      return cluster_.url(name);
+      connection.exec(statement);
+      return;
     } catch (const pqxx::broken_connection&) {
       // The server is still starting; there is nothing to wait on but its answer.
       if (attempt == 500) throw;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
+}
+
+std::string Postgres::make_database() {
+  const std::string name = "test" + std::to_string(++databases_);
+  connect_when_ready("CREATE DATABASE " + name);
+  return cluster_.url(name);
 }
 
 std::string Postgres::socket_path() const {
@@ -64,7 +72,9 @@ bool Loop::wait(const std::function<bool()>& done, base::Duration limit) {
   const auto deadline = base::tick() + limit;
   while (!done()) {
     std::unique_lock lock(mutex_);
-    const auto due = timers_.empty() ? deadline : std::min(deadline, timers_.begin()->first.first);
+    // What is waited for may come from elsewhere than a post.
+    auto due = std::min<base::Tick>(deadline, base::tick() + std::chrono::milliseconds(5));
+    if (!timers_.empty()) due = std::min(due, timers_.begin()->first.first);
     if (posted_.empty()) wake_.wait_until(lock, due, [this] { return !posted_.empty(); });
     std::function<void()> work;
     if (!posted_.empty()) {

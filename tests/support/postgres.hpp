@@ -19,6 +19,8 @@ namespace godwit::support {
 class Postgres {
  public:
   static Postgres& shared();
+  // One that waits for the disk at each commit is for measuring; tests kill processes, not machines.
+  explicit Postgres(bool waits_for_disk);
 
   // Makes an empty database and gives its URL.
   std::string make_database();
@@ -27,7 +29,7 @@ class Postgres {
   store::PrivateCluster& cluster() { return cluster_; }
 
  private:
-  Postgres();
+  void connect_when_ready(const std::string& statement);
 
   TempDir folder_;
   store::PrivateCluster cluster_;

@@ -1,0 +1,177 @@
+#include <signal.h>
+
+#include <catch2/catch.hpp>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "integration/store/cutting_proxy.hpp"
+#include "integration/store/facts.hpp"
+
+using namespace godwit;
+using namespace godwit::support;
+using engine::Verdict;
+
+namespace {
+
+// Appends steps one after the other, a few hundred outstanding, and remembers which were acknowledged.
+class Load {
+ public:
+  Load(Life& life, model::RunId run, int total) : life_(life), run_(run), total_(total) {
+    for (int i = 0; i < 50; ++i) next();
+  }
+  bool finished() const { return settled_ == total_; }
+  int settled() const { return settled_; }
+  const std::set<std::string>& acknowledged() const { return acknowledged_; }
+
+ private:
+  void next() {
+    if (begun_ == total_) return;
+    const std::string path = "s" + std::to_string(begun_++);
+    auto fact = step(run_, path);
+    fact.emitted = {{"rows", "{}"}};
+    life_.store.append({fact, engine::RunChanged{run_, engine::RunChange::resumed, "ops", path, "", moment()}},
+                       [this, path](const Verdict& verdict) {
+                         ++settled_;
+                         if (verdict.kind == Verdict::committed) acknowledged_.insert(path);
+                         next();
+                       });
+  }
+
+  Life& life_;
+  model::RunId run_;
+  int total_, begun_ = 0, settled_ = 0;
+  std::set<std::string> acknowledged_;
+};
+
+void check_stored(const std::string& url, const Load& load, int total) {
+  CHECK(load.acknowledged().size() == static_cast<std::size_t>(total));
+  std::set<std::string> stored;
+  for (const auto& row : sql(url, "SELECT path FROM godwit.step")) stored.insert(row[0].as<std::string>());
+  CHECK(stored == load.acknowledged());
+  CHECK(count(url, "SELECT count(*) FROM godwit.emitted") == total);
+  CHECK(count(url, "SELECT count(*) FROM godwit.run_change") == total);
+  CHECK(count(url, "SELECT count(DISTINCT detail) FROM godwit.run_change") == total);
+}
+
+int journal_backend(const std::string& url) {
+  return static_cast<int>(count(url,
+                                "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE application_name = 'godwit "
+                                "journal' AND datname = current_database()"));
+}
+
+}  // namespace
+
+TEST_CASE("Sessions that are ended by force under load lose and repeat nothing", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  Load load(life, life.submit(), 3000);
+  for (const int at : {200, 700, 1200, 1900, 2500}) {
+    REQUIRE(life.loop.wait([&] { return load.settled() >= at; }));
+    sql(url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'godwit%' AND datname = "
+        "current_database()");
+  }
+  REQUIRE(life.loop.wait([&] { return load.finished(); }));
+  check_stored(url, load, 3000);
+  CHECK(life.store.status().at("state").as_string() == "up");
+}
+
+TEST_CASE("A backend killed in the middle of its work takes nothing with it", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  Load load(life, life.submit(), 2000);
+  REQUIRE(life.loop.wait([&] { return load.settled() >= 500; }));
+  if (const int backend = journal_backend(url); backend > 0) kill(backend, SIGKILL);
+  REQUIRE(life.loop.wait([&] { return load.finished(); }));
+  check_stored(url, load, 2000);
+}
+
+TEST_CASE("A postmaster killed under load is started again, and every acknowledged step is there once", "[store]") {
+  auto& postgres = Postgres::shared();
+  const auto url = postgres.make_database();
+  Life life(url);
+  const auto run = life.submit();
+  Load load(life, run, 2000);
+  REQUIRE(life.loop.wait([&] { return load.settled() >= 600; }));
+  const pid_t before = postgres.cluster().pid();
+  kill(before, SIGKILL);
+  REQUIRE(life.loop.wait([&] { return load.finished(); }));
+  // The sessions of a dead postmaster live on until they notice.
+  REQUIRE(life.loop.wait([&] { return postgres.cluster().pid() != before; }));
+  CHECK(life.append({engine::ProgressNoted{run, "{}"}}).kind == Verdict::committed);
+  check_stored(url, load, 2000);
+}
+
+TEST_CASE("Connections cut around the commit lose and repeat nothing", "[store]") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  auto& postgres = Postgres::shared();
+  const auto url = postgres.make_database();
+  std::string database = url.substr(url.find("dbname="));
+  CuttingProxy proxy(postgres.socket_path(), seed, 12, 60);
+  Life life("host=127.0.0.1 sslmode=disable gssencmode=disable user=godwit port=" + std::to_string(proxy.port()) + " " +
+            database);
+  Load load(life, life.submit(), 3000);
+  life.loop.wait([&] { return load.finished() || proxy.cuts() > 25; });
+  proxy.stop_cutting();
+  REQUIRE(life.loop.wait([&] { return load.finished(); }));
+  CHECK(proxy.cuts() > 0);
+  check_stored(url, load, 3000);
+  life.store.stop();
+}
+
+TEST_CASE("A frozen backend is given up after the limit and its batch is written by another session", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url, "one", std::chrono::seconds(1));
+  const auto run = life.submit();
+  const int backend = journal_backend(url);
+  REQUIRE(backend > 0);
+  kill(backend, SIGSTOP);
+  std::optional<Verdict> verdict;
+  const auto begin = base::tick();
+  life.store.append({step(run, "s")}, [&](Verdict given) { verdict = std::move(given); });
+  CHECK(life.loop.wait([&] { return verdict.has_value(); }));
+  kill(backend, SIGCONT);
+  REQUIRE(verdict);
+  CHECK(verdict->kind == Verdict::committed);
+  CHECK(base::tick() - begin < std::chrono::seconds(8));
+  CHECK(count(url, "SELECT count(*) FROM godwit.step") == 1);
+}
+
+TEST_CASE("While the database refuses connections nothing is acknowledged and stop() ends what waits", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.submit();
+  const auto name = url.substr(url.find("dbname=") + 7);
+  const auto admin = Postgres::shared().cluster().url("postgres");
+  sql(admin, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS false");
+  sql(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'");
+  bool settled = false;
+  life.store.append({step(run, "s")}, [&](const Verdict&) { settled = true; });
+  REQUIRE(life.loop.wait([&] { return life.store.status().at("state").as_string() == "down"; }));
+  CHECK(life.store.status().at("error").as_string().size() > 0);
+  std::optional<bool> good;
+  life.store.load_limits([&](auto result) { good = bool(result); });
+  life.store.stop(std::chrono::milliseconds(100));
+  REQUIRE(life.loop.wait([&] { return good.has_value(); }));
+  CHECK_FALSE(*good);
+  CHECK_FALSE(settled);
+}
+
+TEST_CASE("A database that is away at the start is waited for", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  const auto name = url.substr(url.find("dbname=") + 7);
+  const auto admin = Postgres::shared().cluster().url("postgres");
+  sql(admin, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS false");
+  Loop loop;
+  store::PostgresStore store({url, "one", {}, {}}, loop);
+  bool started = false;
+  store.start([&](auto result) { started = bool(result); });
+  REQUIRE(loop.wait([&] { return store.status().contains("error"); }));
+  CHECK(store.status().at("state").as_string() == "starting");
+  CHECK_FALSE(started);
+  sql(admin, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
+  REQUIRE(loop.wait([&] { return started; }));
+  CHECK(store.status().at("state").as_string() == "up");
+}
