@@ -28,7 +28,7 @@ EntryFunction& load(const std::string& path) {
   namespace dll = boost::dll;
   try {
     // Never destroyed: threads of the plugin may live on, and unloading C++ code is not safe.
-    auto* library = new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+    static auto* library = new dll::shared_library(path, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     if (!library->has("godwit_plugin_v1")) throw failed("the file does not export godwit_plugin_v1");
     return library->get<EntryFunction>("godwit_plugin_v1");
   } catch (const std::system_error& error) {
