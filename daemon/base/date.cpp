@@ -33,8 +33,8 @@ std::optional<std::chrono::sys_days> parse_date(std::string_view text) {
 std::string format_date(std::chrono::sys_days day) {
   const std::chrono::year_month_day date(day);
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()));
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
   return text.data();
 }
 

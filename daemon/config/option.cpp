@@ -6,9 +6,9 @@ namespace godwit::config {
 namespace {
 
 constexpr std::pair<std::string_view, base::log::Level> kLevels[] = {{"debug", base::log::Level::debug},
-                                                                   {"info", base::log::Level::info},
-                                                                   {"warning", base::log::Level::warning},
-                                                                   {"error", base::log::Level::error}};
+                                                                     {"info", base::log::Level::info},
+                                                                     {"warning", base::log::Level::warning},
+                                                                     {"error", base::log::Level::error}};
 constexpr std::size_t kMiB = 1u << 20;
 
 using Reader = OptionReader;
@@ -38,7 +38,8 @@ void read_role(Reader& reader, const YamlNode& node, Path path, RoleMembers& mem
     } else if (member.key == "groups") {
       members.groups = reader.texts(member.value, here);
     } else {
-      reader.problem(member.value, here, "unknown key '" + member.key + "'", base::suggest(member.key, {"users", "groups"}));
+      reader.problem(member.value, here, "unknown key '" + member.key + "'",
+                     base::suggest(member.key, {"users", "groups"}));
     }
   }
 }
@@ -51,7 +52,8 @@ void read_roles(Reader& reader, const YamlNode& node, Path path, Settings& setti
     if (role != kRoles.end()) {
       read_role(reader, member.value, here, settings.roles[static_cast<std::size_t>(role - kRoles.begin())]);
     } else {
-      reader.problem(member.value, here, "unknown role '" + member.key + "'", base::suggest(member.key, {kRoles.begin(), kRoles.end()}));
+      reader.problem(member.value, here, "unknown role '" + member.key + "'",
+                     base::suggest(member.key, {kRoles.begin(), kRoles.end()}));
     }
   }
 }
@@ -67,7 +69,8 @@ void read_providers(Reader& reader, const YamlNode& node, Path path, Settings& s
   for (const auto& member : node.members) {
     const std::string here = base::below(path, member.key);
     if (member.key.find('/') == std::string::npos)
-      reader.problem(member.value, here, "'" + member.key + "' is not a contract", "contracts look like flight-search/1");
+      reader.problem(member.value, here, "'" + member.key + "' is not a contract",
+                     "contracts look like flight-search/1");
     settings.providers[member.key] = reader.text(member.value, here);
     if (settings.providers[member.key].empty()) reader.problem(member.value, here, "the name of a unit is needed here");
   }
@@ -88,36 +91,45 @@ void read_plugins(Reader& reader, const YamlNode& node, Path path, Settings& set
 const std::vector<Option>& options() {
   static const std::vector<Option> kOptions{
       {"state_dir", "--state-dir", "DIR", "/var/lib/godwit",
-       "Where the private database and everything else that must survive is kept. An ordinary user's default is godwit under $XDG_STATE_HOME or "
+       "Where the private database and everything else that must survive is kept. An ordinary user's default is godwit "
+       "under $XDG_STATE_HOME or "
        "~/.local/state.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.state_dir = r.file_path(n, p); }},
       {"socket", "--socket", "PATH", "/run/godwit/control.sock",
-       "The Unix socket the godwit command talks to. An ordinary user's default is godwit/control.sock under $XDG_RUNTIME_DIR, or control.sock in the "
+       "The Unix socket the godwit command talks to. An ordinary user's default is godwit/control.sock under "
+       "$XDG_RUNTIME_DIR, or control.sock in the "
        "state directory.",
        read_socket},
-      {"socket_mode", "", "MODE", "0660", "The permissions of the socket, in octal. Who may do what is decided by `roles` all the same.",
+      {"socket_mode", "", "MODE", "0660",
+       "The permissions of the socket, in octal. Who may do what is decided by `roles` all the same.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.socket_mode = r.mode(n, p); }},
       {"socket_group", "", "GROUP", "\"\"", "The group of the socket; empty for the daemon's own.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.socket_group = r.text(n, p); }},
       {"database.url", "--database-url", "URL", "\"\"",
-       "The PostgreSQL to use, as postgresql://user@host/name or in libpq's key=value form. Empty: the daemon makes and supervises a private one in "
+       "The PostgreSQL to use, as postgresql://user@host/name or in libpq's key=value form. Empty: the daemon makes "
+       "and supervises a private one in "
        "its state directory.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.database_url = r.text(n, p); }},
       {"database.bin_dir", "--database-bin-dir", "DIR", "\"\"",
        "Where initdb and postgres of the private database are; empty to look for the newest installed version.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.database_bin_dir = r.file_path(n, p); }},
       {"plugin_dirs", "--plugin-dir", "DIR", "[]",
-       "The directories whose plugins (*.so) are offered to jobs. Without any: plugins beside the program's directory, or lib/godwit/plugins of the "
+       "The directories whose plugins (*.so) are offered to jobs. Without any: plugins beside the program's directory, "
+       "or lib/godwit/plugins of the "
        "installation.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.plugin_dirs = r.file_paths(n, p); }, true},
-      {"job_dirs", "--job-dir", "DIR", "[]", "The directories whose job files can be submitted by name, with all directories below them.",
+      {"job_dirs", "--job-dir", "DIR", "[]",
+       "The directories whose job files can be submitted by name, with all directories below them.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.job_dirs = r.file_paths(n, p); }, true},
       {"host_program", "--host-program", "PATH", "\"\"",
-       "The godwit-host that plugins run in; empty to take the one next to godwitd, else the one in the installation's libexec.",
+       "The godwit-host that plugins run in; empty to take the one next to godwitd, else the one in the installation's "
+       "libexec.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.host_program = r.file_path(n, p); }},
-      {"node.name", "--node-name", "NAME", "\"\"", "The name of this daemon among those that share a database; empty for the name of the machine.",
+      {"node.name", "--node-name", "NAME", "\"\"",
+       "The name of this daemon among those that share a database; empty for the name of the machine.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.node_name = r.text(n, p); }},
-      {"engine.active_runs_max", "", "COUNT", "4096", "How many runs are held in memory at once; more wait in the database.",
+      {"engine.active_runs_max", "", "COUNT", "4096",
+       "How many runs are held in memory at once; more wait in the database.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.active_runs_max = r.number(n, p, 1, 1'000'000); }},
       {"engine.steps_in_flight_max", "", "COUNT", "1024", "How many steps are with plugins at once, over all runs.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.steps_in_flight_max = r.number(n, p, 1, 1'000'000); }},
@@ -128,19 +140,23 @@ const std::vector<Option>& options() {
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.frame_max = r.bytes(n, p, 64u << 10, 256 * kMiB); }},
       {"control.submit_max", "", "SIZE", "4MiB", "The largest parameters a run may have, as JSON text.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.submit_max = r.bytes(n, p, 1024, 256 * kMiB); }},
-      {"log.level", "--log-level", "LEVEL", "info", "The least important messages that are logged: debug, info, warning or error.", read_level},
+      {"log.level", "--log-level", "LEVEL", "info",
+       "The least important messages that are logged: debug, info, warning or error.", read_level},
       {"roles", "", "MAP", "{}",
-       "Who may do what: a viewer sees everything, an operator also submits and steers runs, an admin also changes limits and settings. Example:\n"
+       "Who may do what: a viewer sees everything, an operator also submits and steers runs, an admin also changes "
+       "limits and settings. Example:\n"
        "  viewer: {groups: [staff]}\n"
        "  operator: {users: [ada], groups: [ops]}\n"
        "The daemon's own user and root are admins; nobody else may do anything unless it is said here.",
        read_roles},
       {"limits", "", "MAP", "{}",
-       "Named limits, each with its number of permits; steps take them by `limits:` in their job. These win over what jobs declare. Example:\n"
+       "Named limits, each with its number of permits; steps take them by `limits:` in their job. These win over what "
+       "jobs declare. Example:\n"
        "  amadeus: 10",
        read_limits},
       {"providers", "", "MAP", "{}",
-       "Which unit serves a contract that jobs use by its name. A contract that only one installed unit serves needs no entry. Example:\n"
+       "Which unit serves a contract that jobs use by its name. A contract that only one installed unit serves needs "
+       "no entry. Example:\n"
        "  flight-search/1: timetable",
        read_providers},
       {"plugins", "", "MAP", "{}",
@@ -154,7 +170,8 @@ const std::vector<Option>& options() {
 const std::vector<Flag>& other_flags() {
   static const std::vector<Flag> kFlags{
       {"--config", "FILE",
-       "The settings file, which has more options than the command line. Default: /etc/godwit/godwit.yaml; an ordinary user's is godwit/godwit.yaml "
+       "The settings file, which has more options than the command line. Default: /etc/godwit/godwit.yaml; an ordinary "
+       "user's is godwit/godwit.yaml "
        "under $XDG_CONFIG_HOME or ~/.config."},
       {"--print-config", "", "Print the settings file with every option and its default, and end."},
       {"--version", "", "Print the version and end."},

@@ -40,12 +40,14 @@ class OptionReader {
   std::vector<base::Error::Problem>& problems_;
 };
 
-// One option of the daemon. The table of all of them is what reads the file and the command line, and what prints the help and the default file.
+// One option of the daemon. The table of all of them is what reads the file and the command line, and what prints the
+// help and the default file.
 struct Option {
-  const char* name;      // in the file: "database.url"
-  const char* flag;      // on the command line: "--database-url"; empty when it can only stand in the file
-  const char* type;      // as the help shows it: "PATH"
-  const char* standard;  // the default as the file shows it, in YAML; what depends on the machine is described in the sentence
+  const char* name;  // in the file: "database.url"
+  const char* flag;  // on the command line: "--database-url"; empty when it can only stand in the file
+  const char* type;  // as the help shows it: "PATH"
+  const char*
+      standard;  // the default as the file shows it, in YAML; what depends on the machine is described in the sentence
   const char* sentence;
   void (*read)(OptionReader& reader, const YamlNode& node, const std::string& path, Settings& settings);
   bool repeatable = false;

@@ -73,8 +73,10 @@ std::vector<std::string> OptionReader::file_paths(const YamlNode& node, const st
 
 int OptionReader::number(const YamlNode& node, const std::string& path, int least, int most) {
   const auto value = node.kind == YamlNode::Kind::scalar ? parse_digits(node.text) : std::nullopt;
-  if (value && *value >= static_cast<std::uint64_t>(least) && *value <= static_cast<std::uint64_t>(most)) return static_cast<int>(*value);
-  problem(node, path, "a whole number from " + std::to_string(least) + " to " + std::to_string(most) + " is needed here");
+  if (value && *value >= static_cast<std::uint64_t>(least) && *value <= static_cast<std::uint64_t>(most))
+    return static_cast<int>(*value);
+  problem(node, path,
+          "a whole number from " + std::to_string(least) + " to " + std::to_string(most) + " is needed here");
   return least;
 }
 
@@ -88,7 +90,9 @@ int OptionReader::mode(const YamlNode& node, const std::string& path) {
 std::size_t OptionReader::bytes(const YamlNode& node, const std::string& path, std::size_t least, std::size_t most) {
   const auto value = node.kind == YamlNode::Kind::scalar ? parse_bytes(node.text) : std::nullopt;
   if (value && *value >= least && *value <= most) return *value;
-  problem(node, path, "a size from " + std::to_string(least) + " to " + std::to_string(most) + " bytes is needed here, such as 4MiB");
+  problem(
+      node, path,
+      "a size from " + std::to_string(least) + " to " + std::to_string(most) + " bytes is needed here, such as 4MiB");
   return least;
 }
 

@@ -103,13 +103,15 @@ std::string read_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   std::string text(YamlDocument::kBytesMax + 1, '\0');
   if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!stream.is_open() || stream.bad()) throw base::refused("the settings file cannot be read", {path, 0, 0, {}}, "check the path and the permissions");
+  if (!stream.is_open() || stream.bad())
+    throw base::refused("the settings file cannot be read", {path, 0, 0, {}}, "check the path and the permissions");
   text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
 }
 
 // Walks a map of the file: an option is read, a group ("database") is entered, anything else is unknown.
-void read_map(const YamlNode& map, const std::string& path, OptionReader& reader, const Arguments& arguments, Settings& settings) {
+void read_map(const YamlNode& map, const std::string& path, OptionReader& reader, const Arguments& arguments,
+              Settings& settings) {
   std::vector<std::string> known;
   for (const auto& member : map.members) {
     const std::string here = base::below(path, member.key);
@@ -176,9 +178,12 @@ void fill_in(const base::Surroundings& surroundings, Settings& settings) {
 
 void check(const Settings& settings, Problems& problems) {
   if (settings.socket.size() >= sizeof(sockaddr_un::sun_path))
-    problems.push_back({"the path of the socket is longer than the system allows: " + settings.socket, {{}, 0, 0, "socket"}, "choose a shorter one with --socket"});
+    problems.push_back({"the path of the socket is longer than the system allows: " + settings.socket,
+                        {{}, 0, 0, "socket"},
+                        "choose a shorter one with --socket"});
   if (settings.submit_max >= settings.frame_max)
-    problems.push_back({"control.submit_max must be less than control.frame_max", {{}, 0, 0, "control.submit_max"}, {}});
+    problems.push_back(
+        {"control.submit_max must be less than control.frame_max", {{}, 0, 0, "control.submit_max"}, {}});
 }
 
 // The values the table prints as defaults are the ones that are used.
@@ -204,7 +209,8 @@ CommandLine read_settings(const std::vector<std::string>& arguments, const base:
   if (taken.request != Request::start && problems.empty()) return result;
   read_flags(taken, result.settings, problems);
   if (!problems.empty()) throw base::Error(base::ErrorKind::usage, std::move(problems));
-  result.settings.config_file = taken.config.empty() ? first_existing({base::default_config_file(surroundings)}) : taken.config;
+  result.settings.config_file =
+      taken.config.empty() ? first_existing({base::default_config_file(surroundings)}) : taken.config;
   if (!result.settings.config_file.empty()) read_settings_file(taken, result.settings, problems);
   fill_in(surroundings, result.settings);
   check(result.settings, problems);

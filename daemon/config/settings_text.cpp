@@ -6,7 +6,8 @@
 namespace godwit::config {
 namespace {
 
-// Writes `text` in lines of at most `width` columns, each after `prefix`. A line of its own that is indented stays as it is.
+// Writes `text` in lines of at most `width` columns, each after `prefix`. A line of its own that is indented stays as
+// it is.
 void write_wrapped(std::ostream& out, std::string_view text, const std::string& prefix, std::size_t width) {
   std::istringstream lines{std::string(text)};
   for (std::string line; std::getline(lines, line);) {
@@ -32,7 +33,8 @@ void write_wrapped(std::ostream& out, std::string_view text, const std::string& 
 
 std::string settings_help() {
   std::ostringstream out;
-  out << "Usage: godwitd [OPTION]...\n\nRuns jobs that survive a killed process, a rebooted machine and a redeployed script.\n\nOptions:\n";
+  out << "Usage: godwitd [OPTION]...\n\nRuns jobs that survive a killed process, a rebooted machine and a redeployed "
+         "script.\n\nOptions:\n";
   const auto entry = [&](const std::string& flag, const std::string& type, const std::string& sentence) {
     out << "  " << flag << (type.empty() ? "" : " " + type) << '\n';
     write_wrapped(out, sentence, "        ", 100);
@@ -40,8 +42,9 @@ std::string settings_help() {
   for (const Option& option : options()) {
     if (!*option.flag) continue;
     const bool plain = std::string_view(option.standard).find_first_of("\"[{") == std::string_view::npos;
-    entry(option.flag, option.type, std::string(option.sentence) + (option.repeatable ? " Can be given several times." : "") +
-                                        (plain ? " Default: " + std::string(option.standard) + "." : ""));
+    entry(option.flag, option.type,
+          std::string(option.sentence) + (option.repeatable ? " Can be given several times." : "") +
+              (plain ? " Default: " + std::string(option.standard) + "." : ""));
   }
   for (const Flag& flag : other_flags()) entry(flag.name, flag.type, flag.sentence);
   return out.str();

@@ -9,21 +9,27 @@
 
 namespace godwit::config {
 
-// Makes a tree of the parser's events and counts on the way, so that what would grow too large is refused before it does.
+// Makes a tree of the parser's events and counts on the way, so that what would grow too large is refused before it
+// does.
 class YamlBuilder : public YAML::EventHandler {
  public:
   explicit YamlBuilder(const std::string& file) : file_(file) {}
   bool empty() const { return !started_; }
   YamlNode take() { return std::move(root_); }
+  // Refuses a quote that `text`, which was parsed, never closes: the parser takes the end of the file for the end of the quote.
+  void check_last_quote(std::string_view text) const;
 
   void OnDocumentStart(const YAML::Mark& mark) override;
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override;
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override;
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override;
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value style) override;
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override;
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value style) override;
   void OnSequenceEnd() override { end(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value style) override;
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value style) override;
   void OnMapEnd() override { end(); }
 
  private:
@@ -52,6 +58,8 @@ class YamlBuilder : public YAML::EventHandler {
   const std::string& file_;
   YamlNode root_;
   bool started_ = false;
+  YamlNode last_quoted_;
+  std::size_t last_quoted_at_ = std::string::npos;  // its offset in the text
   std::vector<Open> open_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
   Weight total_;

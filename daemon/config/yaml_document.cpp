@@ -15,8 +15,12 @@
 namespace godwit::config {
 namespace {
 
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) { return std::find(words.begin(), words.end(), text) != words.end(); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (at < text.size() && is_digit(text[at])) ++at;
@@ -27,8 +31,11 @@ std::size_t skip_digits(std::string_view text, std::size_t at) {
 enum class Number { none, integer, octal, hexadecimal, real };
 
 Number number_kind(std::string_view text) {
-  if (text.starts_with("0o") && text.size() > 2 && text.find_first_not_of("01234567", 2) == std::string_view::npos) return Number::octal;
-  if (text.starts_with("0x") && text.size() > 2 && text.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string_view::npos) return Number::hexadecimal;
+  if (text.starts_with("0o") && text.size() > 2 && text.find_first_not_of("01234567", 2) == std::string_view::npos)
+    return Number::octal;
+  if (text.starts_with("0x") && text.size() > 2 &&
+      text.find_first_not_of("0123456789abcdefABCDEF", 2) == std::string_view::npos)
+    return Number::hexadecimal;
   std::size_t at = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
   const std::size_t whole = skip_digits(text, at) - at;
   at += whole;
@@ -67,7 +74,8 @@ Parsed parse_number(std::string_view text, Number kind) {
   if (kind == Number::real) {
     double value = 0;
     const auto result = std::from_chars(plain.data(), end, value);
-    if (result.ec != std::errc() || !std::isfinite(value)) return {nullptr, "the number " + std::string(text) + " does not fit a double"};
+    if (result.ec != std::errc() || !std::isfinite(value))
+      return {nullptr, "the number " + std::string(text) + " does not fit a double"};
     return {value, {}};
   }
   const int base = kind == Number::octal ? 8 : kind == Number::hexadecimal ? 16 : 10;
@@ -99,7 +107,9 @@ base::Place place_of(const YAML::Mark& mark, const std::string& file) {
 
 }  // namespace
 
-bool YamlNode::is_null() const { return kind == Kind::scalar && plain && is_one_of(text, {"", "~", "null", "Null", "NULL"}); }
+bool YamlNode::is_null() const {
+  return kind == Kind::scalar && plain && is_one_of(text, {"", "~", "null", "Null", "NULL"});
+}
 
 const YamlNode* YamlNode::find(std::string_view key) const {
   for (const Member& member : members)
@@ -108,7 +118,8 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 }
 
 YamlDocument::YamlDocument(std::string_view text, std::string file, Empty empty) : file_(std::move(file)) {
-  std::istringstream stream{std::string(check_yaml_text(text, file_, kBytesMax))};
+  text = check_yaml_text(text, file_, kBytesMax);
+  std::istringstream stream{std::string(text)};
   YamlBuilder builder(file_);
   try {
     YAML::Parser parser(stream);
@@ -118,22 +129,26 @@ YamlDocument::YamlDocument(std::string_view text, std::string file, Empty empty)
     throw base::refused("not YAML: " + error.msg, place_of(error.mark, file_));
   }
   if (builder.empty() && empty == Empty::refused) throw base::refused("the file is empty", {file_, 1, 1, {}});
+  builder.check_last_quote(text);
   root_ = builder.take();
 }
 
 json::value YamlDocument::to_json(const YamlNode& node, const std::string& path, Problems& problems) const {
   if (node.kind == YamlNode::Kind::list) {
     json::array list;
-    for (std::size_t i = 0; i < node.items.size(); ++i) list.push_back(to_json(node.items[i], base::below(path, i), problems));
+    for (std::size_t i = 0; i < node.items.size(); ++i)
+      list.push_back(to_json(node.items[i], base::below(path, i), problems));
     return list;
   }
   if (node.kind == YamlNode::Kind::map) {
     json::object object;
-    for (const auto& member : node.members) object.emplace(member.key, to_json(member.value, base::below(path, member.key), problems));
+    for (const auto& member : node.members)
+      object.emplace(member.key, to_json(member.value, base::below(path, member.key), problems));
     return object;
   }
   Parsed parsed = parse_scalar(node);
-  if (!parsed.problem.empty()) problems.push_back({std::move(parsed.problem), place(node, path), "quote it if it shall be text"});
+  if (!parsed.problem.empty())
+    problems.push_back({std::move(parsed.problem), place(node, path), "quote it if it shall be text"});
   return std::move(parsed.value);
 }
 
@@ -142,9 +157,12 @@ std::string kind_text(const YamlNode& node) {
   if (node.kind == YamlNode::Kind::map) return "a map";
   if (node.is_null()) return "nothing";
   switch (parse_scalar(node).value.kind()) {
-    case json::kind::bool_: return node.text;
-    case json::kind::string: return "text";
-    default: return "a number";
+    case json::kind::bool_:
+      return node.text;
+    case json::kind::string:
+      return "text";
+    default:
+      return "a number";
   }
 }
 

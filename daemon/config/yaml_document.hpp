@@ -34,12 +34,13 @@ struct YamlNode::Member {
   YamlNode value;
 };
 
-// The one reader of YAML, for settings and for jobs: YAML 1.2 core schema, one document, hostile text expected. Refused are duplicate keys,
-// merge keys, tags, keys that are no scalars, tabs in the indentation, and everything that is too large, too deep or multiplies itself by aliases.
+// The one reader of YAML, for settings and for jobs: YAML 1.2 core schema, one document, hostile text expected. Refused
+// are duplicate keys, merge keys, tags, keys that are no scalars, tabs in the indentation, and everything that is too
+// large, too deep or multiplies itself by aliases.
 class YamlDocument {
  public:
   static constexpr std::size_t kBytesMax = 1u << 20;
-  static constexpr std::size_t kNodesMax = 200'000;          // with aliases counted as often as they stand
+  static constexpr std::size_t kNodesMax = 200'000;           // with aliases counted as often as they stand
   static constexpr std::size_t kExpandedBytesMax = 8u << 20;  // of all scalars, likewise
 
   // What a text without any value (only comments) is: an error, or null.
@@ -49,8 +50,12 @@ class YamlDocument {
 
   const YamlNode& root() const { return root_; }
   const std::string& file() const { return file_; }
-  base::Place place(const YamlNode& node, std::string path) const { return {file_, node.line, node.column, std::move(path)}; }
-  base::Place place(const YamlNode::Member& member, std::string path) const { return {file_, member.line, member.column, std::move(path)}; }
+  base::Place place(const YamlNode& node, std::string path) const {
+    return {file_, node.line, node.column, std::move(path)};
+  }
+  base::Place place(const YamlNode::Member& member, std::string path) const {
+    return {file_, member.line, member.column, std::move(path)};
+  }
 
   // The value as JSON. What JSON cannot hold (.nan, integers beyond 64 bits) becomes null and a problem.
   json::value to_json(const YamlNode& node, const std::string& path, Problems& problems) const;

@@ -31,7 +31,11 @@ struct Cursor {
 std::size_t sequence_length(std::string_view text, char32_t& code) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
-  const std::size_t length = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+  const std::size_t length = first < 0x80                    ? 1
+                             : first >= 0xC2 && first < 0xE0 ? 2
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xF0 && first < 0xF5 ? 4
+                                                             : 0;
   if (length == 0 || length > text.size()) return 0;
   code = length == 1 ? first : first & (0x7Fu >> length);
   for (std::size_t i = 1; i < length; ++i) {
@@ -55,8 +59,10 @@ std::string size_text(std::size_t bytes) {
 std::string_view check_yaml_text(std::string_view text, const std::string& file, std::size_t bytes_max) {
   const base::Place start{file, 0, 0, {}};
   if (text.size() > bytes_max)
-    throw base::refused("the file has " + size_text(text.size()) + "; at most " + std::to_string(bytes_max) + " bytes are read", start);
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) throw base::refused("the file is UTF-16; it must be UTF-8", {file, 1, 1, {}});
+    throw base::refused(
+        "the file has " + size_text(text.size()) + "; at most " + std::to_string(bytes_max) + " bytes are read", start);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    throw base::refused("the file is UTF-16; it must be UTF-8", {file, 1, 1, {}});
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   bool blank = true;  // only spaces so far in this line
   for (Cursor cursor{text}; !cursor.done();) {

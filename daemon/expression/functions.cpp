@@ -10,16 +10,17 @@
 namespace godwit::expression {
 namespace {
 
-// What of Lua's own libraries is left in: nothing that reaches outside, waits, remembers, differs from run to run, or can spend an unbounded time
-// in one call. Metatables are out with all their tricks; so are patterns.
+// What of Lua's own libraries is left in: nothing that reaches outside, waits, remembers, differs from run to run, or
+// can spend an unbounded time in one call. Metatables are out with all their tricks; so are patterns.
 struct Library {
   const char* name;
   lua_CFunction open;
   std::vector<const char*> kept;
 };
 const std::array<Library, 4> kLibraries{
-    Library{"math", luaopen_math, {"abs",  "acos", "asin", "atan", "ceil", "cos", "exp",       "floor", "fmod", "huge", "log", "max", "maxinteger",
-                                   "min",  "mininteger", "modf", "pi", "sin", "sqrt", "tan", "tointeger", "type", "ult"}},
+    Library{"math", luaopen_math, {"abs",  "acos", "asin", "atan", "ceil",       "cos",  "exp",        "floor",
+                                   "fmod", "huge", "log",  "max",  "maxinteger", "min",  "mininteger", "modf",
+                                   "pi",   "sin",  "sqrt", "tan",  "tointeger",  "type", "ult"}},
     Library{"string", luaopen_string, {"byte", "char", "len", "lower", "reverse", "sub", "upper"}},
     Library{"table", luaopen_table, {"concat", "insert", "remove", "unpack"}},
     Library{"utf8", luaopen_utf8, {"char", "codepoint", "len", "offset"}},
@@ -45,7 +46,8 @@ int string_repeat(lua_State* lua) {
   return 1;
 }
 
-// Lua's format, of which the conversion that prints addresses is refused and tables are shown as JSON. Upvalues: format, tostring.
+// Lua's format, of which the conversion that prints addresses is refused and tables are shown as JSON. Upvalues:
+// format, tostring.
 int string_format(lua_State* lua) {
   std::size_t size = 0;
   const char* format = luaL_checklstring(lua, 1, &size);
@@ -74,7 +76,9 @@ int string_format(lua_State* lua) {
   return 1;
 }
 
-int library_write(lua_State* lua) { return luaL_error(lua, "the libraries cannot be changed"); }
+int library_write(lua_State* lua) {
+  return luaL_error(lua, "the libraries cannot be changed");
+}
 
 // Wraps the table on top of the stack: userdata cannot be written to by any function that is left.
 void wrap_library(lua_State* lua) {
@@ -172,6 +176,8 @@ const std::vector<std::string>& function_names() {
   return kNames;
 }
 
-bool is_function(std::string_view name) { return std::binary_search(function_names().begin(), function_names().end(), name); }
+bool is_function(std::string_view name) {
+  return std::binary_search(function_names().begin(), function_names().end(), name);
+}
 
 }  // namespace godwit::expression

@@ -76,7 +76,8 @@ int sum(lua_State* lua) {
   const lua_Integer count = unpack_list(lua, 1);
   lua_pushinteger(lua, 0);
   for (lua_Integer i = 1; i <= count; ++i) {
-    if (lua_rawgeti(lua, 1, i) != LUA_TNUMBER) return luaL_error(lua, "sum: item %I is a %s, not a number", i, kind_name(lua, -1));
+    if (lua_rawgeti(lua, 1, i) != LUA_TNUMBER)
+      return luaL_error(lua, "sum: item %I is a %s, not a number", i, kind_name(lua, -1));
     lua_arith(lua, LUA_OPADD);
   }
   return 1;
@@ -100,8 +101,12 @@ int extreme(lua_State* lua, bool greatest) {
   }
   return 1;
 }
-int least(lua_State* lua) { return extreme(lua, false); }
-int greatest(lua_State* lua) { return extreme(lua, true); }
+int least(lua_State* lua) {
+  return extreme(lua, false);
+}
+int greatest(lua_State* lua) {
+  return extreme(lua, true);
+}
 
 int keys(lua_State* lua) {
   luaL_checkany(lua, 1);
@@ -142,8 +147,8 @@ bool before(lua_State* lua, lua_Integer a, lua_Integer b) {
   return result;
 }
 
-// The order of the items of the table at 1. A merge sort of our own: the standard library's may read out of bounds when the comparison
-// contradicts itself.
+// The order of the items of the table at 1. A merge sort of our own: the standard library's may read out of bounds when
+// the comparison contradicts itself.
 std::vector<lua_Integer> sorted_order(lua_State* lua, lua_Integer count) {
   std::vector<lua_Integer> order(static_cast<std::size_t>(count));
   for (lua_Integer i = 0; i < count; ++i) order[static_cast<std::size_t>(i)] = i + 1;
@@ -296,10 +301,10 @@ int sort_in_place(lua_State* lua) {
 }
 
 const std::vector<Function>& list_functions() {
-  static const std::vector<Function> kFunctions{{"array", array}, {"filter", filter}, {"flatten", flatten}, {"keys", keys},
-                                                {"map", map},     {"max", greatest},  {"min", least},       {"product", product},
-                                                {"range", range}, {"sort", sort},     {"sum", sum},         {"unique", unique},
-                                                {"values", values}};
+  static const std::vector<Function> kFunctions{
+      {"array", array},  {"filter", filter}, {"flatten", flatten}, {"keys", keys},   {"map", map},
+      {"max", greatest}, {"min", least},     {"product", product}, {"range", range}, {"sort", sort},
+      {"sum", sum},      {"unique", unique}, {"values", values}};
   return kFunctions;
 }
 

@@ -74,7 +74,8 @@ int length(lua_State* lua) {
     return 1;
   }
   luaL_checkany(lua, 1);
-  const bool list = std::strcmp(kind_name(lua, 1), "list") == 0 || (lua_type(lua, 1) == LUA_TTABLE && lua_rawlen(lua, 1) > 0);
+  const bool list =
+      std::strcmp(kind_name(lua, 1), "list") == 0 || (lua_type(lua, 1) == LUA_TTABLE && lua_rawlen(lua, 1) > 0);
   if (list) {
     lua_pushinteger(lua, check_list(lua, 1));
   } else {
@@ -118,7 +119,8 @@ void descend(lua_State* lua, std::string_view step, bool index) {
     lua_pushnil(lua);
   } else if (index) {
     lua_pushlstring(lua, step.data(), step.size());
-    if (lua_stringtonumber(lua, lua_tostring(lua, -1)) == 0) luaL_error(lua, "get: '[%s]' is no index", lua_tostring(lua, -1));
+    if (lua_stringtonumber(lua, lua_tostring(lua, -1)) == 0)
+      luaL_error(lua, "get: '[%s]' is no index", lua_tostring(lua, -1));
     lua_remove(lua, -2);
     lua_gettable(lua, -2);
   } else {
@@ -205,7 +207,10 @@ int join(lua_State* lua) {
 
 std::chrono::sys_days date_at(lua_State* lua, int index) {
   const auto date = base::parse_date(text_at(lua, index));
-  if (!date) luaL_argerror(lua, index, lua_pushfstring(lua, "a date such as \"2026-05-01\" is needed, not \"%s\"", lua_tostring(lua, index)));
+  if (!date)
+    luaL_argerror(
+        lua, index,
+        lua_pushfstring(lua, "a date such as \"2026-05-01\" is needed, not \"%s\"", lua_tostring(lua, index)));
   return *date;
 }
 
@@ -241,26 +246,32 @@ void push_json_text(lua_State* lua, int index) {
 void push_text(lua_State* lua, int index) {
   index = lua_absindex(lua, index);
   switch (lua_type(lua, index)) {
-    case LUA_TSTRING: lua_pushvalue(lua, index); return;
+    case LUA_TSTRING:
+      lua_pushvalue(lua, index);
+      return;
     case LUA_TNUMBER:
       lua_pushvalue(lua, index);
       lua_tostring(lua, -1);
       return;
-    case LUA_TFUNCTION: lua_pushliteral(lua, "function"); return;
+    case LUA_TFUNCTION:
+      lua_pushliteral(lua, "function");
+      return;
     case LUA_TUSERDATA:
       if (!is_view(lua, index)) {
         lua_pushliteral(lua, "library");
         return;
       }
       [[fallthrough]];
-    default: push_json_text(lua, index);
+    default:
+      push_json_text(lua, index);
   }
 }
 
 const std::vector<Function>& value_functions() {
-  static const std::vector<Function> kFunctions{{"contains", contains}, {"dates", dates}, {"get", get},     {"join", join},   {"json", json_text},
-                                                {"len", length},        {"lower", lower}, {"pairs", pairs}, {"round", round}, {"tostring", to_text},
-                                                {"type", type},         {"upper", upper}};
+  static const std::vector<Function> kFunctions{{"contains", contains}, {"dates", dates},    {"get", get},
+                                                {"join", join},         {"json", json_text}, {"len", length},
+                                                {"lower", lower},       {"pairs", pairs},    {"round", round},
+                                                {"tostring", to_text},  {"type", type},      {"upper", upper}};
   return kFunctions;
 }
 

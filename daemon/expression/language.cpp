@@ -18,7 +18,8 @@ namespace {
 
 const json::value kNull;
 
-// The value a path leads to; null (the pointer) where only Lua can tell: roots nobody set, members of what has none, methods of texts.
+// The value a path leads to; null (the pointer) where only Lua can tell: roots nobody set, members of what has none,
+// methods of texts.
 const json::value* follow(const std::vector<PathStep>& path, const Scope& scope) {
   const Scope::Root* root = scope.find(path[0].key);
   if (!root) return nullptr;
@@ -36,7 +37,8 @@ const json::value* follow(const std::vector<PathStep>& path, const Scope& scope)
     if (!array && !object) return nullptr;
     const json::value* found = nullptr;
     if (object && step.index == 0) found = object->if_contains(step.key);
-    if (array && step.index > 0 && static_cast<std::size_t>(step.index) <= array->size()) found = &(*array)[static_cast<std::size_t>(step.index) - 1];
+    if (array && step.index > 0 && static_cast<std::size_t>(step.index) <= array->size())
+      found = &(*array)[static_cast<std::size_t>(step.index) - 1];
     if (!found) return next + 1 == path.size() ? &kNull : nullptr;
     at = found;
   }
@@ -66,7 +68,8 @@ void fold(CompiledTemplate::Node& node) {
     for (Node& item : node.items) list.push_back(std::move(item.constant));
     node = Node{std::move(list)};
   } else if (node.kind == Node::Kind::object &&
-             std::all_of(node.members.begin(), node.members.end(), [&](const auto& member) { return is_constant(member.second); })) {
+             std::all_of(node.members.begin(), node.members.end(),
+                         [&](const auto& member) { return is_constant(member.second); })) {
     json::object object;
     for (auto& [key, member] : node.members) object.emplace(key, std::move(member.constant));
     node = Node{std::move(object)};
@@ -108,7 +111,8 @@ json::value Language::evaluate(const Compiled& compiled, const Scope& scope) {
     if (const json::value* found = follow(compiled.path_, scope)) try {
         return bounded_copy(*found, budget_.output);
       } catch (const std::runtime_error& error) {
-        throw base::refused("the expression ${" + compiled.source_.source + "} failed: " + error.what(), compiled.source_.place);
+        throw base::refused("the expression ${" + compiled.source_.source + "} failed: " + error.what(),
+                            compiled.source_.place);
       }
   }
   return lua_->call(compiled.function_, scope, compiled.source_);
@@ -125,8 +129,8 @@ std::shared_ptr<const CompiledTemplate> Language::compile(const model::Template&
   return result;
 }
 
-CompiledTemplate::Node Language::compile_node(const json::value& value, const model::Template& source, const std::string& path,
-                                              std::vector<Reference>& references) {
+CompiledTemplate::Node Language::compile_node(const json::value& value, const model::Template& source,
+                                              const std::string& path, std::vector<Reference>& references) {
   Node node;
   if (const auto* text = value.if_string()) return compile_text(*text, source, path, references);
   if (const auto* array = value.if_array()) {
@@ -136,7 +140,8 @@ CompiledTemplate::Node Language::compile_node(const json::value& value, const mo
   } else if (const auto* object = value.if_object()) {
     node.kind = Node::Kind::object;
     for (const auto& member : *object)
-      node.members.emplace_back(member.key(), compile_node(member.value(), source, base::below(path, member.key()), references));
+      node.members.emplace_back(member.key(),
+                                compile_node(member.value(), source, base::below(path, member.key()), references));
   } else {
     node.constant = value;
   }
@@ -144,8 +149,8 @@ CompiledTemplate::Node Language::compile_node(const json::value& value, const mo
   return node;
 }
 
-CompiledTemplate::Node Language::compile_text(std::string_view text, const model::Template& source, const std::string& path,
-                                              std::vector<Reference>& references) {
+CompiledTemplate::Node Language::compile_text(std::string_view text, const model::Template& source,
+                                              const std::string& path, std::vector<Reference>& references) {
   Node node;
   std::vector<CompiledTemplate::Piece> pieces;
   std::size_t number = 0;
@@ -172,15 +177,20 @@ CompiledTemplate::Node Language::compile_text(std::string_view text, const model
   return node;
 }
 
-json::value Language::render(const CompiledTemplate& compiled, const Scope& scope) { return render_node(compiled.root_, scope); }
+json::value Language::render(const CompiledTemplate& compiled, const Scope& scope) {
+  return render_node(compiled.root_, scope);
+}
 
 json::value Language::render_node(const Node& node, const Scope& scope) {
   switch (node.kind) {
-    case Node::Kind::constant: return node.constant;
-    case Node::Kind::expression: return evaluate(*node.expression, scope);
+    case Node::Kind::constant:
+      return node.constant;
+    case Node::Kind::expression:
+      return evaluate(*node.expression, scope);
     case Node::Kind::text: {
       std::string text;
-      for (const auto& piece : node.pieces) text += piece.expression ? text_of(evaluate(*piece.expression, scope)) : piece.literal;
+      for (const auto& piece : node.pieces)
+        text += piece.expression ? text_of(evaluate(*piece.expression, scope)) : piece.literal;
       return json::string(text);
     }
     case Node::Kind::list: {

@@ -21,7 +21,9 @@ constexpr std::size_t kGarbageMax = 1u << 20;
 constexpr const char* kWorld = "godwit.world";
 constexpr const char* kFunctions = "godwit.functions";
 
-void hook(lua_State* lua, lua_Debug*) { LuaState::of(lua).charge(kHookInterval); }
+void hook(lua_State* lua, lua_Debug*) {
+  LuaState::of(lua).charge(kHookInterval);
+}
 
 // Every global name that an expression uses comes through here.
 int world_index(lua_State* lua) {
@@ -42,7 +44,9 @@ int world_index(lua_State* lua) {
   return luaL_error(lua, "unknown name '%s'%s%s", name, hint.empty() ? "" : "; ", hint.c_str());
 }
 
-int world_write(lua_State* lua) { return luaL_error(lua, "global variables cannot be set; use local"); }
+int world_write(lua_State* lua) {
+  return luaL_error(lua, "global variables cannot be set; use local");
+}
 
 void add_world(lua_State* lua) {
   lua_newtable(lua);
@@ -98,7 +102,8 @@ std::size_t offset_of_error(const Reader& reader, const std::string& message) {
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
 }
 
 // Lua's message without the chunk's name; `line` is the line of the expression it names, 1 when it names none.
@@ -123,7 +128,8 @@ base::Place place_in(const model::Expression& source, std::size_t offset) {
   const std::string_view before = std::string_view(source.source).substr(0, offset);
   const std::size_t newline = before.rfind('\n');
   place.line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-  place.column = newline == std::string_view::npos ? place.column + static_cast<int>(offset) : static_cast<int>(offset - newline);
+  place.column =
+      newline == std::string_view::npos ? place.column + static_cast<int>(offset) : static_cast<int>(offset - newline);
   return place;
 }
 
@@ -149,7 +155,9 @@ LuaState::LuaState(const Budget& budget) : budget_(budget), used_max_(std::numer
   lua_sethook(lua_, hook, LUA_MASKCOUNT, kHookInterval);
 }
 
-LuaState::~LuaState() { lua_close(lua_); }
+LuaState::~LuaState() {
+  lua_close(lua_);
+}
 
 void* LuaState::allocate(void* self_pointer, void* old, std::size_t old_size, std::size_t new_size) {
   auto& self = *static_cast<LuaState*>(self_pointer);
@@ -207,10 +215,13 @@ int LuaState::compile(const model::Expression& source) {
   const std::string message = clean_message(raw ? raw : "not Lua", line);
   lua_settop(lua_, 0);
   const std::size_t offset = offset_of_error(reader, message);
-  throw SyntaxError("the expression " + shown(source.source) + " is wrong: " + message, place_in(source, offset), offset);
+  throw SyntaxError("the expression " + shown(source.source) + " is wrong: " + message, place_in(source, offset),
+                    offset);
 }
 
-void LuaState::release(int function) { luaL_unref(lua_, LUA_REGISTRYINDEX, function); }
+void LuaState::release(int function) {
+  luaL_unref(lua_, LUA_REGISTRYINDEX, function);
+}
 
 json::value LuaState::call(int function, const Scope& scope, const model::Expression& source) {
   lua_rawgeti(lua_, LUA_REGISTRYINDEX, function);
@@ -262,7 +273,8 @@ std::string LuaState::stopped_because(int status) const {
   if (!stop_.empty()) return stop_;
   if (status != LUA_ERRMEM) return {};
   const std::size_t bytes = text_too_long_ ? budget_.text : budget_.memory;
-  return (text_too_long_ ? "it makes a text of more than " : "it needs more memory than ") + std::to_string(bytes >> 10) + " KiB";
+  return (text_too_long_ ? "it makes a text of more than " : "it needs more memory than ") +
+         std::to_string(bytes >> 10) + " KiB";
 }
 
 }  // namespace godwit::expression

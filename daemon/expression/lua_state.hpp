@@ -9,8 +9,9 @@
 
 namespace godwit::expression {
 
-// The Lua heap behind a Language: a counting allocator, an instruction budget, and a world of names that cannot be written to. Everything
-// that lives from one evaluation to the next is userdata without writable members, so no expression can leave a trace.
+// The Lua heap behind a Language: a counting allocator, an instruction budget, and a world of names that cannot be
+// written to. Everything that lives from one evaluation to the next is userdata without writable members, so no
+// expression can leave a trace.
 class LuaState {
  public:
   explicit LuaState(const Budget& budget);
@@ -25,7 +26,8 @@ class LuaState {
   json::value call(int function, const Scope& scope, const model::Expression& source);
 
   static LuaState& of(lua_State* lua) { return **static_cast<LuaState**>(lua_getextraspace(lua)); }
-  // Takes `work` (in instructions' worth) from the budget of the running evaluation; raises a Lua error when it is used up.
+  // Takes `work` (in instructions' worth) from the budget of the running evaluation; raises a Lua error when it is used
+  // up.
   void charge(std::int64_t work);
   const Scope* scope() const { return scope_; }
   std::uint64_t evaluation() const { return evaluation_; }

@@ -9,8 +9,8 @@
 namespace godwit::expression {
 namespace {
 
-// The names that `local`, `for` and parameter lists declare anywhere in the expression. One that is declared in one part and read from outside in
-// another counts as declared: whoever does that finds out when it runs.
+// The names that `local`, `for` and parameter lists declare anywhere in the expression. One that is declared in one
+// part and read from outside in another counts as declared: whoever does that finds out when it runs.
 std::set<std::string_view> declared_names(const std::vector<Token>& tokens) {
   std::set<std::string_view> result;
   auto take_names = [&](std::size_t at) {
@@ -44,7 +44,8 @@ bool is_field(const std::vector<Token>& tokens, std::size_t at) {
 std::string member_after(const std::vector<Token>& tokens, std::size_t at) {
   if (tokens[at + 1].is(".") && tokens[at + 2].kind == Token::Kind::name) return std::string(tokens[at + 2].source);
   if (!tokens[at + 1].is("[")) return {};
-  const bool literal = tokens[at + 2].kind == Token::Kind::text && !tokens[at + 2].value.empty() && tokens[at + 3].is("]");
+  const bool literal =
+      tokens[at + 2].kind == Token::Kind::text && !tokens[at + 2].value.empty() && tokens[at + 3].is("]");
   return literal ? tokens[at + 2].value : "*";
 }
 

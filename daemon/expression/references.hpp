@@ -7,7 +7,8 @@
 
 namespace godwit::expression {
 
-// The names `tokens` read from outside: every name that is neither declared in the expression nor a function of the language. Sorted, each once.
+// The names `tokens` read from outside: every name that is neither declared in the expression nor a function of the
+// language. Sorted, each once.
 std::vector<Reference> find_references(const std::vector<Token>& tokens);
 // The steps of an expression that is only a path (item[1].origin), else empty.
 std::vector<PathStep> find_path(const std::vector<Token>& tokens);

@@ -5,7 +5,8 @@
 namespace godwit::expression {
 
 const json::value* Scope::Root::find_member(std::string_view key) const {
-  const auto at = std::lower_bound(members.begin(), members.end(), key, [](const auto& member, std::string_view k) { return member.first < k; });
+  const auto at = std::lower_bound(members.begin(), members.end(), key,
+                                   [](const auto& member, std::string_view k) { return member.first < k; });
   return at != members.end() && at->first == key ? at->second : nullptr;
 }
 
@@ -24,8 +25,8 @@ void Scope::set(std::string_view root, const json::value& value) {
 void Scope::set_member(std::string_view root, std::string_view key, const json::value& value) {
   Root& entry = own(root);
   entry.whole = nullptr;
-  const auto at =
-      std::lower_bound(entry.members.begin(), entry.members.end(), key, [](const auto& member, std::string_view k) { return member.first < k; });
+  const auto at = std::lower_bound(entry.members.begin(), entry.members.end(), key,
+                                   [](const auto& member, std::string_view k) { return member.first < k; });
   if (at != entry.members.end() && at->first == key) {
     at->second = &value;
   } else {

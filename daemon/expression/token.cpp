@@ -6,15 +6,21 @@
 namespace godwit::expression {
 namespace {
 
-constexpr std::array<std::string_view, 22> kKeywords{"and",   "break", "do",  "else", "elseif", "end",    "false", "for",
-                                                     "function", "goto",  "if",  "in",   "local",  "nil",    "not",   "or",
-                                                     "repeat", "return", "then", "true", "until",  "while"};
+constexpr std::array<std::string_view, 22> kKeywords{
+    "and", "break", "do",  "else", "elseif", "end",    "false",  "for",  "function", "goto",  "if",
+    "in",  "local", "nil", "not",  "or",     "repeat", "return", "then", "true",     "until", "while"};
 // Symbols of more than one character, longest first.
 constexpr std::array<std::string_view, 10> kSymbols{"...", "..", "==", "~=", "<=", ">=", "//", "::", "<<", ">>"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 // The end of a long bracket that opens at `at`, or `at` when none does.
 std::size_t long_bracket_end(std::string_view source, std::size_t at) {
@@ -64,7 +70,8 @@ std::size_t number_end(std::string_view source, std::size_t at) {
   while (at < source.size()) {
     const char c = source[at];
     const bool exponent = (c | 0x20) == (hex ? 'p' : 'e');
-    // A second dot after a number is the concatenation operator with its space left out, which Lua refuses; it is told there.
+    // A second dot after a number is the concatenation operator with its space left out, which Lua refuses; it is told
+    // there.
     if (!is_digit(c) && !is_letter(c) && c != '.') break;
     ++at;
     if (exponent && at < source.size() && (source[at] == '+' || source[at] == '-')) ++at;
@@ -74,7 +81,9 @@ std::size_t number_end(std::string_view source, std::size_t at) {
 
 }  // namespace
 
-bool is_keyword(std::string_view word) { return std::find(kKeywords.begin(), kKeywords.end(), word) != kKeywords.end(); }
+bool is_keyword(std::string_view word) {
+  return std::find(kKeywords.begin(), kKeywords.end(), word) != kKeywords.end();
+}
 
 Token next_token(std::string_view source, std::size_t offset) {
   const std::size_t at = skip_space(source, offset);
@@ -93,7 +102,8 @@ Token next_token(std::string_view source, std::size_t offset) {
     if (end != at) return Token{Token::Kind::text, source.substr(at, end - at), at, {}};
   }
   for (const auto symbol : kSymbols)
-    if (source.substr(at, symbol.size()) == symbol) return Token{Token::Kind::symbol, source.substr(at, symbol.size()), at, {}};
+    if (source.substr(at, symbol.size()) == symbol)
+      return Token{Token::Kind::symbol, source.substr(at, symbol.size()), at, {}};
   return Token{Token::Kind::symbol, source.substr(at, 1), at, {}};
 }
 

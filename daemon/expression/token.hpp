@@ -6,8 +6,8 @@
 
 namespace godwit::expression {
 
-// A token of Lua as far as it matters for finding the end of a ${...} and the names it reads. What Lua would refuse becomes a symbol:
-// Lua itself says what is wrong with it.
+// A token of Lua as far as it matters for finding the end of a ${...} and the names it reads. What Lua would refuse
+// becomes a symbol: Lua itself says what is wrong with it.
 struct Token {
   enum class Kind { name, number, text, symbol, end };
   Kind kind = Kind::end;

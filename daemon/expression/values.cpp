@@ -14,7 +14,8 @@ constexpr const char* kListView = "list";
 constexpr const char* kObjectView = "object";
 constexpr const char* kListMark = "godwit.list";
 
-// What the userdata of a view holds. A view that is kept beyond its evaluation cannot be reached by any expression; the number is a second lock.
+// What the userdata of a view holds. A view that is kept beyond its evaluation cannot be reached by any expression; the
+// number is a second lock.
 struct View {
   const json::value* value;
   const Scope::Root* members;  // of a root whose members were set one by one
@@ -29,8 +30,12 @@ const View* view_at(lua_State* lua, int index) {
   return view && view->evaluation == LuaState::of(lua).evaluation() ? view : nullptr;
 }
 
-const json::array* array_of(const View* view) { return view->value ? view->value->if_array() : nullptr; }
-const json::object* object_of(const View* view) { return view->value ? view->value->if_object() : nullptr; }
+const json::array* array_of(const View* view) {
+  return view->value ? view->value->if_array() : nullptr;
+}
+const json::object* object_of(const View* view) {
+  return view->value ? view->value->if_object() : nullptr;
+}
 
 void push_view(lua_State* lua, View view) {
   *static_cast<View*>(lua_newuserdatauv(lua, sizeof(View), 0)) = view;
@@ -75,11 +80,17 @@ int view_equal(lua_State* lua) {
   return 1;
 }
 
-int view_write(lua_State* lua) { return luaL_error(lua, "values given to an expression cannot be changed; make a new table"); }
+int view_write(lua_State* lua) {
+  return luaL_error(lua, "values given to an expression cannot be changed; make a new table");
+}
 
 void add_view_type(lua_State* lua, const char* name) {
   luaL_newmetatable(lua, name);
-  const luaL_Reg methods[] = {{"__index", view_index}, {"__len", view_length}, {"__eq", view_equal}, {"__newindex", view_write}, {nullptr, nullptr}};
+  const luaL_Reg methods[] = {{"__index", view_index},
+                              {"__len", view_length},
+                              {"__eq", view_equal},
+                              {"__newindex", view_write},
+                              {nullptr, nullptr}};
   luaL_setfuncs(lua, methods, 0);
   lua_pop(lua, 1);
 }
@@ -91,16 +102,24 @@ class Exporter {
 
   json::value value(int index, std::size_t depth) {
     if (depth > base::kJsonDepthMax || !lua_checkstack(lua_, 4))
-      throw std::runtime_error("the value is nested deeper than " + std::to_string(base::kJsonDepthMax) + " levels, or contains itself");
+      throw std::runtime_error("the value is nested deeper than " + std::to_string(base::kJsonDepthMax) +
+                               " levels, or contains itself");
     take(8);
     switch (lua_type(lua_, index)) {
-      case LUA_TNIL: return nullptr;
-      case LUA_TBOOLEAN: return lua_toboolean(lua_, index) != 0;
-      case LUA_TNUMBER: return number(index);
-      case LUA_TSTRING: return json::value(json::string(text(index)));
-      case LUA_TTABLE: return table(lua_absindex(lua_, index), depth);
-      case LUA_TLIGHTUSERDATA: return nullptr;
-      default: break;
+      case LUA_TNIL:
+        return nullptr;
+      case LUA_TBOOLEAN:
+        return lua_toboolean(lua_, index) != 0;
+      case LUA_TNUMBER:
+        return number(index);
+      case LUA_TSTRING:
+        return json::value(json::string(text(index)));
+      case LUA_TTABLE:
+        return table(lua_absindex(lua_, index), depth);
+      case LUA_TLIGHTUSERDATA:
+        return nullptr;
+      default:
+        break;
     }
     if (const View* view = view_at(lua_, index)) return view->value ? copy(*view->value) : members(*view->members);
     throw std::runtime_error(std::string("a ") + kind_name(lua_, index) + " cannot be part of the value");
@@ -167,7 +186,8 @@ class Exporter {
       if (lua_type(lua_, -2) == LUA_TSTRING) {
         ++names;
       } else if (!lua_isinteger(lua_, -2)) {
-        throw std::runtime_error(std::string("a table with a ") + kind_name(lua_, -2) + " as a key cannot be part of the value");
+        throw std::runtime_error(std::string("a table with a ") + kind_name(lua_, -2) +
+                                 " as a key cannot be part of the value");
       }
     }
     if (names > 0 && names < count) throw std::runtime_error("a table has both list items and named members");
@@ -189,7 +209,8 @@ class Exporter {
     return result;
   }
 
-  // Lua keeps strings in an order of its own; JSON objects keep the order of insertion, and equal expressions shall give equal text.
+  // Lua keeps strings in an order of its own; JSON objects keep the order of insertion, and equal expressions shall
+  // give equal text.
   void push_sorted_keys_unchecked(int index) {
     auto& keys = keys_.emplace_back();
     for (lua_pushnil(lua_); lua_next(lua_, index); lua_pop(lua_, 1)) {
@@ -228,19 +249,27 @@ void add_value_types(lua_State* lua) {
 
 void push_json(lua_State* lua, const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return lua_pushlightuserdata(lua, nullptr);
-    case json::kind::bool_: return lua_pushboolean(lua, value.get_bool());
-    case json::kind::int64: return lua_pushinteger(lua, value.get_int64());
+    case json::kind::null:
+      return lua_pushlightuserdata(lua, nullptr);
+    case json::kind::bool_:
+      return lua_pushboolean(lua, value.get_bool());
+    case json::kind::int64:
+      return lua_pushinteger(lua, value.get_int64());
     case json::kind::uint64: {
       // A Lua integer has 63 bits and a sign; what is above becomes a float, as Lua itself does with such a literal.
       const auto number = value.get_uint64();
-      if (number <= static_cast<std::uint64_t>(LUA_MAXINTEGER)) return lua_pushinteger(lua, static_cast<lua_Integer>(number));
+      if (number <= static_cast<std::uint64_t>(LUA_MAXINTEGER))
+        return lua_pushinteger(lua, static_cast<lua_Integer>(number));
       return lua_pushnumber(lua, static_cast<lua_Number>(number));
     }
-    case json::kind::double_: return lua_pushnumber(lua, value.get_double());
-    case json::kind::string: lua_pushlstring(lua, value.get_string().data(), value.get_string().size()); return;
+    case json::kind::double_:
+      return lua_pushnumber(lua, value.get_double());
+    case json::kind::string:
+      lua_pushlstring(lua, value.get_string().data(), value.get_string().size());
+      return;
     case json::kind::array:
-    case json::kind::object: return push_view(lua, {&value, nullptr, LuaState::of(lua).evaluation()});
+    case json::kind::object:
+      return push_view(lua, {&value, nullptr, LuaState::of(lua).evaluation()});
   }
 }
 
@@ -249,11 +278,19 @@ void push_root(lua_State* lua, const Scope::Root& root) {
   push_view(lua, {nullptr, &root, LuaState::of(lua).evaluation()});
 }
 
-json::value to_json(lua_State* lua, int index, std::size_t budget) { return Exporter(lua, budget).value(index, 1); }
-json::value bounded_copy(const json::value& value, std::size_t budget) { return Exporter(nullptr, budget).copy(value); }
+json::value to_json(lua_State* lua, int index, std::size_t budget) {
+  return Exporter(lua, budget).value(index, 1);
+}
+json::value bounded_copy(const json::value& value, std::size_t budget) {
+  return Exporter(nullptr, budget).copy(value);
+}
 
-bool is_null(lua_State* lua, int index) { return lua_type(lua, index) == LUA_TLIGHTUSERDATA; }
-bool is_view(lua_State* lua, int index) { return view_at(lua, index) != nullptr; }
+bool is_null(lua_State* lua, int index) {
+  return lua_type(lua, index) == LUA_TLIGHTUSERDATA;
+}
+bool is_view(lua_State* lua, int index) {
+  return view_at(lua, index) != nullptr;
+}
 
 const char* kind_name(lua_State* lua, int index) {
   if (is_null(lua, index)) return "null";
@@ -271,7 +308,8 @@ void mark_list(lua_State* lua, int index) {
 lua_Integer check_list(lua_State* lua, int index) {
   if (const View* view = view_at(lua, index))
     if (const auto* array = array_of(view)) return static_cast<lua_Integer>(array->size());
-  if (lua_type(lua, index) != LUA_TTABLE) luaL_argerror(lua, index, lua_pushfstring(lua, "a list is needed, not %s", kind_name(lua, index)));
+  if (lua_type(lua, index) != LUA_TTABLE)
+    luaL_argerror(lua, index, lua_pushfstring(lua, "a list is needed, not %s", kind_name(lua, index)));
   return static_cast<lua_Integer>(lua_rawlen(lua, index));
 }
 
@@ -288,14 +326,22 @@ struct Key {
 
 Key key_at(lua_State* lua, int index) {
   switch (lua_type(lua, index)) {
-    case LUA_TNUMBER: return {0, lua_tonumber(lua, index), {}, lua_isinteger(lua, index) ? lua_tointeger(lua, index) : 0, lua_isinteger(lua, index) != 0};
+    case LUA_TNUMBER:
+      return {0,
+              lua_tonumber(lua, index),
+              {},
+              lua_isinteger(lua, index) ? lua_tointeger(lua, index) : 0,
+              lua_isinteger(lua, index) != 0};
     case LUA_TSTRING: {
       std::size_t size = 0;
       const char* data = lua_tolstring(lua, index, &size);
       return {1, 0, std::string(data, size), 0, false};
     }
-    case LUA_TBOOLEAN: return {2, static_cast<lua_Number>(lua_toboolean(lua, index)), {}, 0, false};
-    default: luaL_error(lua, "a table with a %s as a key has no order", kind_name(lua, index)); return {};
+    case LUA_TBOOLEAN:
+      return {2, static_cast<lua_Number>(lua_toboolean(lua, index)), {}, 0, false};
+    default:
+      luaL_error(lua, "a table with a %s as a key has no order", kind_name(lua, index));
+      return {};
   }
 }
 

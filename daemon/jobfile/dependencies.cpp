@@ -45,7 +45,9 @@ class Dependencies {
     } else if (root == "run" && use.sight.run) {
       check_member(use, kRunMembers, "member of run");
     } else if ((root == "item" || root == "index") && !use.sight.item) {
-      reader_.problem(use.place, "'" + root + "' is only known to the items of a foreach", use.sight.stage == Sight::kNoStage ? "" : "the stage has no foreach, or this is decided before its items");
+      reader_.problem(
+          use.place, "'" + root + "' is only known to the items of a foreach",
+          use.sight.stage == Sight::kNoStage ? "" : "the stage has no foreach, or this is decided before its items");
     } else if (root == "output" && !use.sight.output) {
       reader_.problem(use.place, "'output' is only known in `output` and `emit`");
     } else if (root == "stages" || root == "run") {
@@ -69,7 +71,8 @@ class Dependencies {
     model::Stage& stage = job_.stages[use.sight.stage];
     const std::string& member = use.reference.member;
     if (member.empty() || member == "*") {
-      if (stage.needs.empty()) reader_.problem(use.place, "which stages are read here is only known when it runs", "name them in `needs`");
+      if (stage.needs.empty())
+        reader_.problem(use.place, "which stages are read here is only known when it runs", "name them in `needs`");
     } else if (member == stage.name) {
       reader_.problem(use.place, "the stage reads its own output", "use `output` in its `output` or `emit`");
     } else if (is_known(member, stage_names_) && !is_known(member, stage.needs)) {
@@ -77,7 +80,8 @@ class Dependencies {
     }
   }
 
-  // A depth-first walk; a stage that is met while it is being walked closes a circle. One circle is told: its end often ends the others.
+  // A depth-first walk; a stage that is met while it is being walked closes a circle. One circle is told: its end often
+  // ends the others.
   void find_circle() {
     enum class Mark { fresh, open, done };
     std::map<std::string, Mark> marks;
@@ -102,14 +106,18 @@ class Dependencies {
 
   void report_circle(const std::vector<std::string>& trail) {
     std::string text;
-    for (auto at = std::find(trail.begin(), trail.end(), trail.back()); at != trail.end(); ++at) text += (text.empty() ? "" : " -> ") + *at;
-    reader_.problem(stage_of(trail.back()).place, "stages need each other: " + text, "an expression that reads stages.x needs x as well");
+    for (auto at = std::find(trail.begin(), trail.end(), trail.back()); at != trail.end(); ++at)
+      text += (text.empty() ? "" : " -> ") + *at;
+    reader_.problem(stage_of(trail.back()).place, "stages need each other: " + text,
+                    "an expression that reads stages.x needs x as well");
   }
 
   const model::Stage& stage_of(const std::string& name) const {
     return *std::find_if(job_.stages.begin(), job_.stages.end(), [&](const auto& stage) { return stage.name == name; });
   }
-  static bool is_known(const std::string& name, const std::vector<std::string>& names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+  static bool is_known(const std::string& name, const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
 
   Reader& reader_;
   model::Job& job_;
@@ -119,6 +127,8 @@ class Dependencies {
 
 }  // namespace
 
-void check_dependencies(Reader& reader, model::Job& job) { Dependencies(reader, job).check(); }
+void check_dependencies(Reader& reader, model::Job& job) {
+  Dependencies(reader, job).check();
+}
 
 }  // namespace godwit::jobfile

@@ -53,7 +53,8 @@ std::string graph_text(const model::Job& job) {
     name_width = std::max(name_width, stage.name.size());
     uses_width = std::max(uses_width, stage.uses.size());
   }
-  std::stable_sort(stages.begin(), stages.end(), [&](const auto* a, const auto* b) { return wave[a->name] < wave[b->name]; });
+  std::stable_sort(stages.begin(), stages.end(),
+                   [&](const auto* a, const auto* b) { return wave[a->name] < wave[b->name]; });
   std::string text = job.name + "\n";
   for (const auto* stage : stages) {
     std::string line = std::string(static_cast<std::size_t>(2 * wave[stage->name]), ' ') + stage->name;
@@ -73,7 +74,8 @@ std::string graph_text(const model::Job& job) {
 std::string graph_dot(const model::Job& job) {
   std::string text = "digraph " + quoted(job.name) + " {\n  rankdir=LR;\n  node [shape=box];\n";
   for (const auto& stage : job.stages) {
-    text += "  " + quoted(stage.name) + " [label=" + quoted(stage.name + "\n" + stage.uses) + (stage.foreach ? ", peripheries=2" : "") + "];\n";
+    text += "  " + quoted(stage.name) + " [label=" + quoted(stage.name + "\n" + stage.uses) +
+            (stage.foreach ? ", peripheries=2" : "") + "];\n";
     for (const auto& need : stage.needs) text += "  " + quoted(need) + " -> " + quoted(stage.name) + ";\n";
   }
   return text + "}\n";

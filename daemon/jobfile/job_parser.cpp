@@ -14,14 +14,17 @@ using Path = const std::string&;
 void read_name(Reader& reader, Node node, Path path, model::Job& job) {
   job.name = reader.text(node, path);
   const bool good = job.name.size() <= 100 && std::all_of(job.name.begin(), job.name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-  });
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                             c == '-' || c == '.';
+                    });
   if (!good || job.name.starts_with('.') || job.name.starts_with('-'))
-    reader.problem(node, path, "'" + job.name.substr(0, 100) + "' cannot be a job's name", "use letters, digits, _, - and .");
+    reader.problem(node, path, "'" + job.name.substr(0, 100) + "' cannot be a job's name",
+                   "use letters, digits, _, - and .");
 }
 
 constexpr std::array<Key<model::Check>, 3> kCheckKeys{{
-    {"that", [](Reader& r, Node n, Path p, model::Check& c) { c.that = r.expression(n, p, {}).value_or(model::Expression{}); }},
+    {"that",
+     [](Reader& r, Node n, Path p, model::Check& c) { c.that = r.expression(n, p, {}).value_or(model::Expression{}); }},
     {"message", [](Reader& r, Node n, Path p, model::Check& c) { c.message = r.value(n, p, {}); }},
     {"path", [](Reader& r, Node n, Path p, model::Check& c) { c.path = r.text(n, p); }},
 }};
@@ -34,12 +37,14 @@ void read_check(Reader& reader, Node node, Path path, model::Job& job) {
     if (!node.find("that")) reader.problem(node, path, "that is missing: the expression that must be true");
     read_keys(reader, node, path, kCheckKeys, check);
   }
-  if (check.message.value.is_null()) check.message.value = json::string("the check in line " + std::to_string(node.line) + " is not met");
+  if (check.message.value.is_null())
+    check.message.value = json::string("the check in line " + std::to_string(node.line) + " is not met");
   job.checks.push_back(std::move(check));
 }
 
 void read_checks(Reader& reader, Node node, Path path, model::Job& job) {
-  if (node.kind != YamlNode::Kind::list) return reader.problem(node, path, "a list of checks is needed here, not " + config::kind_text(node));
+  if (node.kind != YamlNode::Kind::list)
+    return reader.problem(node, path, "a list of checks is needed here, not " + config::kind_text(node));
   for (std::size_t i = 0; i < node.items.size(); ++i) read_check(reader, node.items[i], base::below(path, i), job);
 }
 
@@ -55,7 +60,8 @@ constexpr std::array<Key<model::Job>, 9> kJobKeys{{
     {"timeout", [](Reader& r, Node n, Path p, model::Job& j) { j.timeout = r.duration(n, p); }},
     {"limits", [](Reader& r, Node n, Path p, model::Job& j) { j.limits = r.permits(n, p); }},
     {"stages", [](Reader& r, Node n, Path p, model::Job& j) { j.stages = read_stages(r, n, p); }},
-    {"result", [](Reader& r, Node n, Path p, model::Job& j) { j.result = r.value(n, p, {.stages = true, .run = true}); }},
+    {"result",
+     [](Reader& r, Node n, Path p, model::Job& j) { j.result = r.value(n, p, {.stages = true, .run = true}); }},
 }};
 
 }  // namespace

@@ -5,8 +5,9 @@
 
 namespace godwit::jobfile {
 
-// A keyword of JSON Schema and what it holds: data, a schema, a list of schemas, or schemas by name. `conditional` ones hold schemas that need not
-// be true of the value. "items" may hold a list as well, "dependencies" lists of names as well.
+// A keyword of JSON Schema and what it holds: data, a schema, a list of schemas, or schemas by name. `conditional` ones
+// hold schemas that need not be true of the value. "items" may hold a list as well, "dependencies" lists of names as
+// well.
 struct Keyword {
   enum class Holds { data, schema, list, map };
   std::string_view name;

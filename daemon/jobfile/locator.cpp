@@ -7,23 +7,28 @@
 namespace godwit::jobfile {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 }  // namespace
 
 Locator::Locator(std::string_view text, std::string file) : text_(text), file_(std::move(file)), lines_{0} {
   if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
-  for (std::size_t at = text_.find('\n'); at != std::string_view::npos; at = text_.find('\n', at + 1)) lines_.push_back(at + 1);
+  for (std::size_t at = text_.find('\n'); at != std::string_view::npos; at = text_.find('\n', at + 1))
+    lines_.push_back(at + 1);
 }
 
 std::size_t Locator::offset_of(int line, int column) const {
   if (line < 1 || static_cast<std::size_t>(line) > lines_.size()) return text_.size();
-  return std::min(lines_[static_cast<std::size_t>(line) - 1] + static_cast<std::size_t>(std::max(column, 1)) - 1, text_.size());
+  return std::min(lines_[static_cast<std::size_t>(line) - 1] + static_cast<std::size_t>(std::max(column, 1)) - 1,
+                  text_.size());
 }
 
 base::Place Locator::place_of(std::size_t offset, const std::string& path) const {
   const auto line = std::upper_bound(lines_.begin(), lines_.end(), offset) - lines_.begin();
-  return {file_, static_cast<int>(line), static_cast<int>(offset - lines_[static_cast<std::size_t>(line) - 1]) + 1, path};
+  return {file_, static_cast<int>(line), static_cast<int>(offset - lines_[static_cast<std::size_t>(line) - 1]) + 1,
+          path};
 }
 
 std::vector<base::Place> Locator::expressions(const config::YamlNode& node, const std::string& path) const {

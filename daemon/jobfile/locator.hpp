@@ -8,8 +8,8 @@
 
 namespace godwit::jobfile {
 
-// Finds where the expressions of a file stand in its text. YAML gives only the place where a value begins, and a folded or indented value has lost
-// its lines.
+// Finds where the expressions of a file stand in its text. YAML gives only the place where a value begins, and a folded
+// or indented value has lost its lines.
 class Locator {
  public:
   Locator(std::string_view text, std::string file);

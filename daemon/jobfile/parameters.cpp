@@ -2,10 +2,12 @@
 
 namespace godwit::jobfile {
 
-ParameterSchema::ParameterSchema(const model::Job& job, expression::Language& language) : job_(job.name), language_(language) {
+ParameterSchema::ParameterSchema(const model::Job& job, expression::Language& language)
+    : job_(job.name), language_(language) {
   // A job without parameters is checked without a schema: it may be submitted thousands of times a second.
   if (!job.params.empty()) schema_.emplace(job.schema, "the parameters of job '" + job.name + "'");
-  for (const auto& check : job.checks) checks_.push_back({language.compile(check.that), language.compile(check.message), check.path});
+  for (const auto& check : job.checks)
+    checks_.push_back({language.compile(check.that), language.compile(check.message), check.path});
 }
 
 json::object ParameterSchema::check(json::object given) const {
@@ -30,7 +32,9 @@ std::vector<base::Error::Problem> ParameterSchema::failed_checks(const json::val
     const json::value result = language_.evaluate(*check.that, scope);
     if (!result.is_null() && result != json::value(false)) continue;
     const json::value message = language_.render(*check.message, scope);
-    problems.push_back({message.is_string() ? std::string(message.get_string()) : json::serialize(message), {{}, 0, 0, check.path}, {}});
+    problems.push_back({message.is_string() ? std::string(message.get_string()) : json::serialize(message),
+                        {{}, 0, 0, check.path},
+                        {}});
   }
   return problems;
 }

@@ -9,7 +9,8 @@ namespace {
 
 const std::vector<std::string> kTypes{"string", "integer", "number", "boolean", "array", "object", "null"};
 
-// Turns what a person writes into JSON Schema: `{$ref: traveler}` names a type of the file; a $ref beside other conditions becomes one of them.
+// Turns what a person writes into JSON Schema: `{$ref: traveler}` names a type of the file; a $ref beside other
+// conditions becomes one of them.
 class SchemaReader {
  public:
   SchemaReader(Reader& reader, std::vector<std::string> types) : reader_(reader), types_(std::move(types)) {}
@@ -25,7 +26,8 @@ class SchemaReader {
       } else if (!keyword) {
         std::vector<std::string> known = keyword_names();
         if (is_param) known.emplace_back("optional");
-        reader_.problem(reader_.place(member, here), "unknown key '" + member.key + "'", base::suggest(member.key, known));
+        reader_.problem(reader_.place(member, here), "unknown key '" + member.key + "'",
+                        base::suggest(member.key, known));
       } else {
         result.emplace(member.key, keyword_value(*keyword, member.value, here));
       }
@@ -37,7 +39,8 @@ class SchemaReader {
   json::value short_form(const YamlNode& node, const std::string& path) {
     const json::value value = node.kind == YamlNode::Kind::scalar ? reader_.any(node, path) : json::value();
     if (value.is_bool()) return value;
-    if (value.is_string() && std::find(kTypes.begin(), kTypes.end(), value.get_string()) != kTypes.end()) return json::object{{"type", value}};
+    if (value.is_string() && std::find(kTypes.begin(), kTypes.end(), value.get_string()) != kTypes.end())
+      return json::object{{"type", value}};
     const std::string found = value.is_string() ? "'" + node.text + "'" : config::kind_text(node);
     reader_.problem(node, path, "a JSON Schema or the name of a type is needed here, not " + found,
                     value.is_string() ? base::suggest(node.text, kTypes) : std::string());
@@ -58,7 +61,8 @@ class SchemaReader {
     }
     if (keyword.holds != Keyword::Holds::data && node.kind == YamlNode::Kind::list) {
       json::array result;
-      for (std::size_t i = 0; i < node.items.size(); ++i) result.push_back(schema(node.items[i], base::below(path, i), false));
+      for (std::size_t i = 0; i < node.items.size(); ++i)
+        result.push_back(schema(node.items[i], base::below(path, i), false));
       return result;
     }
     if (keyword.name == "type") check_type(node, path);
@@ -87,7 +91,8 @@ class SchemaReader {
     json::object rest = schema;
     rest.erase("$ref");
     json::array all{json::object{{"$ref", *reference}}};
-    if (const auto* others = rest.if_contains("allOf"); others && others->is_array()) all.insert(all.end(), others->get_array().begin(), others->get_array().end());
+    if (const auto* others = rest.if_contains("allOf"); others && others->is_array())
+      all.insert(all.end(), others->get_array().begin(), others->get_array().end());
     for (const char* note : {"description", "title", "examples", "$comment"}) rest.erase(note);
     if (rest.empty()) return schema;
     schema.erase("$ref");
@@ -109,7 +114,8 @@ void report(Reader& reader, const base::Error& error, const YamlNode* types, con
   for (const auto& problem : error.problems()) {
     const YamlNode* node = &params;
     std::string path = problem.place.path;
-    for (const auto& [prefix, name, map] : {std::tuple{"definitions.", "types.", types}, std::tuple{"properties.", "params.", &params}}) {
+    for (const auto& [prefix, name, map] :
+         {std::tuple{"definitions.", "types.", types}, std::tuple{"properties.", "params.", &params}}) {
       if (!path.starts_with(prefix)) continue;
       path.replace(0, std::string_view(prefix).size(), name);
       const std::size_t begin = std::string_view(name).size();
@@ -131,7 +137,8 @@ void check_schema(Reader& reader, const YamlNode* types, const YamlNode& params,
       if (problem.what == "is missing") continue;
       const std::string path = problem.place.path;
       const YamlNode* param = params.find(path.substr(0, path.find_first_of(".[")));
-      reader.problem(param ? *param : params, "params." + path, "the default does not fit: " + problem.what, problem.hint);
+      reader.problem(param ? *param : params, "params." + path, "the default does not fit: " + problem.what,
+                     problem.hint);
     }
   } catch (const base::Error& error) {
     report(reader, error, types, params);
@@ -147,12 +154,14 @@ void read_params(Reader& reader, const YamlNode* types, const YamlNode* params, 
     for (const auto& member : types->members) names.push_back(member.key);
   SchemaReader schemas(reader, names);
   json::object definitions;
-  for (const auto& name : names) definitions.emplace(name, schemas.schema(*types->find(name), base::below("types", name), false));
+  for (const auto& name : names)
+    definitions.emplace(name, schemas.schema(*types->find(name), base::below("types", name), false));
   if (!params || params->is_null() || !reader.is_map(*params, "params", "a map of parameters")) return;
   json::array required;
   for (const auto& member : params->members) {
     const std::string path = base::below("params", member.key);
-    if (member.key.empty() || member.key.size() > 100) reader.problem(reader.place(member, path), "this cannot be a parameter's name");
+    if (member.key.empty() || member.key.size() > 100)
+      reader.problem(reader.place(member, path), "this cannot be a parameter's name");
     job.params.emplace(member.key, schemas.schema(member.value, path, true));
     if (is_required(member.value)) required.push_back(json::string(member.key));
   }

@@ -9,14 +9,16 @@ namespace godwit::jobfile {
 namespace {
 
 // Keys that the format has and this version does not: a job must not seem to work without them.
-constexpr std::array<std::string_view, 15> kLater{"schedule", "approve", "sleep", "wait_signal", "run",    "on_failure", "on_success", "env",
-                                                  "priority", "queue",   "unique", "concurrency", "labels", "retain",     "signal"};
+constexpr std::array<std::string_view, 15> kLater{"schedule",   "approve",     "sleep",  "wait_signal", "run",
+                                                  "on_failure", "on_success",  "env",    "priority",    "queue",
+                                                  "unique",     "concurrency", "labels", "retain",      "signal"};
 
 using expression::TextPart;
 
 }  // namespace
 
-void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path, const std::vector<std::string>& known) {
+void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path,
+                const std::vector<std::string>& known) {
   if (std::find(kLater.begin(), kLater.end(), member.key) != kLater.end()) {
     reader.problem(reader.place(member, path), "'" + member.key + "' is not supported by this version");
   } else {
@@ -24,11 +26,15 @@ void refuse_key(Reader& reader, const YamlNode::Member& member, const std::strin
   }
 }
 
-void Reader::problem(base::Place place, std::string what, std::string hint) { problems_.push_back({std::move(what), std::move(place), std::move(hint)}); }
+void Reader::problem(base::Place place, std::string what, std::string hint) {
+  problems_.push_back({std::move(what), std::move(place), std::move(hint)});
+}
 void Reader::problem(const YamlNode& node, const std::string& path, std::string what, std::string hint) {
   problem(place(node, path), std::move(what), std::move(hint));
 }
-void Reader::problems_of(const base::Error& error) { problems_.insert(problems_.end(), error.problems().begin(), error.problems().end()); }
+void Reader::problems_of(const base::Error& error) {
+  problems_.insert(problems_.end(), error.problems().begin(), error.problems().end());
+}
 
 std::string Reader::text(const YamlNode& node, const std::string& path) {
   if (node.kind == YamlNode::Kind::scalar && !node.is_null()) return node.text;
@@ -52,17 +58,20 @@ int Reader::count(const YamlNode& node, const std::string& path, int least, int 
 
 double Reader::number(const YamlNode& node, const std::string& path, double least, double most) {
   const json::value value = node.kind == YamlNode::Kind::scalar ? any(node, path) : json::value();
-  if (value.is_number() && value.to_number<double>() >= least && value.to_number<double>() <= most) return value.to_number<double>();
+  if (value.is_number() && value.to_number<double>() >= least && value.to_number<double>() <= most)
+    return value.to_number<double>();
   const std::string range = "from " + json::serialize(json::value(static_cast<std::int64_t>(least))) + " to " +
                             json::serialize(json::value(static_cast<std::int64_t>(most)));
-  problem(node, path, "a number " + range + " is needed here, not " + (value.is_number() ? node.text : config::kind_text(node)));
+  problem(node, path,
+          "a number " + range + " is needed here, not " + (value.is_number() ? node.text : config::kind_text(node)));
   return std::nan("");
 }
 
 std::optional<base::Duration> Reader::duration(const YamlNode& node, const std::string& path) {
   const auto value = node.kind == YamlNode::Kind::scalar ? base::parse_duration(node.text) : std::nullopt;
   if (value && value->count() > 0) return value;
-  const std::string found = node.kind == YamlNode::Kind::scalar ? "'" + node.text.substr(0, 40) + "'" : config::kind_text(node);
+  const std::string found =
+      node.kind == YamlNode::Kind::scalar ? "'" + node.text.substr(0, 40) + "'" : config::kind_text(node);
   problem(node, path, "a duration such as 30s, 1h30m or 3d is needed here, not " + found);
   return std::nullopt;
 }
@@ -70,7 +79,8 @@ std::optional<base::Duration> Reader::duration(const YamlNode& node, const std::
 std::map<std::string, int> Reader::permits(const YamlNode& node, const std::string& path) {
   std::map<std::string, int> result;
   if (!is_map(node, path, "a map of limits and their permits")) return result;
-  for (const auto& member : node.members) result[member.key] = count(member.value, base::below(path, member.key), 1, 1'000'000'000);
+  for (const auto& member : node.members)
+    result[member.key] = count(member.value, base::below(path, member.key), 1, 1'000'000'000);
   return result;
 }
 
@@ -111,8 +121,10 @@ model::Template Reader::value(const YamlNode& node, const std::string& path, con
   return result;
 }
 
-void Reader::find_expressions(const YamlNode& node, const std::string& path, const std::string& inner, const Sight& sight, model::Template& result) {
-  for (std::size_t i = 0; i < node.items.size(); ++i) find_expressions(node.items[i], base::below(path, i), base::below(inner, i), sight, result);
+void Reader::find_expressions(const YamlNode& node, const std::string& path, const std::string& inner,
+                              const Sight& sight, model::Template& result) {
+  for (std::size_t i = 0; i < node.items.size(); ++i)
+    find_expressions(node.items[i], base::below(path, i), base::below(inner, i), sight, result);
   for (const auto& member : node.members) {
     if (member.key.find("${") != std::string::npos) problem(place(member, path), "a key cannot be an expression");
     find_expressions(member.value, base::below(path, member.key), base::below(inner, member.key), sight, result);

@@ -32,10 +32,12 @@ struct Use {
   Sight sight;
 };
 
-// Reads values of a job file. Notes what is wrong, with its place, and goes on, so that a person sees all problems at once.
+// Reads values of a job file. Notes what is wrong, with its place, and goes on, so that a person sees all problems at
+// once.
 class Reader {
  public:
-  Reader(const config::YamlDocument& document, std::string_view text) : document_(document), locator_(text, document.file()) {}
+  Reader(const config::YamlDocument& document, std::string_view text)
+      : document_(document), locator_(text, document.file()) {}
 
   void problem(base::Place place, std::string what, std::string hint = {});
   void problem(const YamlNode& node, const std::string& path, std::string what, std::string hint = {});
@@ -43,7 +45,9 @@ class Reader {
   std::vector<base::Error::Problem>& problems() { return problems_; }
   const std::vector<Use>& uses() const { return uses_; }
   base::Place place(const YamlNode& node, const std::string& path) const { return document_.place(node, path); }
-  base::Place place(const YamlNode::Member& member, const std::string& path) const { return document_.place(member, path); }
+  base::Place place(const YamlNode::Member& member, const std::string& path) const {
+    return document_.place(member, path);
+  }
 
   std::string text(const YamlNode& node, const std::string& path);
   bool flag(const YamlNode& node, const std::string& path);
@@ -61,7 +65,8 @@ class Reader {
 
  private:
   void compile(const model::Expression& expression, const Sight& sight);
-  void find_expressions(const YamlNode& node, const std::string& path, const std::string& inner, const Sight& sight, model::Template& result);
+  void find_expressions(const YamlNode& node, const std::string& path, const std::string& inner, const Sight& sight,
+                        model::Template& result);
 
   const config::YamlDocument& document_;
   Locator locator_;
@@ -77,13 +82,16 @@ struct Key {
   void (*read)(Reader& reader, const YamlNode& node, const std::string& path, Target& target);
 };
 // Notes that the key is unknown, with a suggestion, or known but not of this version.
-void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path, const std::vector<std::string>& known);
+void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path,
+                const std::vector<std::string>& known);
 
 template <typename Target, std::size_t n>
-void read_keys(Reader& reader, const YamlNode& map, const std::string& path, const std::array<Key<Target>, n>& keys, Target& target) {
+void read_keys(Reader& reader, const YamlNode& map, const std::string& path, const std::array<Key<Target>, n>& keys,
+               Target& target) {
   for (const auto& member : map.members) {
     const std::string here = base::below(path, member.key);
-    const auto key = std::find_if(keys.begin(), keys.end(), [&](const auto& candidate) { return candidate.name == member.key; });
+    const auto key =
+        std::find_if(keys.begin(), keys.end(), [&](const auto& candidate) { return candidate.name == member.key; });
     if (key != keys.end()) {
       key->read(reader, member.value, here, target);
       continue;

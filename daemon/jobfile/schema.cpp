@@ -16,8 +16,8 @@ namespace {
 using Adapter = valijson::adapters::BoostJsonAdapter;
 using Visitor = valijson::ValidationVisitor<Adapter>;
 
-// The schema without what SchemaWalk checks itself: valijson's formats are matched by a recursive matcher that a long text overflows, and its
-// uniqueItems compares every item with every other.
+// The schema without what SchemaWalk checks itself: valijson's formats are matched by a recursive matcher that a long
+// text overflows, and its uniqueItems compares every item with every other.
 json::value for_validator(const json::value& schema) {
   if (const auto* array = schema.if_array()) {
     json::array result;
@@ -43,7 +43,8 @@ struct Spot {
   const json::value* value;
 };
 
-// valijson says where in pieces: "<root>", "[travelers]", "[1]". Whether a number is an index or a name tells the value itself.
+// valijson says where in pieces: "<root>", "[travelers]", "[1]". Whether a number is an index or a name tells the value
+// itself.
 Spot find_spot(const std::vector<std::string>& context, const json::value& root) {
   Spot spot{{}, &root};
   for (std::size_t i = 1; i < context.size(); ++i) {
@@ -69,7 +70,8 @@ std::string quoted(const std::string& description) {
 
 // Descriptions that only say that something below is wrong, which is told there.
 bool is_summary(const std::string& description) {
-  for (const char* start : {"Failed to validate item", "Failed to validate against schema associated", "Failed to validate against child schema",
+  for (const char* start : {"Failed to validate item", "Failed to validate against schema associated",
+                            "Failed to validate against child schema",
                             "Failed to validate against additional properties", "Cannot validate item"})
     if (description.starts_with(start)) return true;
   return false;
@@ -77,14 +79,20 @@ bool is_summary(const std::string& description) {
 
 std::string kind_of(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return value.get_bool() ? "true" : "false";
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return value.get_bool() ? "true" : "false";
     case json::kind::int64:
     case json::kind::uint64:
-    case json::kind::double_: return "the number " + json::serialize(value);
-    case json::kind::string: return "text";
-    case json::kind::array: return "a list";
-    case json::kind::object: return "an object";
+    case json::kind::double_:
+      return "the number " + json::serialize(value);
+    case json::kind::string:
+      return "text";
+    case json::kind::array:
+      return "a list";
+    case json::kind::object:
+      return "an object";
   }
   return "a value";
 }
@@ -114,7 +122,8 @@ const json::value* find_keyword(const std::vector<const json::object*>& schemas,
 }
 
 // valijson's words in ours, with what the schema wants at that place.
-base::Error::Problem explain(const std::string& description, const Spot& spot, const std::vector<const json::object*>& schemas) {
+base::Error::Problem explain(const std::string& description, const Spot& spot,
+                             const std::vector<const json::object*>& schemas) {
   base::Error::Problem problem{description, {{}, 0, 0, spot.path}, {}};
   const json::value* value = spot.value;
   const json::value* keyword = nullptr;
@@ -127,8 +136,10 @@ base::Error::Problem explain(const std::string& description, const Spot& spot, c
     problem.what = "must be one of " + json::serialize(*keyword);
   } else if (description.starts_with("Failed to match expected value") && (keyword = find_keyword(schemas, "const"))) {
     problem.what = "must be " + json::serialize(*keyword);
-  } else if (description.starts_with("Failed to match regex") && (keyword = find_keyword(schemas, "pattern")) && value) {
-    problem.what = json::serialize(*value).substr(0, 100) + " does not match the pattern " + std::string(keyword->as_string());
+  } else if (description.starts_with("Failed to match regex") && (keyword = find_keyword(schemas, "pattern")) &&
+             value) {
+    problem.what =
+        json::serialize(*value).substr(0, 100) + " does not match the pattern " + std::string(keyword->as_string());
   }
   return problem;
 }
@@ -141,7 +152,8 @@ struct Schema::Impl {
   valijson::Schema schema;
   std::unordered_map<std::string, std::regex> patterns;
 
-  Impl(json::object source, const std::string& name) : document(std::move(source)), walk(document, name), patterns(walk.patterns().begin(), walk.patterns().end()) {
+  Impl(json::object source, const std::string& name)
+      : document(std::move(source)), walk(document, name), patterns(walk.patterns().begin(), walk.patterns().end()) {
     try {
       valijson::SchemaParser parser;
       const json::value stripped = for_validator(document);
@@ -172,7 +184,8 @@ std::vector<base::Error::Problem> Schema::violations(const json::value& value) c
     const Spot spot = find_spot(error.context, value);
     const auto schemas = impl_->walk.at(value, spot.path);
     // The walk has told each unknown name, with a suggestion; valijson tells one.
-    if (error.description.starts_with("Object contains a property") && find_keyword(schemas, "additionalProperties")) continue;
+    if (error.description.starts_with("Object contains a property") && find_keyword(schemas, "additionalProperties"))
+      continue;
     auto problem = explain(error.description, spot, schemas);
     (is_summary(error.description) ? summaries : found).push_back(std::move(problem));
   }
@@ -182,7 +195,9 @@ std::vector<base::Error::Problem> Schema::violations(const json::value& value) c
   return summaries;
 }
 
-void Schema::fill_defaults(json::value& value) const { impl_->walk.fill_defaults(value); }
+void Schema::fill_defaults(json::value& value) const {
+  impl_->walk.fill_defaults(value);
+}
 
 void InputSchema::check(const json::value& input) const {
   auto problems = schema_.violations(input);

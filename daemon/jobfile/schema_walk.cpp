@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, 4> kSameValue{"not", "if", "then", "else"
 
 // More defaults than this in one value are a schema that never ends.
 constexpr int kDefaultsMax = 100'000;
-// Steps down into a value and over references; a valid value has at most kJsonDepthMax levels, each with a few references on the way.
+// Steps down into a value and over references; a valid value has at most kJsonDepthMax levels, each with a few
+// references on the way.
 constexpr std::size_t kFillDepthMax = 8 * base::kJsonDepthMax;
 
 // JSON Pointer writes "~1" for a slash and "~0" for a tilde.
@@ -70,10 +71,13 @@ void SchemaWalk::check(const json::value& schema, const std::string& path, bool 
     if (keyword->holds == Keyword::Holds::map) {
       if (!value.is_object()) refuse(here, "an object is needed here");
       for (const auto& part : value.get_object())
-        if (!part.value().is_array() || keyword->name != "dependencies") check(part.value(), base::below(here, part.key()), inside);
+        if (!part.value().is_array() || keyword->name != "dependencies")
+          check(part.value(), base::below(here, part.key()), inside);
     } else if (keyword->holds == Keyword::Holds::list || value.is_array()) {
-      if (!value.is_array() || (keyword->holds == Keyword::Holds::schema && keyword->name != "items")) refuse(here, keyword->holds == Keyword::Holds::list ? "a list is needed here" : "a list cannot stand here");
-      for (std::size_t i = 0; i < value.get_array().size(); ++i) check(value.get_array()[i], base::below(here, i), inside);
+      if (!value.is_array() || (keyword->holds == Keyword::Holds::schema && keyword->name != "items"))
+        refuse(here, keyword->holds == Keyword::Holds::list ? "a list is needed here" : "a list cannot stand here");
+      for (std::size_t i = 0; i < value.get_array().size(); ++i)
+        check(value.get_array()[i], base::below(here, i), inside);
     } else {
       check(value, here, inside);
     }
@@ -105,9 +109,10 @@ const json::object* SchemaWalk::target(const json::object& schema) const {
   if (*text == "#") return &document_;
   if (!std::string_view(*text).starts_with(kDefinitions)) return nullptr;
   const auto* definitions = document_.if_contains("definitions");
-  const auto* found = definitions && definitions->is_object()
-                          ? definitions->get_object().if_contains(unescaped(std::string_view(*text).substr(kDefinitions.size())))
-                          : nullptr;
+  const auto* found =
+      definitions && definitions->is_object()
+          ? definitions->get_object().if_contains(unescaped(std::string_view(*text).substr(kDefinitions.size())))
+          : nullptr;
   return found ? found->if_object() : nullptr;
 }
 
@@ -123,7 +128,8 @@ bool SchemaWalk::leads_back(const json::object& schema, std::vector<const json::
   }
   for (const auto key : kSchemaLists)
     if (const auto* list = schema.if_contains(key); list && list->is_array())
-      for (const auto& part : list->get_array()) back = back || (part.is_object() && leads_back(part.get_object(), trail));
+      for (const auto& part : list->get_array())
+        back = back || (part.is_object() && leads_back(part.get_object(), trail));
   trail.pop_back();
   return back;
 }
@@ -138,11 +144,13 @@ void SchemaWalk::check_circles() const {
   if (leads_back(document_, trail)) refuse({}, "it refers to itself");
 }
 
-void SchemaWalk::visit_part(const json::value* schema, const json::value& value, const std::string& path, const Visit& each) const {
+void SchemaWalk::visit_part(const json::value* schema, const json::value& value, const std::string& path,
+                            const Visit& each) const {
   if (schema && schema->is_object()) visit(schema->get_object(), value, path, each);
 }
 
-void SchemaWalk::visit(const json::object& schema, const json::value& value, const std::string& path, const Visit& each) const {
+void SchemaWalk::visit(const json::object& schema, const json::value& value, const std::string& path,
+                       const Visit& each) const {
   each(schema, value, path);
   if (const auto* next = target(schema)) return visit(*next, value, path, each);
   if (const auto* all = schema.if_contains("allOf"))
@@ -195,13 +203,16 @@ void SchemaWalk::fill(const json::object& schema, json::value& value, int& left,
 
 bool SchemaWalk::has_long_text(const json::value& value) {
   if (const auto* text = value.if_string()) return text->size() > kPatternTextMax;
-  if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), [](const auto& item) { return has_long_text(item); });
+  if (const auto* array = value.if_array())
+    return std::any_of(array->begin(), array->end(), [](const auto& item) { return has_long_text(item); });
   if (const auto* object = value.if_object())
-    return std::any_of(object->begin(), object->end(), [](const auto& member) { return has_long_text(member.value()); });
+    return std::any_of(object->begin(), object->end(),
+                       [](const auto& member) { return has_long_text(member.value()); });
   return false;
 }
 
-void SchemaWalk::find_unknown_names(const json::object& schema, const json::value& value, const std::string& path, Problems& problems) {
+void SchemaWalk::find_unknown_names(const json::object& schema, const json::value& value, const std::string& path,
+                                    Problems& problems) {
   const auto* others = schema.if_contains("additionalProperties");
   const auto* object = value.if_object();
   if (!object || !others || *others != json::value(false)) return;
@@ -212,27 +223,34 @@ void SchemaWalk::find_unknown_names(const json::object& schema, const json::valu
     if (properties)
       for (const auto& property : properties->as_object()) known.emplace_back(property.key());
     const std::string name(member.key());
-    problems.push_back({"unknown name '" + name + "'", {{}, 0, 0, base::below(path, name)}, base::suggest(name, known)});
+    problems.push_back(
+        {"unknown name '" + name + "'", {{}, 0, 0, base::below(path, name)}, base::suggest(name, known)});
     if (problems.size() >= kViolationsMax) return;
   }
 }
 
 SchemaWalk::Problems SchemaWalk::violations(const json::value& value) const {
   Problems problems;
-  const std::string too_long = "has more than " + std::to_string(kPatternTextMax) + " bytes, too many to be held against a pattern";
+  const std::string too_long =
+      "has more than " + std::to_string(kPatternTextMax) + " bytes, too many to be held against a pattern";
   if (conditional_patterns_ && has_long_text(value)) problems.push_back({"a text " + too_long, {}, {}});
   visit(document_, value, {}, [&](const json::object& schema, const json::value& part, const std::string& path) {
     if (problems.size() >= kViolationsMax) return;
     find_unknown_names(schema, part, path, problems);
     const auto* text = part.if_string();
-    if (text && schema.contains("pattern") && text->size() > kPatternTextMax) problems.push_back({too_long, {{}, 0, 0, path}, {}});
+    if (text && schema.contains("pattern") && text->size() > kPatternTextMax)
+      problems.push_back({too_long, {{}, 0, 0, path}, {}});
     const auto* format = schema.if_contains("format");
     if (text && format && format->is_string() && !has_format(*text, format->get_string()))
-      problems.push_back({json::serialize(part) + " is not a valid " + std::string(format->get_string()), {{}, 0, 0, path}, {}});
+      problems.push_back(
+          {json::serialize(part) + " is not a valid " + std::string(format->get_string()), {{}, 0, 0, path}, {}});
     const auto* unique = schema.if_contains("uniqueItems");
     if (unique && *unique == json::value(true) && part.is_array())
       if (const auto equal = find_equal(part.get_array()))
-        problems.push_back({"items [" + std::to_string(equal->first) + "] and [" + std::to_string(equal->second) + "] are equal", {{}, 0, 0, path}, {}});
+        problems.push_back(
+            {"items [" + std::to_string(equal->first) + "] and [" + std::to_string(equal->second) + "] are equal",
+             {{}, 0, 0, path},
+             {}});
   });
   return problems;
 }

@@ -12,8 +12,9 @@ namespace godwit::jobfile {
 
 namespace json = base::json;
 
-// What this project needs of a JSON Schema beyond its verdict: its defaults, its formats, and the part of it that speaks of one place. Only parts
-// that always hold are walked (properties, items, additionalProperties, allOf, $ref), not the branches of anyOf and its like.
+// What this project needs of a JSON Schema beyond its verdict: its defaults, its formats, and the part of it that
+// speaks of one place. Only parts that always hold are walked (properties, items, additionalProperties, allOf, $ref),
+// not the branches of anyOf and its like.
 class SchemaWalk {
  public:
   // Throws Error(refused): references that lead nowhere, or in a circle; patterns that are no regular expressions.
@@ -27,7 +28,8 @@ class SchemaWalk {
 
   // Throws Error(refused) when the defaults call for ever more defaults.
   void fill_defaults(json::value& value) const;
-  // What the validator does not know or does not tell: all unknown names, formats, items that must differ, and texts too long for a pattern.
+  // What the validator does not know or does not tell: all unknown names, formats, items that must differ, and texts
+  // too long for a pattern.
   Problems violations(const json::value& value) const;
   // The schemas that speak of the value at `path` (as in Problem), outermost first.
   std::vector<const json::object*> at(const json::value& value, const std::string& path) const;
@@ -45,10 +47,12 @@ class SchemaWalk {
   bool leads_back(const json::object& schema, std::vector<const json::object*>& trail) const;
   const json::object* target(const json::object& schema) const;
   void visit(const json::object& schema, const json::value& value, const std::string& path, const Visit& each) const;
-  void visit_part(const json::value* schema, const json::value& value, const std::string& path, const Visit& each) const;
+  void visit_part(const json::value* schema, const json::value& value, const std::string& path,
+                  const Visit& each) const;
   void fill(const json::object& schema, json::value& value, int& left, std::size_t depth) const;
 
-  static void find_unknown_names(const json::object& schema, const json::value& value, const std::string& path, Problems& problems);
+  static void find_unknown_names(const json::object& schema, const json::value& value, const std::string& path,
+                                 Problems& problems);
   [[noreturn]] void refuse(const std::string& path, std::string what) const;
 
   const json::object& document_;

@@ -5,11 +5,13 @@
 namespace godwit::jobfile {
 namespace {
 
+constexpr std::size_t kStagesMax = 1000;
+
 // A stage that is being read, and what its expressions see.
 struct Draft {
   model::Stage stage;
-  Sight sight;        // of what is decided once for the stage
-  Sight item_sight;   // of what is decided for each item
+  Sight sight;       // of what is decided once for the stage
+  Sight item_sight;  // of what is decided for each item
   Sight output_sight;
 };
 
@@ -20,7 +22,8 @@ void read_needs(Reader& r, Node node, Path path, Draft& draft) {
   if (node.kind == YamlNode::Kind::scalar) {
     draft.stage.needs.push_back(r.text(node, path));
   } else if (node.kind == YamlNode::Kind::list) {
-    for (std::size_t i = 0; i < node.items.size(); ++i) draft.stage.needs.push_back(r.text(node.items[i], base::below(path, i)));
+    for (std::size_t i = 0; i < node.items.size(); ++i)
+      draft.stage.needs.push_back(r.text(node.items[i], base::below(path, i)));
   } else {
     r.problem(node, path, "a list of stages is needed here, not a map");
   }
@@ -28,7 +31,8 @@ void read_needs(Reader& r, Node node, Path path, Draft& draft) {
 
 bool is_word(std::string_view text, std::string_view more) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || more.find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           more.find(c) != std::string_view::npos;
   });
 }
 
@@ -37,8 +41,11 @@ void read_uses(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.uses_place = r.place(node, path);
   const std::string& uses = draft.stage.uses;
   const std::size_t dot = uses.rfind('.');
-  const bool good = dot != std::string::npos && is_word(uses.substr(0, dot), ".-/") && is_word(uses.substr(dot + 1), "-");
-  if (!good && !uses.empty()) r.problem(node, path, "'" + uses + "' does not name a method", "write unit.method or contract/version.method, such as flight-search/1.search");
+  const bool good =
+      dot != std::string::npos && is_word(uses.substr(0, dot), ".-/") && is_word(uses.substr(dot + 1), "-");
+  if (!good && !uses.empty())
+    r.problem(node, path, "'" + uses + "' does not name a method",
+              "write unit.method or contract/version.method, such as flight-search/1.search");
 }
 
 void read_with(Reader& r, Node node, Path path, Draft& draft) {
@@ -59,7 +66,9 @@ void read_on_item_error(Reader& r, Node node, Path path, Draft& draft) {
     draft.stage.on_item_error = value;
     return;
   }
-  if (!text.empty()) r.problem(node, path, "'" + text + "' is unknown; one of fail, skip, record is needed here", base::suggest(text, {"fail", "skip", "record"}));
+  if (!text.empty())
+    r.problem(node, path, "'" + text + "' is unknown; one of fail, skip, record is needed here",
+              base::suggest(text, {"fail", "skip", "record"}));
 }
 
 constexpr std::array<Key<model::Retry>, 5> kRetryKeys{{
@@ -117,7 +126,9 @@ model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const st
   draft.stage.place = reader.place(member, path);
   // An empty `with` is an empty object: methods take objects.
   draft.stage.with = {json::object(), draft.stage.place, {}};
-  if (!is_identifier(member.key)) reader.problem(draft.stage.place, "'" + member.key + "' cannot be a stage's name", "use letters, digits and _, and no digit first");
+  if (!is_identifier(member.key))
+    reader.problem(draft.stage.place, "'" + member.key + "' cannot be a stage's name",
+                   "use letters, digits and _, and no digit first");
   if (!reader.is_map(member.value, path, "a map of the stage's keys")) return draft.stage;
   const bool foreach = member.value.find("foreach") != nullptr;
   draft.sight = {.stages = true, .run = true, .stage = number};
@@ -126,21 +137,31 @@ model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const st
   draft.output_sight = draft.item_sight;
   draft.output_sight.output = true;
   read_keys(reader, member.value, path, kStageKeys, draft);
-  if (!member.value.find("uses")) reader.problem(draft.stage.place, "the stage has no `uses`: nothing says what it does");
+  if (!member.value.find("uses"))
+    reader.problem(draft.stage.place, "the stage has no `uses`: nothing says what it does");
   for (const char* key : {"parallel", "on_item_error"})
-    if (const YamlNode* node = member.value.find(key); node && !foreach) reader.problem(*node, base::below(path, key), std::string(key) + " needs a foreach");
+    if (const YamlNode* node = member.value.find(key); node && !foreach)
+      reader.problem(*node, base::below(path, key), std::string(key) + " needs a foreach");
   return std::move(draft.stage);
 }
 
 }  // namespace
 
-bool is_identifier(std::string_view name) { return name.size() <= 100 && is_word(name, "") && !(name[0] >= '0' && name[0] <= '9'); }
+bool is_identifier(std::string_view name) {
+  return name.size() <= 100 && is_word(name, "") && !(name[0] >= '0' && name[0] <= '9');
+}
 
 std::vector<model::Stage> read_stages(Reader& reader, const YamlNode& node, const std::string& path) {
   std::vector<model::Stage> stages;
   if (!reader.is_map(node, path, "a map of stages")) return stages;
   if (node.members.empty()) reader.problem(node, path, "a job needs at least one stage");
-  for (const auto& member : node.members) stages.push_back(read_stage(reader, member, base::below(path, member.key), stages.size()));
+  if (node.members.size() > kStagesMax) {
+    reader.problem(node, path, "a job has at most " + std::to_string(kStagesMax) + " stages",
+                   "a foreach does the same for many items");
+    return stages;
+  }
+  for (const auto& member : node.members)
+    stages.push_back(read_stage(reader, member, base::below(path, member.key), stages.size()));
   return stages;
 }
 

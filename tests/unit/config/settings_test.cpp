@@ -1,8 +1,8 @@
+#include <unistd.h>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <unistd.h>
 
 #include "config/option.hpp"
 #include "config/settings.hpp"
@@ -55,7 +55,8 @@ std::string refused(const std::string& text, std::vector<std::string> arguments 
   } catch (const base::Error& error) {
     std::string what = error.what();
     const std::string prefix = folder.path.string() + "/";
-    for (std::size_t at = what.find(prefix); at != std::string::npos; at = what.find(prefix)) what.erase(at, prefix.size());
+    for (std::size_t at = what.find(prefix); at != std::string::npos; at = what.find(prefix))
+      what.erase(at, prefix.size());
     return what;
   }
 }
@@ -133,8 +134,9 @@ plugins: {timetable: {seed: 7, deep: {list: [1, x]}}}
 }
 
 TEST_CASE("the command line wins over the file") {
-  const Settings settings = with("node: {name: file}\nlog: {level: debug}\nplugin_dirs: [/a]\n",
-                                 {"--node-name", "flag", "--plugin-dir=/b", "--plugin-dir", "/c", "--database-url=host=x user=y"});
+  const Settings settings =
+      with("node: {name: file}\nlog: {level: debug}\nplugin_dirs: [/a]\n",
+           {"--node-name", "flag", "--plugin-dir=/b", "--plugin-dir", "/c", "--database-url=host=x user=y"});
   CHECK(settings.node_name == "flag");
   CHECK(settings.log_level == base::log::Level::debug);
   CHECK(settings.plugin_dirs == std::vector<std::string>{"/b", "/c"});
@@ -142,7 +144,8 @@ TEST_CASE("the command line wins over the file") {
 }
 
 TEST_CASE("all problems of the file are told at once, with places and suggestions") {
-  CHECK(refused("state_dri: /x\nengine: {drain_timeout: soon, active_runs_max: 0}\nroles: {viewers: {}, admin: {user: [x]}}\nlimits: [1]\nlog: {level: loud}\n") ==
+  CHECK(refused("state_dri: /x\nengine: {drain_timeout: soon, active_runs_max: 0}\nroles: {viewers: {}, admin: {user: "
+                "[x]}}\nlimits: [1]\nlog: {level: loud}\n") ==
         "godwit.yaml:1:1 (state_dri): unknown option 'state_dri'; did you mean 'state_dir'?\n"
         "godwit.yaml:2:25 (engine.drain_timeout): a duration is needed here, such as 30s or 1h30m\n"
         "godwit.yaml:2:48 (engine.active_runs_max): a whole number from 1 to 1000000 is needed here\n"
@@ -151,7 +154,8 @@ TEST_CASE("all problems of the file are told at once, with places and suggestion
         "godwit.yaml:4:9 (limits): a map is needed here, not a list\n"
         "godwit.yaml:5:14 (log.level): one of debug, info, warning, error is needed here");
   CHECK(refused("database: {ulr: x}").find("unknown option 'ulr'; did you mean 'url'?") != std::string::npos);
-  CHECK(refused("node: {name: [a]}", {"--node-name", "x"}).find("text is needed here, not a list") != std::string::npos);
+  CHECK(refused("node: {name: [a]}", {"--node-name", "x"}).find("text is needed here, not a list") !=
+        std::string::npos);
   CHECK(refused("socket: /" + std::string(120, 'x')).find("longer than the system allows") != std::string::npos);
   CHECK(refused("a: [").find("godwit.yaml:1:") == 0);
   CHECK(refused("socket_mode: 999").find("in octal") != std::string::npos);
@@ -159,11 +163,13 @@ TEST_CASE("all problems of the file are told at once, with places and suggestion
 }
 
 TEST_CASE("a wrong command line is a usage error that names all of it") {
-  CHECK(usage_error({"--stat-dir", "/x"}) == "unknown argument '--stat-dir'; did you mean '--state-dir'?\nunknown argument '/x'");
+  CHECK(usage_error({"--stat-dir", "/x"}) ==
+        "unknown argument '--stat-dir'; did you mean '--state-dir'?\nunknown argument '/x'");
   CHECK(usage_error({"--socket"}) == "--socket needs a value");
   CHECK(usage_error({"--socket", "/a", "--socket=/b"}) == "--socket is given twice");
   CHECK(usage_error({"--log-level", "loud"}) == "--log-level: one of debug, info, warning, error is needed here");
-  CHECK_THROWS_WITH(read_settings({"--config", "/nonexistent/x.yaml"}, user()), Catch::Contains("/nonexistent/x.yaml: the settings file cannot be read"));
+  CHECK_THROWS_WITH(read_settings({"--config", "/nonexistent/x.yaml"}, user()),
+                    Catch::Contains("/nonexistent/x.yaml: the settings file cannot be read"));
   CHECK(read_settings({"--help"}, user()).request == Request::help);
   CHECK(read_settings({"--version"}, user()).request == Request::version);
   CHECK(read_settings({"--print-config"}, user()).request == Request::print_config);

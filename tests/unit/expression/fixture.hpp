@@ -19,7 +19,8 @@ struct World {
   }
 
   json::value operator()(const std::string& source) {
-    return language.evaluate(*language.compile(model::Expression{source, {"job.yaml", 7, 12, "stages.search.when"}}), scope);
+    return language.evaluate(*language.compile(model::Expression{source, {"job.yaml", 7, 12, "stages.search.when"}}),
+                             scope);
   }
   // The same without the short cut for paths.
   json::value through_lua(const std::string& source) { return (*this)("(" + source + ")"); }
@@ -32,7 +33,8 @@ struct World {
     }
   }
 
-  json::value params = base::parse_json(R"({"name":"Ada","seats":2,"price":12.5,"none":null,"ok":true,"tags":["b","a"],"deep":{"list":[[1,2],[3]]},
+  json::value params = base::parse_json(
+      R"({"name":"Ada","seats":2,"price":12.5,"none":null,"ok":true,"tags":["b","a"],"deep":{"list":[[1,2],[3]]},
     "empty_list":[],"empty_object":{},"travelers":[{"id":"a","origin":"FRA","max":1},{"id":"b","origin":"JFK","max":null}],"big":18446744073709551615})");
   json::value search = base::parse_json(R"({"items":[{"price":90},{"price":120.5},null]})");
   json::value rank = base::parse_json(R"(["LIS","OPO"])");

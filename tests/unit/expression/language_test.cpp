@@ -8,7 +8,9 @@ using expression::test::World;
 namespace json = base::json;
 
 namespace {
-json::value parsed(const std::string& text) { return base::parse_json(text); }
+json::value parsed(const std::string& text) {
+  return base::parse_json(text);
+}
 }  // namespace
 
 TEST_CASE("a path gives the same with and without Lua") {
@@ -45,7 +47,8 @@ TEST_CASE("a path gives the same with and without Lua") {
 
 TEST_CASE("a path through what has no members fails with and without Lua") {
   World world;
-  const std::string path = GENERATE("params.missing.x", "params.none.x", "params.seats.x", "parms.name", "params.none[1]");
+  const std::string path =
+      GENERATE("params.missing.x", "params.none.x", "params.seats.x", "parms.name", "params.none[1]");
   CAPTURE(path);
   CHECK(world.error(path).find("failed: ") != std::string::npos);
   CHECK(world.error("(" + path + ")").find("failed: ") != std::string::npos);
@@ -79,7 +82,8 @@ TEST_CASE("values keep their types on the way through Lua") {
       {"#params.tags + #item", "4"},
       {"math.max(1, 2.5)", "2.5"},
       {"tostring(12.0)", "\"12.0\""},
-      {"type(params) .. type(null) .. type({}) .. type(1) .. type('') .. type(nil)", "\"tablenulltablenumberstringnil\""},
+      {"type(params) .. type(null) .. type({}) .. type(1) .. type('') .. type(nil)",
+       "\"tablenulltablenumberstringnil\""},
       {"'comment' -- to the end", "\"comment\""},
   }));
   CAPTURE(source);
@@ -115,7 +119,8 @@ TEST_CASE("the functions of the language do what their names say") {
       {"join({1, true, null, {2}}, ' ')", "\"1 true null [2]\""},
       {"upper('aé') .. lower('XY')", "\"Aéxy\""},
       {"{round(2.5), round(-2.5), round(3.14159, 2), round(7)}", "[3,-3,3.14,7]"},
-      {"{contains(params.tags, 'a'), contains('abc', 'bc'), contains({1}, 2), contains(params.deep, 'list'), contains({1}, 1.0)}",
+      {"{contains(params.tags, 'a'), contains('abc', 'bc'), contains({1}, 2), contains(params.deep, 'list'), "
+       "contains({1}, 1.0)}",
        "[true,true,false,true,true]"},
       {"get(params, 'deep.list[1][2]', 0)", "2"},
       {"get(params, 'travelers[2].max', 9)", "9"},
@@ -124,13 +129,16 @@ TEST_CASE("the functions of the language do what their names say") {
       {"json({a = {1, null}})", R"("{\"a\":[1,null]}")"},
       {"map(params.travelers, function(t) return t.id end)", R"(["a","b"])"},
       {"map(params.travelers, function(t, i) return t.gone end)", "[null,null]"},
-      {"filter(params.travelers, function(t) return t.origin == 'JFK' end)", R"([{"id":"b","origin":"JFK","max":null}])"},
+      {"filter(params.travelers, function(t) return t.origin == 'JFK' end)",
+       R"([{"id":"b","origin":"JFK","max":null}])"},
       {"filter(params.travelers, function(t) return false end)", "[]"},
       {"flatten({{1, 2}, array{}, null, {3}})", "[1,2,3]"},
-      {"(function() local t = {} for k, v in pairs({b = 1, a = 2, [2] = 0, [1] = 9}) do t[#t + 1] = tostring(k) end return t end)()",
+      {"(function() local t = {} for k, v in pairs({b = 1, a = 2, [2] = 0, [1] = 9}) do t[#t + 1] = tostring(k) end "
+       "return t end)()",
        R"(["1","2","a","b"])"},
       {"(function() local n = 0 for i, v in ipairs(params.tags) do n = n + i end return n end)()", "3"},
-      {"(function() local t = {{k = 1, n = 'a'}, {k = 0, n = 'b'}, {k = 1, n = 'c'}, {k = 0, n = 'd'}} table.sort(t, function(a, b) return a.k < b.k end) "
+      {"(function() local t = {{k = 1, n = 'a'}, {k = 0, n = 'b'}, {k = 1, n = 'c'}, {k = 0, n = 'd'}} table.sort(t, "
+       "function(a, b) return a.k < b.k end) "
        "return map(t, function(x) return x.n end) end)()",
        R"(["b","d","a","c"])"},
       {"tonumber('12') + 1", "13"},
@@ -143,10 +151,14 @@ TEST_CASE("the functions of the language do what their names say") {
 TEST_CASE("an error names the place, the expression and what is wrong") {
   World world;
   CHECK(world.error("params.travelers[1].gone.x") ==
-        "job.yaml:7:12 (stages.search.when): the expression ${params.travelers[1].gone.x} failed: attempt to index a nil value (field 'gone')");
-  CHECK(world.error("parms.x") == "job.yaml:7:12 (stages.search.when): the expression ${parms.x} failed: unknown name 'parms'; did you mean 'params'?");
+        "job.yaml:7:12 (stages.search.when): the expression ${params.travelers[1].gone.x} failed: attempt to index a "
+        "nil value (field 'gone')");
+  CHECK(world.error("parms.x") ==
+        "job.yaml:7:12 (stages.search.when): the expression ${parms.x} failed: unknown name 'parms'; did you mean "
+        "'params'?");
   CHECK(world.error("params.none.x").find("attempt to index a null value (field 'none')") != std::string::npos);
-  CHECK(world.error("params.tags + 1").find("attempt to perform arithmetic on a list value (field 'tags')") != std::string::npos);
+  CHECK(world.error("params.tags + 1").find("attempt to perform arithmetic on a list value (field 'tags')") !=
+        std::string::npos);
   CHECK(world.error("1, 2").find("several values") != std::string::npos);
   CHECK(world.error("{1, a = 2}").find("both list items and named members") != std::string::npos);
   CHECK(world.error("{[1] = 1, [3] = 3}").find("has no item 2") != std::string::npos);
@@ -190,14 +202,21 @@ TEST_CASE("a syntax error tells where in the expression it is") {
 TEST_CASE("a template keeps the types of whole expressions and writes text into longer strings") {
   World world;
   model::Template source;
-  source.value = parsed(R"({"who":"${params.name}","seats":"${ params.seats }","text":"${params.name} needs ${params.seats} at ${params.price}: ${params.tags}, ${params.none}",
+  source.value = parsed(
+      R"({"who":"${params.name}","seats":"${ params.seats }","text":"${params.name} needs ${params.seats} at ${params.price}: ${params.tags}, ${params.none}",
     "list":[1,"${index}",{"x":"a $${literal} b"}],"constant":{"deep":[true]}})");
   const auto compiled = world.language.compile(source);
   CHECK_FALSE(compiled->is_constant());
-  CHECK(world.language.render(*compiled, world.scope) ==
-        parsed(R"({"who":"Ada","seats":2,"text":"Ada needs 2 at 12.5: [\"b\",\"a\"], null","list":[1,3,{"x":"a ${literal} b"}],"constant":{"deep":[true]}})"));
-  CHECK(compiled->references() == std::vector<expression::Reference>{{"index", ""}, {"params", "name"}, {"params", "none"}, {"params", "price"},
-                                                                     {"params", "seats"}, {"params", "tags"}});
+  CHECK(
+      world.language.render(*compiled, world.scope) ==
+      parsed(
+          R"({"who":"Ada","seats":2,"text":"Ada needs 2 at 12.5: [\"b\",\"a\"], null","list":[1,3,{"x":"a ${literal} b"}],"constant":{"deep":[true]}})"));
+  CHECK(compiled->references() == std::vector<expression::Reference>{{"index", ""},
+                                                                     {"params", "name"},
+                                                                     {"params", "none"},
+                                                                     {"params", "price"},
+                                                                     {"params", "seats"},
+                                                                     {"params", "tags"}});
 }
 
 TEST_CASE("a template without expressions is serialised once") {
@@ -259,7 +278,9 @@ TEST_CASE("an item's scope adds to its run's scope and hides it") {
   Scope inner(&world.scope);
   inner.set("item", other);
   inner.set_member("stages", "search", other);
-  auto evaluate = [&](const std::string& source) { return world.language.evaluate(*world.language.compile(model::Expression{source, {}}), inner); };
+  auto evaluate = [&](const std::string& source) {
+    return world.language.evaluate(*world.language.compile(model::Expression{source, {}}), inner);
+  };
   CHECK(evaluate("item") == other);
   CHECK(evaluate("index") == json::value(3));
   CHECK(evaluate("stages.search") == other);

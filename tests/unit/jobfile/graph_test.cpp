@@ -7,7 +7,8 @@ using namespace godwit;
 
 TEST_CASE("a job's graph shows its stages in the order they can start") {
   const model::Job job = jobfile::parse(
-      "job: trip\nstages:\n  rank: {uses: flights.rank, needs: [search, load]}\n  search: {uses: flight-search/1.search, foreach: \"${ {1} }\", limits: {amadeus: 2}}\n"
+      "job: trip\nstages:\n  rank: {uses: flights.rank, needs: [search, load]}\n  search: {uses: "
+      "flight-search/1.search, foreach: \"${ {1} }\", limits: {amadeus: 2}}\n"
       "  load: {uses: core.http, retry: {attempts: 3}}\n",
       "f");
   CHECK(jobfile::graph_text(job) ==

@@ -106,7 +106,8 @@ stages:
         "job.yaml:2:10 (timeout): a duration such as 30s, 1h30m or 3d is needed here, not 'soon'\n"
         "job.yaml:3:1 (prams): unknown key 'prams'; did you mean 'params'?\n"
         "job.yaml:4:1 (schedule): 'schedule' is not supported by this version\n"
-        "job.yaml:7:11 (stages.one.uses): 'nothing' does not name a method; write unit.method or contract/version.method, such as "
+        "job.yaml:7:11 (stages.one.uses): 'nothing' does not name a method; write unit.method or "
+        "contract/version.method, such as "
         "flight-search/1.search\n"
         "job.yaml:8:5 (stages.one.need): unknown key 'need'; did you mean 'needs'?\n"
         "job.yaml:9:23 (stages.one.retry.attempts): a number from 1 to 1000000 is needed here, not 0\n"
@@ -122,74 +123,120 @@ TEST_CASE("what has the wrong type is refused with its place") {
   CHECK(problems("job: x") == "job.yaml:1:1: the key 'stages' is missing");
   CHECK(problems("job: x\nstages: {}") == "job.yaml:2:9 (stages): a job needs at least one stage");
   CHECK(problems("job: [x]\nstages: 3").find("(job): text is needed here, not a list\n") != std::string::npos);
-  CHECK(problems(with_stage("    with: [1]\n")).find("a map of the method's arguments is needed here, not a list") != std::string::npos);
-  CHECK(problems(with_stage("    foreach: [1, 2]\n")).find("an expression is needed here, not a list; write it as ${ ... }") != std::string::npos);
+  CHECK(problems(with_stage("    with: [1]\n")).find("a map of the method's arguments is needed here, not a list") !=
+        std::string::npos);
+  CHECK(problems(with_stage("    foreach: [1, 2]\n"))
+            .find("an expression is needed here, not a list; write it as ${ ... }") != std::string::npos);
   CHECK(problems(with_stage("    when: yes\n")).find("an expression is needed here, not text") != std::string::npos);
-  CHECK(problems(with_stage("    retry_safe: yes\n")).find("true or false is needed here, not text") != std::string::npos);
-  CHECK(problems(with_stage("    limits: {a: 0}\n")).find("(stages.one.limits.a): a number from 1 to") != std::string::npos);
+  CHECK(problems(with_stage("    retry_safe: yes\n")).find("true or false is needed here, not text") !=
+        std::string::npos);
+  CHECK(problems(with_stage("    limits: {a: 0}\n")).find("(stages.one.limits.a): a number from 1 to") !=
+        std::string::npos);
   CHECK(problems(with_stage("    limits: {a: 1.5}\n")).find("a whole number is needed here") != std::string::npos);
   CHECK(problems(with_stage("    emit: {rows: []}\n")).find("to is missing") != std::string::npos);
   CHECK(problems(with_stage("    with: {\"${x}\": 1}\n")).find("a key cannot be an expression") != std::string::npos);
 }
 
 TEST_CASE("a syntax error in an expression is told at its line and column") {
-  CHECK(problems(with_stage("    when: ${ params.a + * 2 }\n")).starts_with("job.yaml:5:25 (stages.one.when): the expression"));
-  CHECK(problems(with_stage("    with: {a: \"x ${ 1 } ${ 2 2 } y\"}\n")).starts_with("job.yaml:5:30 (stages.one.with.a)"));
-  CHECK(problems(with_stage("    with:\n      a: |\n        text ${ 1 }\n        and ${ {1,\n        2 3} }\n")).starts_with("job.yaml:9:11 (stages.one.with.a)"));
-  CHECK(problems(with_stage("    with:\n      a: >-\n        ${ 1\n           + ) }\n")).starts_with("job.yaml:8:14 (stages.one.with.a)"));
-  CHECK(problems(with_stage("    when: ${ 1\n")).find("job.yaml:5:13 (stages.one.when): a ${ has no } that closes it") != std::string::npos);
+  CHECK(problems(with_stage("    when: ${ params.a + * 2 }\n"))
+            .starts_with("job.yaml:5:25 (stages.one.when): the expression"));
+  CHECK(problems(with_stage("    with: {a: \"x ${ 1 } ${ 2 2 } y\"}\n"))
+            .starts_with("job.yaml:5:30 (stages.one.with.a)"));
+  CHECK(problems(with_stage("    with:\n      a: |\n        text ${ 1 }\n        and ${ {1,\n        2 3} }\n"))
+            .starts_with("job.yaml:9:11 (stages.one.with.a)"));
+  CHECK(problems(with_stage("    with:\n      a: >-\n        ${ 1\n           + ) }\n"))
+            .starts_with("job.yaml:8:14 (stages.one.with.a)"));
+  CHECK(
+      problems(with_stage("    when: ${ 1\n")).find("job.yaml:5:13 (stages.one.when): a ${ has no } that closes it") !=
+      std::string::npos);
   CHECK(problems(with_stage("    when: ${ }\n")).find("an expression is empty") != std::string::npos);
 }
 
 TEST_CASE("names that an expression cannot see are refused") {
   const std::string top = "params: {origin: string}\n";
-  CHECK(problems(with_stage("    when: ${ params.orign == 1 }\n", top)).find("there is no parameter 'orign'; did you mean 'origin'?") != std::string::npos);
-  CHECK(problems(with_stage("    when: ${ parms.origin == 1 }\n", top)).find("unknown name 'parms'; did you mean 'params'?") != std::string::npos);
+  CHECK(problems(with_stage("    when: ${ params.orign == 1 }\n", top))
+            .find("there is no parameter 'orign'; did you mean 'origin'?") != std::string::npos);
+  CHECK(problems(with_stage("    when: ${ parms.origin == 1 }\n", top))
+            .find("unknown name 'parms'; did you mean 'params'?") != std::string::npos);
   CHECK(problems(with_stage("    when: ${ stages.two }\n", top)).find("there is no stage 'two'") != std::string::npos);
-  CHECK(problems(with_stage("    with: {a: \"${ item }\"}\n", top)).find("'item' is only known to the items of a foreach") != std::string::npos);
-  CHECK(problems(with_stage("    foreach: ${ {1} }\n    when: ${ item }\n", top)).find("'item' is only known") != std::string::npos);
-  CHECK(problems(with_stage("    with: {a: \"${ output }\"}\n", top)).find("'output' is only known in `output` and `emit`") != std::string::npos);
-  CHECK(problems(with_stage("    with: {a: \"${ stages.one }\"}\n", top)).find("the stage reads its own output") != std::string::npos);
-  CHECK(problems(with_stage("    with: {a: \"${ stages[params.origin] }\"}\n", top)).find("name them in `needs`") != std::string::npos);
-  CHECK(problems(with_stage("", top + "checks: [\"${ stages.one }\"]\n")).find("'stages' is not known here") != std::string::npos);
-  CHECK(problems(with_stage("    with: {a: \"${ run.nr }\"}\n", top)).find("there is no member of run 'nr'") != std::string::npos);
-  CHECK(problems(with_stage("    foreach: ${ {1} }\n    with: {a: \"${ item + index }\", b: \"${ run.id }\"}\n    output: ${ {item, output} }\n", top)).empty());
+  CHECK(problems(with_stage("    with: {a: \"${ item }\"}\n", top))
+            .find("'item' is only known to the items of a foreach") != std::string::npos);
+  CHECK(problems(with_stage("    foreach: ${ {1} }\n    when: ${ item }\n", top)).find("'item' is only known") !=
+        std::string::npos);
+  CHECK(problems(with_stage("    with: {a: \"${ output }\"}\n", top))
+            .find("'output' is only known in `output` and `emit`") != std::string::npos);
+  CHECK(problems(with_stage("    with: {a: \"${ stages.one }\"}\n", top)).find("the stage reads its own output") !=
+        std::string::npos);
+  CHECK(problems(with_stage("    with: {a: \"${ stages[params.origin] }\"}\n", top)).find("name them in `needs`") !=
+        std::string::npos);
+  CHECK(problems(with_stage("", top + "checks: [\"${ stages.one }\"]\n")).find("'stages' is not known here") !=
+        std::string::npos);
+  CHECK(problems(with_stage("    with: {a: \"${ run.nr }\"}\n", top)).find("there is no member of run 'nr'") !=
+        std::string::npos);
+  CHECK(problems(with_stage("    foreach: ${ {1} }\n    with: {a: \"${ item + index }\", b: \"${ run.id }\"}\n    "
+                            "output: ${ {item, output} }\n",
+                            top))
+            .empty());
 }
 
 TEST_CASE("a stage needs what its expressions read") {
-  const model::Job job = parse("job: x\nstages:\n  c:\n    needs: [b, b]\n    uses: u.m\n    with: {a: \"${ stages.a.x + stages.b }\"}\n  a: {uses: u.m}\n  b: {uses: u.m}\n", "f");
+  const model::Job job = parse(
+      "job: x\nstages:\n  c:\n    needs: [b, b]\n    uses: u.m\n    with: {a: \"${ stages.a.x + stages.b }\"}\n  a: "
+      "{uses: u.m}\n  b: {uses: u.m}\n",
+      "f");
   CHECK(job.stages[0].needs == std::vector<std::string>{"b", "a"});
 }
 
 TEST_CASE("needs that are unknown or go in a circle are refused") {
   CHECK(problems(with_stage("    needs: [tow]\n  two: {uses: a.b}\n")) ==
         "job.yaml:3:3 (stages.one.needs): needs the unknown stage 'tow'; did you mean 'two'?");
-  CHECK(problems("job: x\nstages:\n  a: {uses: u.m, needs: [c]}\n  b: {uses: u.m, needs: a}\n  c: {uses: u.m, with: {x: \"${ stages.b }\"}}\n")
+  CHECK(problems("job: x\nstages:\n  a: {uses: u.m, needs: [c]}\n  b: {uses: u.m, needs: a}\n  c: {uses: u.m, with: "
+                 "{x: \"${ stages.b }\"}}\n")
             .find("stages need each other: a -> c -> b -> a") != std::string::npos);
-  CHECK(problems("job: x\nstages:\n  a: {uses: u.m, needs: [a]}\n").find("stages need each other: a -> a") != std::string::npos);
+  CHECK(problems("job: x\nstages:\n  a: {uses: u.m, needs: [a]}\n").find("stages need each other: a -> a") !=
+        std::string::npos);
 }
 
 TEST_CASE("parameters are checked where the file declares them") {
-  CHECK(problems(with_stage("", "params: {a: sting}\n")).find("job.yaml:2:13 (params.a): a JSON Schema or the name of a type is needed here, not 'sting'; did you mean 'string'?") !=
+  CHECK(problems(with_stage("", "params: {a: sting}\n"))
+            .find("job.yaml:2:13 (params.a): a JSON Schema or the name of a type is needed here, not 'sting'; did you "
+                  "mean 'string'?") != std::string::npos);
+  CHECK(problems(with_stage("", "params: {a: {type: strin}}\n")).find("unknown type 'strin'; did you mean 'string'?") !=
         std::string::npos);
-  CHECK(problems(with_stage("", "params: {a: {type: strin}}\n")).find("unknown type 'strin'; did you mean 'string'?") != std::string::npos);
-  CHECK(problems(with_stage("", "params: {a: {type: array, minItem: 1}}\n")).find("unknown key 'minItem'; did you mean 'minItems'?") != std::string::npos);
-  CHECK(problems(with_stage("", "params: {a: {$ref: nope}}\n")).find("there is no type 'nope' in types") != std::string::npos);
-  CHECK(problems(with_stage("", "params: {a: {$ref: \"http://x/y\"}}\n")).find("there is no type 'http://x/y'") != std::string::npos);
-  CHECK(problems(with_stage("", "params: {a: {type: string, pattern: \"[\"}}\n")).find("(params.a): the schema is wrong: the pattern [ is no regular expression") != std::string::npos);
-  CHECK(problems(with_stage("", "params: {a: {type: integer, default: x}}\n")).find("(params.a): the default does not fit: must be a whole number, not text") != std::string::npos);
-  CHECK(problems(with_stage("", "types: {a: {$ref: b}, b: {$ref: a}}\nparams: {x: {$ref: a}}\n")).find("refers to itself") != std::string::npos);
-  CHECK(problems(with_stage("", "types: {a: {type: object, properties: {next: {$ref: a}}}}\nparams: {x: {$ref: a}}\n")).empty());
+  CHECK(problems(with_stage("", "params: {a: {type: array, minItem: 1}}\n"))
+            .find("unknown key 'minItem'; did you mean 'minItems'?") != std::string::npos);
+  CHECK(problems(with_stage("", "params: {a: {$ref: nope}}\n")).find("there is no type 'nope' in types") !=
+        std::string::npos);
+  CHECK(problems(with_stage("", "params: {a: {$ref: \"http://x/y\"}}\n")).find("there is no type 'http://x/y'") !=
+        std::string::npos);
+  CHECK(problems(with_stage("", "params: {a: {type: string, pattern: \"[\"}}\n"))
+            .find("(params.a): the schema is wrong: the pattern [ is no regular expression") != std::string::npos);
+  CHECK(problems(with_stage("", "params: {a: {type: integer, default: x}}\n"))
+            .find("(params.a): the default does not fit: must be a whole number, not text") != std::string::npos);
+  CHECK(problems(with_stage("", "types: {a: {$ref: b}, b: {$ref: a}}\nparams: {x: {$ref: a}}\n"))
+            .find("refers to itself") != std::string::npos);
+  CHECK(problems(with_stage("", "types: {a: {type: object, properties: {next: {$ref: a}}}}\nparams: {x: {$ref: a}}\n"))
+            .empty());
   CHECK(problems(with_stage("", "params: {a: {type: array, minItems: -1}}\n")).find("params") != std::string::npos);
 }
 
 TEST_CASE("a job of the largest size is read in a moment") {
   std::string text = "job: big\nstages:\n";
-  for (int i = 0; text.size() < (1u << 20) - 200; ++i)
-    text += "  s" + std::to_string(i) + ":\n    uses: u.m\n    with: {a: \"${ params == nil or 1 + " + std::to_string(i) + " }\"}\n";
+  for (int i = 0; i < 1000; ++i) {
+    text += "  s" + std::to_string(i) + ":\n    uses: u.m\n    with:\n";
+    if (i > 0) text += "      before: ${ stages.s" + std::to_string(i - 1) + " }\n";
+    for (int j = 0; j < 20; ++j)
+      text += "      a" + std::to_string(j) + ": \"${ run.id + " + std::to_string(j) + " } and some more text\"\n";
+  }
   const base::Tick start = base::tick();
   const model::Job job = parse(text, "big.yaml");
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::tick() - start);
   WARN("a job of " << job.stages.size() << " stages and " << text.size() << " bytes took " << took.count() << " ms");
   CHECK(took < std::chrono::seconds(20));
+}
+
+TEST_CASE("a job has a bounded number of stages") {
+  std::string text = "job: many\nstages:\n";
+  for (int i = 0; i < 1001; ++i) text += "  s" + std::to_string(i) + ": {uses: u.m}\n";
+  CHECK(problems(text).find("at most 1000 stages") != std::string::npos);
 }

@@ -46,40 +46,58 @@ std::string given(const std::string& params) {
 }  // namespace
 
 TEST_CASE("parameters that fit come back with their defaults, at every depth") {
-  CHECK(base::parse_json(given(R"({"travelers":[{"name":"Ada","origin":"FRA"}],"destinations":["LIS"],"outbound":"2026-05-01"})")) ==
-        base::parse_json(R"({"travelers":[{"name":"Ada","origin":"FRA","filters":{"max_stops":2}}],"destinations":["LIS"],"outbound":"2026-05-01","cabin":"economy"})"));
+  CHECK(
+      base::parse_json(
+          given(R"({"travelers":[{"name":"Ada","origin":"FRA"}],"destinations":["LIS"],"outbound":"2026-05-01"})")) ==
+      base::parse_json(
+          R"({"travelers":[{"name":"Ada","origin":"FRA","filters":{"max_stops":2}}],"destinations":["LIS"],"outbound":"2026-05-01","cabin":"economy"})"));
 }
 
 TEST_CASE("every violation is told with its path") {
-  CHECK(given(R"({"travelers":[{"name":"","origin":"FRA"},{"name":"Bo","origin":"fra","filters":{"max_stops":"two","departure":{"earliest":"08:00"},"max_stop":1}}],
+  CHECK(
+      given(
+          R"({"travelers":[{"name":"","origin":"FRA"},{"name":"Bo","origin":"fra","filters":{"max_stops":"two","departure":{"earliest":"08:00"},"max_stop":1}}],
     "destinations":[],"outbound":"2026-02-30","cabin":"first","tavelers":[]})") ==
-        "tavelers: unknown name 'tavelers'; did you mean 'travelers'?\n"
-        "travelers[1].filters.max_stop: unknown name 'max_stop'; did you mean 'max_stops'?\n"
-        "outbound: \"2026-02-30\" is not a valid date\n"
-        "cabin: must be one of [\"economy\",\"business\"]\n"
-        "destinations: Array should contain no fewer than 1 elements.\n"
-        "travelers[0].name: String should be no fewer than 1 characters in length.\n"
-        "travelers[1].filters.departure.latest: is missing\n"
-        "travelers[1].filters.max_stops: must be a whole number, not text\n"
-        "travelers[1].origin: \"fra\" does not match the pattern ^[A-Z]{3}$");
+      "tavelers: unknown name 'tavelers'; did you mean 'travelers'?\n"
+      "travelers[1].filters.max_stop: unknown name 'max_stop'; did you mean 'max_stops'?\n"
+      "outbound: \"2026-02-30\" is not a valid date\n"
+      "cabin: must be one of [\"economy\",\"business\"]\n"
+      "destinations: Array should contain no fewer than 1 elements.\n"
+      "travelers[0].name: String should be no fewer than 1 characters in length.\n"
+      "travelers[1].filters.departure.latest: is missing\n"
+      "travelers[1].filters.max_stops: must be a whole number, not text\n"
+      "travelers[1].origin: \"fra\" does not match the pattern ^[A-Z]{3}$");
   CHECK(given("{}") == "destinations: is missing\noutbound: is missing\ntravelers: is missing");
   CHECK(given(R"({"travelers":null,"destinations":["LIS","OPO","LIS"],"outbound":"2026-05-01"})") ==
         "destinations: items [0] and [2] are equal\ntravelers: must be a list, not null");
 }
 
 TEST_CASE("checks run on parameters that fit the schema") {
-  CHECK(given(R"({"travelers":[{"name":"Ada","origin":"FRA"}],"destinations":["LIS"],"outbound":"2026-05-02","back":"2026-05-01"})") ==
-        "back: back 2026-05-01 is before outbound 2026-05-02");
+  CHECK(
+      given(
+          R"({"travelers":[{"name":"Ada","origin":"FRA"}],"destinations":["LIS"],"outbound":"2026-05-02","back":"2026-05-01"})") ==
+      "back: back 2026-05-01 is before outbound 2026-05-02");
 }
 
 TEST_CASE("formats are checked") {
-  const std::string base = R"({"travelers":[{"name":"Ada","origin":"FRA"}],"destinations":["LIS"],"outbound":"2026-05-02",)";
+  const std::string base =
+      R"({"travelers":[{"name":"Ada","origin":"FRA"}],"destinations":["LIS"],"outbound":"2026-05-02",)";
   const auto [member, good] = GENERATE(table<std::string, bool>({
-      {R"("mail":"a.b+c@example.org")", true},     {R"("mail":"a b@example.org")", false},    {R"("mail":"@example.org")", false},
-      {R"("mail":"a@")", false},                   {R"("mail":"a@b..c")", false},             {R"("page":"https://example.org/a?b=c#d")", true},
-      {R"("page":"example.org")", false},          {R"("page":"http://a b")", false},         {R"("at":"2026-05-01T10:00:00Z")", true},
-      {R"("at":"2026-05-01T10:00:00.25+02:00")", true}, {R"("at":"2026-05-01 10:00")", false}, {R"("at":"2026-05-01T25:00:00Z")", false},
-      {R"("back":"2028-02-29")", true},            {R"("back":"2027-02-29")", false},         {R"("back":"2026-5-1")", false},
+      {R"("mail":"a.b+c@example.org")", true},
+      {R"("mail":"a b@example.org")", false},
+      {R"("mail":"@example.org")", false},
+      {R"("mail":"a@")", false},
+      {R"("mail":"a@b..c")", false},
+      {R"("page":"https://example.org/a?b=c#d")", true},
+      {R"("page":"example.org")", false},
+      {R"("page":"http://a b")", false},
+      {R"("at":"2026-05-01T10:00:00Z")", true},
+      {R"("at":"2026-05-01T10:00:00.25+02:00")", true},
+      {R"("at":"2026-05-01 10:00")", false},
+      {R"("at":"2026-05-01T25:00:00Z")", false},
+      {R"("back":"2028-02-29")", true},
+      {R"("back":"2027-02-29")", false},
+      {R"("back":"2026-5-1")", false},
   }));
   CAPTURE(member);
   CHECK((given(base + member + "}").find("is not a valid") == std::string::npos) == good);
@@ -95,29 +113,38 @@ TEST_CASE("a job without parameters takes none, and looks at no schema") {
 
 TEST_CASE("hostile values and schemas neither crash nor hang the check") {
   const base::Tick start = base::tick();
-  const jobfile::InputSchema pattern(base::parse_json(R"({"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}})").as_object());
-  CHECK_THROWS_WITH(pattern.check(json::value{{"a", std::string(1'000'000, 'a')}}), Catch::Contains("too many to be held against a pattern"));
+  const jobfile::InputSchema pattern(
+      base::parse_json(R"({"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}})").as_object());
+  CHECK_THROWS_WITH(pattern.check(json::value{{"a", std::string(1'000'000, 'a')}}),
+                    Catch::Contains("too many to be held against a pattern"));
   CHECK_THROWS_WITH(pattern.check(json::value{{"a", std::string(1000, 'a') + "b"}}), Catch::Contains("does not match"));
-  const jobfile::InputSchema choice(base::parse_json(R"({"anyOf":[{"type":"string","pattern":"^(a|b)*$"},{"type":"integer"}]})").as_object());
+  const jobfile::InputSchema choice(
+      base::parse_json(R"({"anyOf":[{"type":"string","pattern":"^(a|b)*$"},{"type":"integer"}]})").as_object());
   CHECK_THROWS(choice.check(json::value(std::string(1'000'000, 'a'))));
   CHECK_NOTHROW(choice.check(json::value(7)));
   CHECK_THROWS(choice.check(json::value(nullptr)));
   json::array many;
   for (int i = 0; i < 200'000; ++i) many.push_back(i);
-  const jobfile::InputSchema unique(base::parse_json(R"({"type":"array","uniqueItems":true,"items":{"type":"string"}})").as_object());
+  const jobfile::InputSchema unique(
+      base::parse_json(R"({"type":"array","uniqueItems":true,"items":{"type":"string"}})").as_object());
   try {
     unique.check(many);
     FAIL("accepted");
   } catch (const base::Error& error) {
     CHECK(error.problems().size() <= 50);
   }
-  for (const char* schema : {R"({"$ref":"#"})", R"({"allOf":[{"$ref":"#/definitions/a"}],"definitions":{"a":{"anyOf":[{"$ref":"#/definitions/a"}]}}})",
-                             R"({"$ref":"file:///etc/passwd"})", R"({"properties":[]})", R"({"type":7})", R"({"minItems":"x"})", R"({"pattern":"(a{999}){999}"})",
-                             R"({"required":"x"})", R"({"items":3})", R"({"enum":3})"}) {
+  for (const char* schema :
+       {R"({"$ref":"#"})",
+        R"({"allOf":[{"$ref":"#/definitions/a"}],"definitions":{"a":{"anyOf":[{"$ref":"#/definitions/a"}]}}})",
+        R"({"$ref":"file:///etc/passwd"})", R"({"properties":[]})", R"({"type":7})", R"({"minItems":"x"})",
+        R"({"pattern":"(a{999}){999}"})", R"({"required":"x"})", R"({"items":3})", R"({"enum":3})"}) {
     CAPTURE(schema);
     CHECK_THROWS_AS(jobfile::InputSchema(base::parse_json(schema).as_object(), "u.m"), base::Error);
   }
-  const jobfile::Schema endless(base::parse_json(R"({"$ref":"#/definitions/a","definitions":{"a":{"properties":{"n":{"allOf":[{"$ref":"#/definitions/a"}],"default":{}}}}}})").as_object());
+  const jobfile::Schema endless(
+      base::parse_json(
+          R"({"$ref":"#/definitions/a","definitions":{"a":{"properties":{"n":{"allOf":[{"$ref":"#/definitions/a"}],"default":{}}}}}})")
+          .as_object());
   json::value tree = json::object();
   CHECK_THROWS_AS(endless.fill_defaults(tree), base::Error);
   CHECK(base::tick() - start < std::chrono::seconds(20));
