@@ -64,16 +64,22 @@ json::value Client::call(std::string_view method, json::object params) {
   std::int64_t status_id = 0;
   auto until = base::tick() + kPatience;
   for (;;) {
-    auto answer = take(until);
-    if (!answer) {
+    auto message = take(until);
+    if (!message) {
       if (delayed_) status_id = request("daemon.status", {});
       until = base::Tick::max();
-    } else if (answer->id == id || answer->id.is_null()) {  // an error without an id ends the connection and so concerns us
-      if (answer->error) throw *answer->error;
-      return std::move(answer->result);
-    } else if (answer->id == status_id && !answer->error) {
-      explain_delay(answer->result);
+      continue;
     }
+    if (auto* event = std::get_if<wire::RpcEvent>(&*message)) {
+      events_.push_back(std::move(*event));
+      continue;
+    }
+    auto& answer = std::get<wire::RpcAnswer>(*message);
+    if (answer.id == id || answer.id.is_null()) {  // an error without an id ends the connection and so concerns us
+      if (answer.error) throw *answer.error;
+      return std::move(answer.result);
+    }
+    if (answer.id == status_id && !answer.error) explain_delay(answer.result);
   }
 }
 
@@ -92,23 +98,18 @@ std::int64_t Client::request(std::string_view method, json::object params) {
 std::optional<wire::RpcEvent> Client::next_event(base::Duration patience) {
   const auto until = base::tick() + patience;
   while (events_.empty()) {
-    if (milliseconds_left(until) == 0 && input_.find('\n') == std::string::npos) return std::nullopt;
-    take(until);
+    auto message = take(until);
+    if (!message) return std::nullopt;
+    if (auto* event = std::get_if<wire::RpcEvent>(&*message)) events_.push_back(std::move(*event));
   }
   auto event = std::move(events_.front());
   events_.pop_front();
   return event;
 }
 
-std::optional<wire::RpcAnswer> Client::take(base::Tick until) {
-  for (;;) {
-    const auto line = read_line(until);
-    if (!line) return std::nullopt;
-    auto reply = wire::decode_rpc_reply(*line);
-    if (auto* answer = std::get_if<wire::RpcAnswer>(&reply)) return std::move(*answer);
-    events_.push_back(std::move(std::get<wire::RpcEvent>(reply)));
-    if (until != base::Tick::max() && milliseconds_left(until) == 0) return std::nullopt;
-  }
+std::optional<std::variant<wire::RpcAnswer, wire::RpcEvent>> Client::take(base::Tick until) {
+  const auto line = read_line(until);
+  return line ? std::optional(wire::decode_rpc_reply(*line)) : std::nullopt;
 }
 
 void Client::send(const std::string& bytes) {

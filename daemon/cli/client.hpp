@@ -1,9 +1,9 @@
 #pragma once
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "base/time.hpp"
 #include "base/unique_fd.hpp"
@@ -30,8 +30,8 @@ class Client {
   void send(const std::string& bytes);
   // Reads until a whole line is there or the time is over.
   std::optional<std::string> read_line(base::Tick until);
-  // Takes one message from the daemon; keeps events, drops answers nobody waits for.
-  std::optional<wire::RpcAnswer> take(base::Tick until);
+  // The next message of either kind; empty when none came in time.
+  std::optional<std::variant<wire::RpcAnswer, wire::RpcEvent>> take(base::Tick until);
   std::int64_t request(std::string_view method, base::json::object params);
   void explain_delay(const base::json::value& status);
   [[noreturn]] void lost(const std::string& how) const;

@@ -3,6 +3,7 @@
 #include "cli/manual.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 #include "cli/text.hpp"
 
 namespace godwit::cli {
@@ -35,20 +36,67 @@ std::vector<std::string> problem_texts(const json::object& report) {
   return texts;
 }
 
-int print_object(Session& session, const json::value& object) {
-  if (session.json) {
-    session.print_json(object);
-  } else {
-    session.print(outline(object.as_object()));
+// Calls `take` with each unit of a plugin and each of its methods.
+void each_method(const json::object& plugin, const std::function<void(const json::object& unit, const json::object& method)>& take) {
+  const auto* units = array_of(plugin, "units");
+  if (!units) return;
+  for (const auto& unit : *units) {
+    const auto* methods = unit.is_object() ? array_of(unit.get_object(), "methods") : nullptr;
+    if (!methods) continue;
+    for (const auto& method : *methods)
+      if (method.is_object()) take(unit.get_object(), method.get_object());
   }
-  return 0;
+}
+
+void print_schema(Session& session, const json::object& method, const char* name) {
+  const auto* schema = object_of(method, name);
+  if (schema && !schema->empty()) session.print(std::string(name) + " " + pretty(*schema));
+}
+
+void print_plugin(Session& session, const json::object& plugin) {
+  each_method(plugin, [&](const json::object& unit, const json::object& method) {
+    session.print("\n" + base::printable(text_of(method, "callable")) + ": " + base::printable(text_of(method, "description")) + "\n");
+    if (const auto* contracts = array_of(unit, "implements"); contracts && !contracts->empty()) {
+      session.print("implements " + base::printable(json::serialize(*contracts)) + "\n");
+    }
+    session.print(text_of(method, "retry_safe") == "true" ? "may be repeated\n" : "is not repeated after a crash without a person's word\n");
+    print_schema(session, method, "args");
+    print_schema(session, method, "result");
+  });
 }
 
 }  // namespace
 
-int plugin_list(Session& session) { return print_list(session, session.call("plugin.list"), "There are no plugins."); }
+int plugin_list(Session& session) {
+  const auto plugins = session.call("plugin.list");
+  if (session.json) {
+    session.print_json(plugins);
+    return 0;
+  }
+  Table table({{"PLUGIN"}, {"VERSION"}, {"METHODS"}, {"DESCRIPTION"}});
+  for (const auto& value : plugins.as_array()) {
+    const auto& plugin = value.as_object();
+    std::string methods;
+    each_method(plugin, [&](const json::object&, const json::object& method) { methods += (methods.empty() ? "" : " ") + text_of(method, "callable"); });
+    if (session.quiet) session.print(base::printable(text_of(plugin, "id")) + "\n");
+    table.add({text_of(plugin, "id"), text_of(plugin, "version"), methods, text_of(plugin, "description")});
+  }
+  if (!session.quiet) session.print(table.empty() ? "There are no plugins.\n" : table.text(session.width));
+  return 0;
+}
 
-int plugin_show(Session& session) { return print_object(session, session.call("plugin.show", {{"plugin", session.line.text("PLUGIN")}})); }
+int plugin_show(Session& session) {
+  const auto answer = session.call("plugin.show", {{"plugin", session.line.text("PLUGIN")}});
+  if (session.json) {
+    session.print_json(answer);
+    return 0;
+  }
+  auto head = answer.as_object();
+  head.erase("units");
+  session.print(outline(head));
+  print_plugin(session, answer.as_object());
+  return 0;
+}
 
 int limit_list(Session& session) { return print_list(session, session.call("limit.list"), "There are no limits."); }
 
