@@ -11,7 +11,9 @@ const json::array kEmptyList;
 
 }  // namespace
 
-void Field::refuse(const std::string& what) const { godwit::fail("bad_input", (path_.empty() ? "the input" : path_) + ": " + what); }
+void Field::refuse(const std::string& what) const {
+  godwit::fail("bad_input", (path_.empty() ? "the input" : path_) + ": " + what);
+}
 
 const json::value& Field::value() const {
   if (value_ == nullptr) refuse("is missing");
@@ -57,7 +59,8 @@ std::int64_t Field::whole(std::int64_t low, std::int64_t high) const {
 
 std::string Field::airport() const {
   std::string code = text();
-  const bool good = code.size() == 3 && std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool good =
+      code.size() == 3 && std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   if (!good) refuse("'" + code + "' is no IATA airport code (three capital letters, such as LIS)");
   return code;
 }

@@ -9,8 +9,8 @@ namespace flights {
 
 namespace json = godwit::json;
 
-// A place in a stage's input that knows its path, so that every complaint can name it: "travelers[1].filters.max_stops: ...". Borrows the
-// value. Absent and null are the same.
+// A place in a stage's input that knows its path, so that every complaint can name it: "travelers[1].filters.max_stops:
+// ...". Borrows the value. Absent and null are the same.
 class Field {
  public:
   explicit Field(const json::object& input) : object_(&input) {}

@@ -20,8 +20,8 @@ class Lookup {
   Lookup(const Field& own, const Field& defaults) : own_(own), defaults_(defaults) {
     for (const Field* filters : {&own_, &defaults_}) {
       if (filters->given())
-        filters->allow_only({"non_stop_only", "max_stops", "excluded_airlines", "outbound_departure", "outbound_arrival", "return_departure",
-                             "return_arrival", "price_ceiling"});
+        filters->allow_only({"non_stop_only", "max_stops", "excluded_airlines", "outbound_departure",
+                             "outbound_arrival", "return_departure", "return_arrival", "price_ceiling"});
     }
   }
   Field operator()(std::string_view name) const {
@@ -44,7 +44,9 @@ std::set<std::string> airlines(const Field& field) {
   if (!field.given()) return codes;
   for (std::size_t i = 0; i < field.size(); ++i) {
     const std::string code = field[i].text();
-    const bool good = code.size() == 2 && std::all_of(code.begin(), code.end(), [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
+    const bool good = code.size() == 2 && std::all_of(code.begin(), code.end(), [](char c) {
+                        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+                      });
     if (!good) field[i].refuse("'" + code + "' is no IATA airline code (two capital letters or digits, such as LH)");
     codes.insert(code);
   }
@@ -52,7 +54,8 @@ std::set<std::string> airlines(const Field& field) {
 }
 
 bool flown_by(const Leg& leg, const std::set<std::string>& codes) {
-  return std::any_of(leg.airlines.begin(), leg.airlines.end(), [&codes](const std::string& code) { return codes.contains(code); });
+  return std::any_of(leg.airlines.begin(), leg.airlines.end(),
+                     [&codes](const std::string& code) { return codes.contains(code); });
 }
 
 }  // namespace
@@ -89,10 +92,14 @@ std::vector<std::string> Filters::reasons_against(const Offer& offer) const {
   const auto say = [&reasons](bool falls_out, const char* reason) {
     if (falls_out) reasons.emplace_back(reason);
   };
-  const auto outside = [](const std::optional<Window>& allowed, ClockMinutes clock) { return allowed && !allowed->contains(clock); };
+  const auto outside = [](const std::optional<Window>& allowed, ClockMinutes clock) {
+    return allowed && !allowed->contains(clock);
+  };
   const Leg* back = offer.back ? &*offer.back : nullptr;
-  say(max_stops && (offer.outbound.stops > *max_stops || (back != nullptr && back->stops > *max_stops)), "too_many_stops");
-  say(excluded_airlines.contains(offer.airline) || flown_by(offer.outbound, excluded_airlines) || (back != nullptr && flown_by(*back, excluded_airlines)),
+  say(max_stops && (offer.outbound.stops > *max_stops || (back != nullptr && back->stops > *max_stops)),
+      "too_many_stops");
+  say(excluded_airlines.contains(offer.airline) || flown_by(offer.outbound, excluded_airlines) ||
+          (back != nullptr && flown_by(*back, excluded_airlines)),
       "excluded_airline");
   say(outside(outbound_departure, offer.outbound.departure_clock), "outbound_departure");
   say(outside(outbound_arrival, offer.outbound.arrival_clock), "outbound_arrival");
@@ -100,7 +107,8 @@ std::vector<std::string> Filters::reasons_against(const Offer& offer) const {
   say(back != nullptr && outside(return_arrival, back->arrival_clock), "return_arrival");
   if (price_ceiling) {
     // A ceiling in another currency cannot be compared, and an offer that may break it must not pass.
-    const bool comparable = offer.price.currency == price_ceiling->currency && (!ceiling_knows_digits || offer.price.digits == price_ceiling->digits);
+    const bool comparable = offer.price.currency == price_ceiling->currency &&
+                            (!ceiling_knows_digits || offer.price.digits == price_ceiling->digits);
     say(!comparable, "other_currency_than_ceiling");
     say(comparable && offer.price.amount > price_ceiling->amount, "too_expensive");
   }
@@ -115,7 +123,8 @@ json::object to_json(const ReasonCounts& counts) {
 
 std::string text(const ReasonCounts& counts) {
   std::string result;
-  for (const auto& [reason, count] : counts) result += (result.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
+  for (const auto& [reason, count] : counts)
+    result += (result.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
   return result;
 }
 

@@ -9,7 +9,8 @@
 
 namespace flights {
 
-// A span of clock times, both ends included. With `earliest` after `latest` it goes over midnight: 22:00 to 02:00 holds 23:30 and 01:00.
+// A span of clock times, both ends included. With `earliest` after `latest` it goes over midnight: 22:00 to 02:00 holds
+// 23:30 and 01:00.
 struct Window {
   ClockMinutes earliest = 0;
   ClockMinutes latest = 0;

@@ -31,8 +31,11 @@ struct Cell {
 class Table {
  public:
   Table(std::vector<Traveler> travelers, std::vector<std::string> destinations)
-      : travelers_(std::move(travelers)), destinations_(std::move(destinations)), cells_(travelers_.size() * destinations_.size()) {
-    for (std::size_t t = 0; t < travelers_.size(); ++t) by_name_[{travelers_[t].name, travelers_[t].origin}].push_back(t);
+      : travelers_(std::move(travelers)),
+        destinations_(std::move(destinations)),
+        cells_(travelers_.size() * destinations_.size()) {
+    for (std::size_t t = 0; t < travelers_.size(); ++t)
+      by_name_[{travelers_[t].name, travelers_[t].origin}].push_back(t);
     for (std::size_t d = 0; d < destinations_.size(); ++d) by_code_.emplace(destinations_[d], d);
   }
 
@@ -40,7 +43,9 @@ class Table {
 
   const std::vector<Traveler>& travelers() const { return travelers_; }
   const std::vector<std::string>& destinations() const { return destinations_; }
-  const Cell& cell(std::size_t traveler, std::size_t destination) const { return cells_[traveler * destinations_.size() + destination]; }
+  const Cell& cell(std::size_t traveler, std::size_t destination) const {
+    return cells_[traveler * destinations_.size() + destination];
+  }
   std::string city(std::size_t destination) const {
     const auto known = cities_.find(destination);
     return known == cities_.end() ? destinations_[destination] : known->second;
@@ -69,13 +74,15 @@ std::size_t Table::destination_of(const Field& item) const {
 std::size_t Table::traveler_of(const Field& item, std::size_t destination) const {
   const Field who = item[0];
   const auto known = by_name_.find({who["name"].text(), who["origin_airport"].text()});
-  if (known == by_name_.end()) who.refuse("'" + who["name"].text() + "' from " + who["origin_airport"].text() + " is not among the travelers");
+  if (known == by_name_.end())
+    who.refuse("'" + who["name"].text() + "' from " + who["origin_airport"].text() + " is not among the travelers");
   const std::vector<std::size_t>& candidates = known->second;
   if (candidates.size() == 1) return candidates.front();
   for (const std::size_t t : candidates) {
     if (!cell(t, destination).searched && travelers_[t].source.value() == who.value()) return t;
   }
-  who.refuse("there are more searches for '" + who["name"].text() + "' to " + destinations_[destination] + " than travelers of this kind");
+  who.refuse("there are more searches for '" + who["name"].text() + "' to " + destinations_[destination] +
+             " than travelers of this kind");
 }
 
 void Table::learn_city(const Field& output, std::size_t destination) {
@@ -135,7 +142,8 @@ std::vector<Traveler> parse_travelers(const Field& list, const Field& defaults) 
   std::vector<Traveler> travelers;
   for (std::size_t i = 0; i < list.size(); ++i) {
     list[i].allow_only({"name", "origin_airport", "filters"});
-    travelers.push_back({list[i]["name"].text(), list[i]["origin_airport"].airport(), Filters::parse(list[i]["filters"], defaults), list[i]});
+    travelers.push_back({list[i]["name"].text(), list[i]["origin_airport"].airport(),
+                         Filters::parse(list[i]["filters"], defaults), list[i]});
   }
   return travelers;
 }
@@ -158,9 +166,15 @@ struct CurrencyPart {
 
   json::object to_json(const Table& table) const {
     const PriceStatistics sums = PriceStatistics::of(prices);
-    const auto who = [&](std::size_t i) { return json::object{{"traveler", table.travelers()[travelers[i]].name}, {"price", prices[i].to_json()}}; };
-    return {{"currency", prices.front().currency}, {"flights_counted", prices.size()},        {"total", sums.total.to_json()},
-            {"average", sums.average.to_json()},   {"median", sums.median.to_json()},         {"cheapest", who(sums.cheapest)},
+    const auto who = [&](std::size_t i) {
+      return json::object{{"traveler", table.travelers()[travelers[i]].name}, {"price", prices[i].to_json()}};
+    };
+    return {{"currency", prices.front().currency},
+            {"flights_counted", prices.size()},
+            {"total", sums.total.to_json()},
+            {"average", sums.average.to_json()},
+            {"median", sums.median.to_json()},
+            {"cheapest", who(sums.cheapest)},
             {"most_expensive", who(sums.most_expensive)}};
   }
 };
@@ -186,7 +200,11 @@ Meeting meeting_at(const Table& table, std::size_t destination) {
     part.travelers.push_back(t);
     part.prices.push_back(offer.price);
   }
-  Meeting meeting{{{"destination", table.destinations()[destination]}, {"city", table.city(destination)}}, parts.size() > 1, {}, 0, table.destinations()[destination]};
+  Meeting meeting{{{"destination", table.destinations()[destination]}, {"city", table.city(destination)}},
+                  parts.size() > 1,
+                  {},
+                  0,
+                  table.destinations()[destination]};
   meeting.entry.emplace("mixed_currencies", meeting.mixed);
   if (meeting.mixed) {
     json::array by_currency;
@@ -208,17 +226,20 @@ json::array reasons_to_leave_out(const Table& table, std::size_t destination) {
     const Cell& cell = table.cell(t, destination);
     if (cell.offer) continue;
     const Traveler& traveler = table.travelers()[t];
-    reasons.push_back(json::object{{"traveler", traveler.name}, {"origin_airport", traveler.origin}, {"code", cell.code}, {"text", cell.text}});
+    reasons.push_back(json::object{
+        {"traveler", traveler.name}, {"origin_airport", traveler.origin}, {"code", cell.code}, {"text", cell.text}});
   }
   return reasons;
 }
 
-// Totals of one currency stand together, those of the currency with most destinations first; within a currency the lowest total is first.
+// Totals of one currency stand together, those of the currency with most destinations first; within a currency the
+// lowest total is first.
 void sort_meetings(std::vector<Meeting>& meetings) {
   std::map<std::string, int> counts;
   for (const Meeting& meeting : meetings) ++counts[meeting.currency];
   const auto key = [&counts](const Meeting& meeting) {
-    return std::tuple(meeting.mixed, -counts[meeting.currency], std::string_view(meeting.currency), meeting.total, std::string_view(meeting.code));
+    return std::tuple(meeting.mixed, -counts[meeting.currency], std::string_view(meeting.currency), meeting.total,
+                      std::string_view(meeting.code));
   };
   std::sort(meetings.begin(), meetings.end(), [&key](const Meeting& a, const Meeting& b) { return key(a) < key(b); });
 }
@@ -229,7 +250,8 @@ json::object rank_group(const json::object& input) {
   const Field fields(input);
   fields.allow_only({"found", "travelers", "destinations", "default_filters", "price_ceiling"});
   const json::object defaults = {{"default_filters", default_filters(fields)}};
-  Table table(parse_travelers(fields["travelers"], Field(defaults)["default_filters"]), parse_destinations(fields["destinations"]));
+  Table table(parse_travelers(fields["travelers"], Field(defaults)["default_filters"]),
+              parse_destinations(fields["destinations"]));
   const Field found = fields["found"];
   for (std::size_t i = 0; i < found.size(); ++i) table.put(found[i]);
 
@@ -237,8 +259,11 @@ json::object rank_group(const json::object& input) {
   json::array left_out;
   for (std::size_t d = 0; d < table.destinations().size(); ++d) {
     json::array reasons = reasons_to_leave_out(table, d);
-    if (reasons.empty()) meetings.push_back(meeting_at(table, d));
-    else left_out.push_back(json::object{{"destination", table.destinations()[d]}, {"city", table.city(d)}, {"reasons", std::move(reasons)}});
+    if (reasons.empty())
+      meetings.push_back(meeting_at(table, d));
+    else
+      left_out.push_back(json::object{
+          {"destination", table.destinations()[d]}, {"city", table.city(d)}, {"reasons", std::move(reasons)}});
   }
   sort_meetings(meetings);
   json::array destinations;

@@ -21,8 +21,10 @@ std::int64_t add(std::int64_t a, std::int64_t b) {
 Money Money::parse(const Field& field) {
   Money money{field["amount"].whole(0, kAmountMax), field["currency"].text(), 2};
   if (field["digits"].given()) money.digits = static_cast<int>(field["digits"].whole(0, kDigitsMax));
-  const bool good = money.currency.size() == 3 && std::all_of(money.currency.begin(), money.currency.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  if (!good) field["currency"].refuse("'" + money.currency + "' is no ISO 4217 code (three capital letters, such as EUR)");
+  const bool good = money.currency.size() == 3 && std::all_of(money.currency.begin(), money.currency.end(),
+                                                              [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (!good)
+    field["currency"].refuse("'" + money.currency + "' is no ISO 4217 code (three capital letters, such as EUR)");
   return money;
 }
 
@@ -40,7 +42,9 @@ std::string Money::text() const {
   return result.append(1, ' ').append(currency);
 }
 
-json::object Money::to_json() const { return {{"amount", amount}, {"currency", currency}, {"digits", digits}, {"text", text()}}; }
+json::object Money::to_json() const {
+  return {{"amount", amount}, {"currency", currency}, {"digits", digits}, {"text", text()}};
+}
 
 std::int64_t divide_half_even(std::int64_t numerator, std::int64_t divisor) {
   const std::int64_t whole = numerator / divisor;
@@ -62,10 +66,12 @@ PriceStatistics PriceStatistics::of(const std::vector<Money>& prices) {
   }
   PriceStatistics statistics;
   statistics.cheapest = static_cast<std::size_t>(std::min_element(amounts.begin(), amounts.end()) - amounts.begin());
-  statistics.most_expensive = static_cast<std::size_t>(std::max_element(amounts.begin(), amounts.end()) - amounts.begin());
+  statistics.most_expensive =
+      static_cast<std::size_t>(std::max_element(amounts.begin(), amounts.end()) - amounts.begin());
   std::sort(amounts.begin(), amounts.end());
   const std::size_t middle = amounts.size() / 2;
-  const std::int64_t median = amounts.size() % 2 == 1 ? amounts[middle] : divide_half_even(add(amounts[middle - 1], amounts[middle]), 2);
+  const std::int64_t median =
+      amounts.size() % 2 == 1 ? amounts[middle] : divide_half_even(add(amounts[middle - 1], amounts[middle]), 2);
   const auto money = [&model](std::int64_t amount) { return Money{amount, model.currency, model.digits}; };
   statistics.total = money(total);
   statistics.average = money(divide_half_even(total, static_cast<std::int64_t>(amounts.size())));

@@ -21,12 +21,12 @@ struct Money {
   json::object to_json() const;
 };
 
-// The sum over prices of one currency and what follows from it. Average and median are rounded to whole minor units, halves to the even
-// one, so that rounding favours nobody in the long run.
+// The sum over prices of one currency and what follows from it. Average and median are rounded to whole minor units,
+// halves to the even one, so that rounding favours nobody in the long run.
 struct PriceStatistics {
   Money total;
   Money average;
-  Money median;  // of an even number of prices the mean of the two in the middle
+  Money median;                    // of an even number of prices the mean of the two in the middle
   std::size_t cheapest = 0;        // index of the first lowest price
   std::size_t most_expensive = 0;  // index of the first highest price
 

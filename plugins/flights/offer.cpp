@@ -11,12 +11,16 @@ constexpr std::int64_t kMinutesMax = 14 * 24 * 60;
 // The clock part of a local time; seconds after it do no harm.
 ClockMinutes clock_of(const Field& local) {
   const std::string text = local.text();
-  const auto clock = text.size() >= kClockAt + 5 && text[kClockAt - 1] == 'T' ? parse_clock(std::string_view(text).substr(kClockAt, 5)) : std::nullopt;
+  const auto clock = text.size() >= kClockAt + 5 && text[kClockAt - 1] == 'T'
+                         ? parse_clock(std::string_view(text).substr(kClockAt, 5))
+                         : std::nullopt;
   if (!clock) local.refuse("'" + text + "' is no local time written as YYYY-MM-DDTHH:MM");
   return *clock;
 }
 
-json::array to_list(const std::vector<std::string>& texts) { return json::array(texts.begin(), texts.end()); }
+json::array to_list(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
 
 }  // namespace
 
@@ -50,8 +54,14 @@ Leg Leg::parse(const Field& field) {
 }
 
 json::object Leg::to_json() const {
-  return {{"from", from},       {"to", to},       {"departure", departure}, {"arrival", arrival},
-          {"minutes", minutes}, {"stops", stops}, {"airlines", to_list(airlines)}, {"flight_numbers", to_list(flight_numbers)}};
+  return {{"from", from},
+          {"to", to},
+          {"departure", departure},
+          {"arrival", arrival},
+          {"minutes", minutes},
+          {"stops", stops},
+          {"airlines", to_list(airlines)},
+          {"flight_numbers", to_list(flight_numbers)}};
 }
 
 Offer Offer::parse(const Field& field) {
@@ -83,8 +93,8 @@ json::object Offer::summary() const {
 
 bool Offer::better_than(const Offer& other) const {
   const auto key = [](const Offer& offer) {
-    return std::tuple(offer.price.amount, offer.outbound.minutes + (offer.back ? offer.back->minutes : 0), std::string_view(offer.outbound.departure),
-                      std::string_view(offer.id));
+    return std::tuple(offer.price.amount, offer.outbound.minutes + (offer.back ? offer.back->minutes : 0),
+                      std::string_view(offer.outbound.departure), std::string_view(offer.id));
   };
   return key(*this) < key(other);
 }

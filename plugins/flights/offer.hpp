@@ -47,7 +47,8 @@ struct Offer {
 
   // Everything a person wants to see of it, without the provider's details.
   json::object summary() const;
-  // Whether this one is to be preferred: lower price, then less time under way, then earlier departure, then id. Within one currency only.
+  // Whether this one is to be preferred: lower price, then less time under way, then earlier departure, then id. Within
+  // one currency only.
   bool better_than(const Offer& other) const;
 };
 

@@ -29,7 +29,8 @@ json::object cheapest_of_pair(const ItemResult& item, const Filters& filters) {
     return pair;
   }
   try {
-    for (auto& member : cheapest_of(item.output["offers"], filters)) pair.emplace(member.key(), std::move(member.value()));
+    for (auto& member : cheapest_of(item.output["offers"], filters))
+      pair.emplace(member.key(), std::move(member.value()));
   } catch (const godwit::Failure& failure) {
     // One provider's nonsense must not cost the other pairs.
     failed(failure.code(), failure.message());
@@ -58,7 +59,8 @@ std::optional<std::size_t> Selection::cheapest(const std::vector<Offer>& offers)
   std::size_t best = kept.front();
   for (const std::size_t i : kept) {
     if (!offers[i].price.same_currency(offers[best].price))
-      godwit::fail("mixed_currencies", "the offers are in " + offers[best].price.currency + " and in " + offers[i].price.currency +
+      godwit::fail("mixed_currencies", "the offers are in " + offers[best].price.currency + " and in " +
+                                           offers[i].price.currency +
                                            ", so none of them is the cheapest; ask the provider for one currency");
     if (offers[i].better_than(offers[best])) best = i;
   }
@@ -74,7 +76,8 @@ json::object filter_offers(const json::object& input) {
   for (const std::size_t i : selection.kept) kept.push_back(*offers[i].source);
   json::array dropped;
   for (const Selection::Dropped& drop : selection.dropped)
-    dropped.push_back(json::object{{"id", offers[drop.index].id}, {"reasons", json::array(drop.reasons.begin(), drop.reasons.end())}});
+    dropped.push_back(json::object{{"id", offers[drop.index].id},
+                                   {"reasons", json::array(drop.reasons.begin(), drop.reasons.end())}});
   return {{"offers", std::move(kept)},
           {"kept", selection.kept.size()},
           {"dropped", selection.dropped.size()},
@@ -90,7 +93,8 @@ json::object cheapest_offers(const json::object& input) {
   if (fields["offers"].given()) fields["offers"].refuse("give either offers or found, not both");
   json::array pairs;
   const Field found = fields["found"];
-  for (std::size_t i = 0; i < found.size(); ++i) pairs.push_back(cheapest_of_pair(ItemResult::parse(found[i]), filters));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    pairs.push_back(cheapest_of_pair(ItemResult::parse(found[i]), filters));
   return {{"pairs", std::move(pairs)}};
 }
 

@@ -23,8 +23,8 @@ struct Selection {
 
 // Stage flights.filter: {offers, filters} to {offers, kept, dropped, reasons, dropped_offers}.
 json::object filter_offers(const json::object& input);
-// Stage flights.cheapest: {offers, filters} to {found, offer, kept, dropped, reasons}; with the items of a foreach as `found`, one of these for
-// each pair.
+// Stage flights.cheapest: {offers, filters} to {found, offer, kept, dropped, reasons}; with the items of a foreach as
+// `found`, one of these for each pair.
 json::object cheapest_offers(const json::object& input);
 
 }  // namespace flights

@@ -21,7 +21,9 @@ std::vector<std::string> each_once(const Field& list, bool airports) {
   return result;
 }
 
-std::string days_key(const std::string& destination) { return "days/" + destination; }
+std::string days_key(const std::string& destination) {
+  return "days/" + destination;
+}
 
 }  // namespace
 
@@ -57,11 +59,13 @@ void Sweep::restore() {
   for (std::int64_t d = 0; d < index_ / dates; ++d) {
     const std::string& destination = destinations_[static_cast<std::size_t>(d)];
     const auto days = world_.load(days_key(destination));
-    if (!days) godwit::fail("bad_checkpoint", "the prices of " + destination + " are missing although its searches are done");
+    if (!days)
+      godwit::fail("bad_checkpoint", "the prices of " + destination + " are missing although its searches are done");
     const json::object row{{"days", *days}};
     state_.restore_days(destination, Field(row)["days"]);
   }
-  if (index_ % dates != 0) state_.restore_days(destinations_[static_cast<std::size_t>(index_ / dates)], checkpoint["days"]);
+  if (index_ % dates != 0)
+    state_.restore_days(destinations_[static_cast<std::size_t>(index_ / dates)], checkpoint["days"]);
 }
 
 void Sweep::step() {

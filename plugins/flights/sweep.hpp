@@ -21,11 +21,12 @@ class SweepWorld {
   virtual void wait(std::chrono::milliseconds time) = 0;
 };
 
-// Stage flights.sweep: searches from one origin to many destinations on many days, one after the other, in one step that saves its state
-// after each search and goes on from there when it is started again.
+// Stage flights.sweep: searches from one origin to many destinations on many days, one after the other, in one step
+// that saves its state after each search and goes on from there when it is started again.
 //
-// Two kinds of checkpoints keep each save small: "sweep" holds the index of the next search, the sums, and the prices by day of the
-// destination being searched; "days/LIS" holds those of a finished destination and is written before the index leaves it.
+// Two kinds of checkpoints keep each save small: "sweep" holds the index of the next search, the sums, and the prices
+// by day of the destination being searched; "days/LIS" holds those of a finished destination and is written before the
+// index leaves it.
 class Sweep {
  public:
   // {origin, destinations, dates, search, filters, attempts, method}

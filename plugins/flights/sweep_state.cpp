@@ -29,7 +29,8 @@ std::string city_of(const Field& answer, const std::string& airport) {
 
 bool SweepState::Best::better_than(const Best& other) const {
   const auto key = [](const Best& best) {
-    return std::tuple(best.price.amount, std::string_view(best.date), std::string_view(best.destination), best.offer.at("id").as_string());
+    return std::tuple(best.price.amount, std::string_view(best.date), std::string_view(best.destination),
+                      best.offer.at("id").as_string());
   };
   return key(*this) < key(other);
 }
@@ -42,12 +43,14 @@ SweepState::Best SweepState::Best::parse(const Field& field) {
   return {Money::parse(field["price"]), field["destination"].text(), field["date"].text(), field["offer"].object()};
 }
 
-void SweepState::add_answer(const std::string& destination, const std::string& date, const Field& answer, const Filters* filters) {
+void SweepState::add_answer(const std::string& destination, const std::string& date, const Field& answer,
+                            const Filters* filters) {
   // Read before anything is counted: an answer that makes no sense must leave no half of itself behind.
   const std::vector<Offer> offers = Offer::parse_list(answer["offers"]);
   const Selection selection = Selection::of(offers, filters == nullptr ? Filters{} : *filters);
   const bool knows_all = filters == nullptr && answer["found"].given();
-  const std::int64_t found = knows_all ? answer["found"].whole(0, kCountMax) : static_cast<std::int64_t>(selection.kept.size());
+  const std::int64_t found =
+      knows_all ? answer["found"].whole(0, kCountMax) : static_cast<std::int64_t>(selection.kept.size());
   const auto cheapest = selection.cheapest(offers);
   const std::string city = city_of(answer, destination);
 
@@ -69,7 +72,8 @@ void SweepState::add_price(const std::string& destination, const std::string& da
   if (!first && best.better_than(known->second)) known->second = std::move(best);
 }
 
-void SweepState::add_failure(const std::string& destination, const std::string& date, const std::string& code, const std::string& text) {
+void SweepState::add_failure(const std::string& destination, const std::string& date, const std::string& code,
+                             const std::string& text) {
   Destination& entry = destinations_[destination];
   ++entry.searches;
   ++entry.failed;
@@ -90,7 +94,8 @@ json::array SweepState::destinations_json() const {
   std::vector<std::tuple<bool, std::string, std::int64_t, std::string>> order;
   for (const auto& [code, entry] : destinations_) {
     const bool one = entry.days.size() == 1;
-    order.emplace_back(!one, one ? entry.days.begin()->first.first : std::string(), one ? cheapest_day(entry.days.begin()->second).second : 0, code);
+    order.emplace_back(!one, one ? entry.days.begin()->first.first : std::string(),
+                       one ? cheapest_day(entry.days.begin()->second).second : 0, code);
   }
   std::sort(order.begin(), order.end());
   json::array list;
@@ -100,7 +105,9 @@ json::array SweepState::destinations_json() const {
     json::array best;
     for (const auto& [currency, days] : entry.days) {
       const auto [date, amount] = cheapest_day(days);
-      best.push_back(json::object{{"date", date}, {"price", Money{amount, currency.first, currency.second}.to_json()}, {"days_with_flights", days.size()}});
+      best.push_back(json::object{{"date", date},
+                                  {"price", Money{amount, currency.first, currency.second}.to_json()},
+                                  {"days_with_flights", days.size()}});
     }
     list.push_back(json::object{{"destination", code},
                                 {"city", entry.city.empty() ? code : entry.city},
@@ -128,7 +135,8 @@ json::array SweepState::cheapest_days_json() const {
     const auto& [currency, amount, date, code] = days[i];
     of_currency = i > 0 && std::get<0>(days[i - 1]) == currency ? of_currency + 1 : 1;
     if (of_currency > kCheapestDays) continue;
-    list.push_back(json::object{{"destination", code}, {"date", date}, {"price", Money{amount, currency.first, currency.second}.to_json()}});
+    list.push_back(json::object{
+        {"destination", code}, {"date", date}, {"price", Money{amount, currency.first, currency.second}.to_json()}});
   }
   return list;
 }
@@ -147,7 +155,8 @@ json::array SweepState::calendar_json() const {
 json::array SweepState::errors_json() const {
   json::array errors;
   for (const SearchError& error : first_errors_)
-    errors.push_back(json::object{{"destination", error.destination}, {"date", error.date}, {"code", error.code}, {"text", error.text}});
+    errors.push_back(json::object{
+        {"destination", error.destination}, {"date", error.date}, {"code", error.code}, {"text", error.text}});
   return errors;
 }
 
@@ -175,7 +184,8 @@ json::array SweepState::save_days(const std::string& destination) const {
   for (const auto& [currency, days] : entry->second.days) {
     json::object amounts;
     for (const auto& [date, amount] : days) amounts.emplace(date, amount);
-    rows.push_back(json::object{{"currency", currency.first}, {"digits", currency.second}, {"prices", std::move(amounts)}});
+    rows.push_back(
+        json::object{{"currency", currency.first}, {"digits", currency.second}, {"prices", std::move(amounts)}});
   }
   return rows;
 }
@@ -197,9 +207,13 @@ json::object SweepState::save() const {
   for (const auto& [currency, entry] : best_) best.push_back(entry.to_json());
   json::object destinations;
   for (const auto& [code, entry] : destinations_)
-    destinations.emplace(code, json::object{{"city", entry.city}, {"searches", entry.searches}, {"failed", entry.failed}, {"found_flights", entry.found_flights}});
-  return {{"completed_tasks", completed_}, {"failed_tasks", failed_},           {"found_flights", found_flights_},
-          {"best", std::move(best)},       {"destinations", std::move(destinations)}, {"failures", to_json(failures_)},
+    destinations.emplace(code, json::object{{"city", entry.city},
+                                            {"searches", entry.searches},
+                                            {"failed", entry.failed},
+                                            {"found_flights", entry.found_flights}});
+  return {{"completed_tasks", completed_},           {"failed_tasks", failed_},
+          {"found_flights", found_flights_},         {"best", std::move(best)},
+          {"destinations", std::move(destinations)}, {"failures", to_json(failures_)},
           {"first_failures", errors_json()}};
 }
 
@@ -218,8 +232,11 @@ SweepState SweepState::restore(const Field& saved) {
   for (const auto& member : destinations.object()) {
     const std::string code(member.key());
     const Field entry = destinations[code];
-    state.destinations_[code] = {entry["city"].text(), entry["searches"].whole(0, kCountMax), entry["failed"].whole(0, kCountMax),
-                                 entry["found_flights"].whole(0, kCountMax), {}};
+    state.destinations_[code] = {entry["city"].text(),
+                                 entry["searches"].whole(0, kCountMax),
+                                 entry["failed"].whole(0, kCountMax),
+                                 entry["found_flights"].whole(0, kCountMax),
+                                 {}};
   }
   const Field failures = saved["failures"];
   for (const auto& member : failures.object()) {
@@ -228,7 +245,8 @@ SweepState SweepState::restore(const Field& saved) {
   }
   const Field errors = saved["first_failures"];
   for (std::size_t i = 0; i < errors.size(); ++i)
-    state.first_errors_.insert({errors[i]["destination"].text(), errors[i]["date"].text(), errors[i]["code"].text(), errors[i]["text"].text()});
+    state.first_errors_.insert({errors[i]["destination"].text(), errors[i]["date"].text(), errors[i]["code"].text(),
+                                errors[i]["text"].text()});
   return state;
 }
 
@@ -250,7 +268,8 @@ json::object sweep_fold(const json::object& input) {
     try {
       state.add_answer(destination, date, item.output, filtered ? &filters : nullptr);
     } catch (const godwit::Failure& failure) {
-      state.add_failure(destination, date, failure.code() == "bad_input" ? "bad_offer" : failure.code(), failure.message());
+      state.add_failure(destination, date, failure.code() == "bad_input" ? "bad_offer" : failure.code(),
+                        failure.message());
     }
   }
   return state.result(static_cast<std::int64_t>(found.size()));

@@ -8,14 +8,16 @@
 
 namespace flights {
 
-// What a sweep knows so far: how much was searched and found, the best price, the cheapest price of each day. A fold: searches may be added in
-// any order with the same result. Prices of several currencies are kept side by side and never compared.
+// What a sweep knows so far: how much was searched and found, the best price, the cheapest price of each day. A fold:
+// searches may be added in any order with the same result. Prices of several currencies are kept side by side and never
+// compared.
 class SweepState {
  public:
-  // An answer of flight-search/1, whole or reduced to {offers, found}. The offers that pass the filters count; without any filter `found`
-  // counts, since it knows of offers that were cut off.
+  // An answer of flight-search/1, whole or reduced to {offers, found}. The offers that pass the filters count; without
+  // any filter `found` counts, since it knows of offers that were cut off.
   void add_answer(const std::string& destination, const std::string& date, const Field& answer, const Filters* filters);
-  void add_failure(const std::string& destination, const std::string& date, const std::string& code, const std::string& text);
+  void add_failure(const std::string& destination, const std::string& date, const std::string& code,
+                   const std::string& text);
 
   std::int64_t completed() const { return completed_; }
   std::int64_t found_flights() const { return found_flights_; }

@@ -32,10 +32,15 @@ void Catalog::put(Airport airport) {
 }
 
 void Catalog::put(Airline airline) {
-  if (airline_index_.emplace(airline.iata, static_cast<int>(airlines_.size())).second) airlines_.push_back(std::move(airline));
+  if (airline_index_.emplace(airline.iata, static_cast<int>(airlines_.size())).second)
+    airlines_.push_back(std::move(airline));
 }
 
-int Catalog::find_airport(std::string_view iata) const { return find(airport_index_, iata); }
-int Catalog::find_airline(std::string_view iata) const { return find(airline_index_, iata); }
+int Catalog::find_airport(std::string_view iata) const {
+  return find(airport_index_, iata);
+}
+int Catalog::find_airline(std::string_view iata) const {
+  return find(airline_index_, iata);
+}
 
 }  // namespace timetable

@@ -4,7 +4,8 @@
 
 namespace timetable {
 
-// Numbers that look random but depend on what was mixed in and on nothing else: the same on every machine, compiler and day.
+// Numbers that look random but depend on what was mixed in and on nothing else: the same on every machine, compiler and
+// day.
 class Chance {
  public:
   explicit Chance(std::uint64_t seed) : state_(seed ^ 0x9e3779b97f4a7c15u) { stir(); }
@@ -21,7 +22,9 @@ class Chance {
   }
   std::uint64_t value() const { return state_; }
   // From `low` to `high`, both included.
-  int between(int low, int high) const { return low + static_cast<int>((state_ >> 16) % static_cast<std::uint64_t>(high - low + 1)); }
+  int between(int low, int high) const {
+    return low + static_cast<int>((state_ >> 16) % static_cast<std::uint64_t>(high - low + 1));
+  }
   bool permille(int share) const { return between(0, 999) < share; }
 
  private:

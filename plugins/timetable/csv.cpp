@@ -11,7 +11,11 @@ constexpr std::size_t kLineMax = 16 * 1024;
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    const int more = byte < 0x80 ? 0 : byte >= 0xc2 && byte <= 0xdf ? 1 : byte >= 0xe0 && byte <= 0xef ? 2 : byte >= 0xf0 && byte <= 0xf4 ? 3 : -1;
+    const int more = byte < 0x80                    ? 0
+                     : byte >= 0xc2 && byte <= 0xdf ? 1
+                     : byte >= 0xe0 && byte <= 0xef ? 2
+                     : byte >= 0xf0 && byte <= 0xf4 ? 3
+                                                    : -1;
     if (more < 0 || i + static_cast<std::size_t>(more) >= text.size()) return false;
     for (int k = 1; k <= more; ++k) {
       const auto next = static_cast<unsigned char>(text[i + static_cast<std::size_t>(k)]);
@@ -68,9 +72,12 @@ std::optional<CsvReader::Record> CsvReader::next() {
     if (!text.empty() && text.back() == '\r') text.pop_back();
     if (text.empty()) continue;
     Record record{line_, {}, {}};
-    if (text.size() > kLineMax) record.problem = "the line is longer than 16 KiB";
-    else if (!is_utf8(text)) record.problem = "the line is not UTF-8";
-    else record.problem = split(text, record.fields);
+    if (text.size() > kLineMax)
+      record.problem = "the line is longer than 16 KiB";
+    else if (!is_utf8(text))
+      record.problem = "the line is not UTF-8";
+    else
+      record.problem = split(text, record.fields);
     if (!record.problem.empty()) record.fields.clear();
     return record;
   }

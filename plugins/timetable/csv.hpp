@@ -6,8 +6,8 @@
 
 namespace timetable {
 
-// Reads comma-separated lines: fields in double quotes or bare, a quote inside quotes doubled or after a backslash, `\N` or nothing for an
-// unknown value. A line is a record; a broken one costs nothing but itself.
+// Reads comma-separated lines: fields in double quotes or bare, a quote inside quotes doubled or after a backslash,
+// `\N` or nothing for an unknown value. A line is a record; a broken one costs nothing but itself.
 class CsvReader {
  public:
   explicit CsvReader(std::istream& input) : input_(input) {}

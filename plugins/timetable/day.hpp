@@ -9,7 +9,8 @@ namespace timetable {
 struct Day {
   int number = 0;
 
-  // "2027-05-14" and nothing else; days that do not exist and years outside 2000-2037 (as far as zone files reach) are refused.
+  // "2027-05-14" and nothing else; days that do not exist and years outside 2000-2037 (as far as zone files reach) are
+  // refused.
   static std::optional<Day> parse(std::string_view text);
   std::string text() const;
   int weekday() const;  // 0 is Monday

@@ -17,9 +17,12 @@ std::int64_t distance_cents(int km) {
 
 int kind_permille(AirlineKind kind) {
   switch (kind) {
-    case AirlineKind::network: return 1000;
-    case AirlineKind::low_cost: return 560;
-    case AirlineKind::regional: return 940;
+    case AirlineKind::network:
+      return 1000;
+    case AirlineKind::low_cost:
+      return 560;
+    case AirlineKind::regional:
+      return 940;
   }
   return 1000;
 }
@@ -33,7 +36,8 @@ int weekday_permille(const Day& day) {
 int season_permille(const Airport& from, const Airport& to, const Day& day) {
   constexpr int kFromJanuary[] = {880, 890, 940, 1020, 1030, 1120, 1250, 1260, 1040, 970, 850, 1060};
   const bool south = from.latitude < 0 && to.latitude < 0;
-  const bool holidays = (day.month() == 12 && day.day_of_month() >= 19) || (day.month() == 1 && day.day_of_month() <= 4);
+  const bool holidays =
+      (day.month() == 12 && day.day_of_month() >= 19) || (day.month() == 1 && day.day_of_month() <= 4);
   if (holidays) return 1340;
   return kFromJanuary[(day.month() - 1 + (south ? 6 : 0)) % 12];
 }
@@ -67,11 +71,18 @@ std::int64_t fare_cents(const FareCase& fare, std::uint64_t seed) {
   scale(advance_permille(fare.days_ahead));
   scale(hour_permille(fare.departure_hour));
   // How well this flight of this day has sold.
-  scale(Chance(seed).mix("demand").mix(fare.airline.iata).mix(static_cast<std::uint64_t>(fare.flight_number)).mix(fare.day.text()).between(850, 1150));
+  scale(Chance(seed)
+            .mix("demand")
+            .mix(fare.airline.iata)
+            .mix(static_cast<std::uint64_t>(fare.flight_number))
+            .mix(fare.day.text())
+            .between(850, 1150));
   if (fare.stops > 0) scale(860);
   return cents + 1500 * fare.stops;
 }
 
-int return_ticket_permille(AirlineKind kind) { return kind == AirlineKind::low_cost ? 1000 : 920; }
+int return_ticket_permille(AirlineKind kind) {
+  return kind == AirlineKind::low_cost ? 1000 : 920;
+}
 
 }  // namespace timetable

@@ -9,10 +9,13 @@ namespace timetable {
 namespace {
 
 // A way over a hub may be this much longer than the straight one: nobody flies from Vienna to Prague over New York.
-bool sensible_detour(int direct_km, int flown_km) { return flown_km <= direct_km * 9 / 5 + 400; }
+bool sensible_detour(int direct_km, int flown_km) {
+  return flown_km <= direct_km * 9 / 5 + 400;
+}
 
 // Only airports whose zone is known can have local times.
-Catalog with_known_zones(Catalog catalog, Zones& zones, std::vector<const Zone*>& of_airport, std::vector<std::string>& problems) {
+Catalog with_known_zones(Catalog catalog, Zones& zones, std::vector<const Zone*>& of_airport,
+                         std::vector<std::string>& problems) {
   const bool complete = std::all_of(catalog.airports().begin(), catalog.airports().end(),
                                     [&zones](const Airport& airport) { return zones.find(airport.zone) != nullptr; });
   if (!complete) {
@@ -20,13 +23,17 @@ Catalog with_known_zones(Catalog catalog, Zones& zones, std::vector<const Zone*>
     std::vector<int> moved;
     for (const Airport& airport : catalog.airports()) {
       const bool known = zones.find(airport.zone) != nullptr;
-      if (known) kept.put(airport);
-      else problems.push_back("airport " + airport.iata + ": the system knows no time zone '" + airport.zone + "'; left out");
+      if (known)
+        kept.put(airport);
+      else
+        problems.push_back("airport " + airport.iata + ": the system knows no time zone '" + airport.zone +
+                           "'; left out");
       moved.push_back(known ? static_cast<int>(kept.airports().size()) - 1 : Catalog::kNone);
     }
     for (const Airline& airline : catalog.airlines()) kept.put(airline);
     for (const FileRoute& route : catalog.routes()) {
-      const FileRoute now{route.airline, moved[static_cast<std::size_t>(route.from)], moved[static_cast<std::size_t>(route.to)]};
+      const FileRoute now{route.airline, moved[static_cast<std::size_t>(route.from)],
+                          moved[static_cast<std::size_t>(route.to)]};
       if (now.from != Catalog::kNone && now.to != Catalog::kNone) kept.put(now);
     }
     catalog = std::move(kept);
@@ -43,14 +50,15 @@ Model::Model(Catalog catalog, const ModelOptions& options, std::vector<std::stri
       catalog_(with_known_zones(std::move(catalog), zone_table_, zones_, problems)),
       network_(catalog_, options.seed),
       schedule_(catalog_, zones_, options.seed) {
-  if (currency_ == nullptr) godwit::fail("bad_config", "currency: '" + options.currency + "' is none of " + currency_codes());
+  if (currency_ == nullptr)
+    godwit::fail("bad_config", "currency: '" + options.currency + "' is none of " + currency_codes());
 }
 
 std::int64_t Model::price(const Request& request, const Journey& journey, int from, int to) const {
   const Segment& first = journey.segments.front();
   const int days_ahead = request.as_of ? std::max(0, request.depart.number - request.as_of->number) : kUsualDaysAhead;
-  return fare_cents({airline(first.airline), airport(from), airport(to), schedule_.local_day(first), schedule_.local_hour(first), journey.stops(),
-                     first.number, days_ahead},
+  return fare_cents({airline(first.airline), airport(from), airport(to), schedule_.local_day(first),
+                     schedule_.local_hour(first), journey.stops(), first.number, days_ahead},
                     options_.seed);
 }
 
@@ -92,7 +100,8 @@ std::vector<Journey> Model::journeys(const Request& request, int from, int to, D
 json::object Model::search(const json::object& args) const {
   const Request request = Request::parse(args, catalog_, *currency_);
   const auto out = journeys(request, request.origin, request.destination, request.depart);
-  const auto back = request.back ? journeys(request, request.destination, request.origin, *request.back) : std::vector<Journey>();
+  const auto back =
+      request.back ? journeys(request, request.destination, request.origin, *request.back) : std::vector<Journey>();
   const auto trips = make_trips(catalog_, out, back, request.back.has_value());
   const auto chosen = choose_trips(trips, static_cast<std::size_t>(std::min(request.max_offers, options_.offers)));
 

@@ -19,8 +19,8 @@ struct ModelOptions {
   int offers = 20;  // at most so many for a search, whatever the request allows
 };
 
-// Answers searches of flight-search/1 from the tables and the rules in README.md: the same request gets the same answer, always. Safe to use
-// from several threads.
+// Answers searches of flight-search/1 from the tables and the rules in README.md: the same request gets the same
+// answer, always. Safe to use from several threads.
 class Model {
  public:
   // Airports whose zone the system does not know are left out; `problems` names them.

@@ -8,7 +8,8 @@
 namespace timetable {
 namespace {
 
-// Each pair of airports of an airline has eight numbers: up to four departures in each direction, even away from the hub, odd back.
+// Each pair of airports of an airline has eight numbers: up to four departures in each direction, even away from the
+// hub, odd back.
 constexpr int kNumbersOfPair = 8;
 constexpr int kFirstNumber = 100;
 constexpr int kLastNumber = 9999;
@@ -21,9 +22,12 @@ struct Reach {
 
 Reach reach(AirlineKind kind) {
   switch (kind) {
-    case AirlineKind::network: return {180, 13900};
-    case AirlineKind::low_cost: return {250, 4200};
-    case AirlineKind::regional: return {120, 2500};
+    case AirlineKind::network:
+      return {180, 13900};
+    case AirlineKind::low_cost:
+      return {250, 4200};
+    case AirlineKind::regional:
+      return {120, 2500};
   }
   return {};
 }
@@ -37,15 +41,18 @@ int share_served(AirlineKind kind, int size, int km) {
   return kShares[size - 1][band];
 }
 
-bool serves(const Airline& airline, std::size_t hub_rank, const Airport& hub, const Airport& airport, std::uint64_t seed) {
+bool serves(const Airline& airline, std::size_t hub_rank, const Airport& hub, const Airport& airport,
+            std::uint64_t seed) {
   const int km = distance_km(hub, airport);
   const Reach range = reach(airline.kind);
   if (km < range.shortest_km || km > range.longest_km) return false;
   const bool own_hub = std::find(airline.hubs.begin(), airline.hubs.end(), airport.iata) != airline.hubs.end();
   if (own_hub && airline.kind != AirlineKind::low_cost) return true;
   int share = share_served(airline.kind, airport.size, km);
-  if (airport.country == airline.country) share = airline.kind == AirlineKind::low_cost ? 800 : 950;
-  else if (hub_rank > 0 && airline.kind == AirlineKind::network) share /= 2;
+  if (airport.country == airline.country)
+    share = airline.kind == AirlineKind::low_cost ? 800 : 950;
+  else if (hub_rank > 0 && airline.kind == AirlineKind::network)
+    share /= 2;
   return Chance(seed).mix("route").mix(airline.iata).mix(hub.iata).mix(airport.iata).permille(share);
 }
 
@@ -68,8 +75,10 @@ class Numbering {
 
 Network::Network(const Catalog& catalog, std::uint64_t seed)
     : from_(catalog.airports().size()), to_hub_(catalog.airports().size()), from_hub_(catalog.airports().size()) {
-  if (catalog.routes().empty()) add_modelled(catalog, seed);
-  else add_from_file(catalog);
+  if (catalog.routes().empty())
+    add_modelled(catalog, seed);
+  else
+    add_from_file(catalog);
 }
 
 void Network::add_modelled(const Catalog& catalog, std::uint64_t seed) {
@@ -84,7 +93,8 @@ void Network::add_modelled(const Catalog& catalog, std::uint64_t seed) {
         const int other = static_cast<int>(x);
         // Between two hubs of one airline the first of them has made the route already.
         if (std::find(hubs[a].begin(), hubs[a].end(), other) != hubs[a].end()) continue;
-        if (!serves(airline, rank, catalog.airports()[static_cast<std::size_t>(hub)], catalog.airports()[x], seed)) continue;
+        if (!serves(airline, rank, catalog.airports()[static_cast<std::size_t>(hub)], catalog.airports()[x], seed))
+          continue;
         const int number = numbering.next(static_cast<int>(a));
         from_[static_cast<std::size_t>(hub)].push_back({other, static_cast<int>(a), number});
         from_[x].push_back({hub, static_cast<int>(a), number + 1});
@@ -103,9 +113,11 @@ void Network::add_from_file(const Catalog& catalog) {
   std::vector<std::map<int, int>> degrees(catalog.airlines().size());
   for (const FileRoute& route : catalog.routes()) {
     const auto pair = std::minmax(route.from, route.to);
-    const auto [place, added] = numbers.emplace(std::make_pair(route.airline, std::make_pair(pair.first, pair.second)), 0);
+    const auto [place, added] =
+        numbers.emplace(std::make_pair(route.airline, std::make_pair(pair.first, pair.second)), 0);
     if (added) place->second = numbering.next(route.airline);
-    from_[static_cast<std::size_t>(route.from)].push_back({route.to, route.airline, place->second + (route.from > route.to ? 1 : 0)});
+    from_[static_cast<std::size_t>(route.from)].push_back(
+        {route.to, route.airline, place->second + (route.from > route.to ? 1 : 0)});
     ++degrees[static_cast<std::size_t>(route.airline)][route.from];
   }
   // An airline of the file has its hubs where most of its routes begin.
@@ -134,7 +146,8 @@ void Network::link_hubs(const Catalog& catalog, const std::vector<std::vector<in
       const auto is_hub = [&own](int airport) { return std::find(own.begin(), own.end(), airport) != own.end(); };
       if (is_hub(service.to)) to_hub_[x].push_back({service.airline, service.to, service.number});
       if (is_hub(static_cast<int>(x)))
-        from_hub_[static_cast<std::size_t>(service.to)].push_back({service.airline, static_cast<int>(x), service.number});
+        from_hub_[static_cast<std::size_t>(service.to)].push_back(
+            {service.airline, static_cast<int>(x), service.number});
     }
   }
   for (auto& links : to_hub_) std::sort(links.begin(), links.end());
@@ -153,8 +166,10 @@ std::vector<Connection> Network::connections(int from, int to) const {
   const auto& first = to_hub_[static_cast<std::size_t>(from)];
   const auto& second = from_hub_[static_cast<std::size_t>(to)];
   for (auto a = first.begin(), b = second.begin(); a != first.end() && b != second.end();) {
-    if (*a < *b) ++a;
-    else if (*b < *a) ++b;
+    if (*a < *b)
+      ++a;
+    else if (*b < *a)
+      ++b;
     else {
       if (a->hub != from && a->hub != to)
         result.push_back({a->hub, Service{a->hub, a->airline, a->number}, Service{to, b->airline, b->number}});

@@ -23,7 +23,8 @@ struct Connection {
   Service second;
 };
 
-// Which airline flies where without a stop: from the route file when the catalog has one, else by the model of README.md.
+// Which airline flies where without a stop: from the route file when the catalog has one, else by the model of
+// README.md.
 class Network {
  public:
   Network(const Catalog& catalog, std::uint64_t seed);
@@ -37,15 +38,17 @@ class Network {
     int airline = 0;
     int hub = 0;
     int number = 0;
-    bool operator<(const HubLink& other) const { return airline != other.airline ? airline < other.airline : hub < other.hub; }
+    bool operator<(const HubLink& other) const {
+      return airline != other.airline ? airline < other.airline : hub < other.hub;
+    }
   };
 
   void add_modelled(const Catalog& catalog, std::uint64_t seed);
   void add_from_file(const Catalog& catalog);
   void link_hubs(const Catalog& catalog, const std::vector<std::vector<int>>& hubs);
 
-  std::vector<std::vector<Service>> from_;     // by airport
-  std::vector<std::vector<HubLink>> to_hub_;   // by airport: from it to a hub of the airline
+  std::vector<std::vector<Service>> from_;      // by airport
+  std::vector<std::vector<HubLink>> to_hub_;    // by airport: from it to a hub of the airline
   std::vector<std::vector<HubLink>> from_hub_;  // by airport: from a hub of the airline to it
 };
 

@@ -43,7 +43,8 @@ bool cheaper(const Trip& a, const Trip& b) {
 
 }  // namespace
 
-std::vector<Trip> make_trips(const Catalog& catalog, const std::vector<Journey>& out, const std::vector<Journey>& back, bool round_trip) {
+std::vector<Trip> make_trips(const Catalog& catalog, const std::vector<Journey>& out, const std::vector<Journey>& back,
+                             bool round_trip) {
   std::vector<Trip> trips;
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (!round_trip) {
@@ -53,7 +54,8 @@ std::vector<Trip> make_trips(const Catalog& catalog, const std::vector<Journey>&
     const int permille = return_ticket_permille(catalog.airlines()[static_cast<std::size_t>(out[i].airline())].kind);
     std::vector<const Journey*> fitting;
     for (const Journey& journey : back) {
-      if (journey.airline() == out[i].airline() && journey.departure() >= out[i].arrival() + kShortestStay) fitting.push_back(&journey);
+      if (journey.airline() == out[i].airline() && journey.departure() >= out[i].arrival() + kShortestStay)
+        fitting.push_back(&journey);
     }
     // Beginning at another one each time brings all ways back in without joining each with each.
     for (std::size_t k = 0; k < std::min(kReturnsOfEach, fitting.size()); ++k) {
@@ -82,10 +84,15 @@ std::vector<Trip> choose_trips(const std::vector<Trip>& trips, std::size_t count
 
 json::object OfferWriter::moment(int index, UtcMinutes utc) const {
   const int offset = zones_[static_cast<std::size_t>(index)]->offset_minutes(utc);
-  return {{"local", date_time(utc + offset)}, {"zone", airport(index).zone}, {"utc_offset", offset_text(offset)}, {"utc", date_time(utc) + ":00Z"}};
+  return {{"local", date_time(utc + offset)},
+          {"zone", airport(index).zone},
+          {"utc_offset", offset_text(offset)},
+          {"utc", date_time(utc) + ":00Z"}};
 }
 
-std::string OfferWriter::flight_number(const Segment& segment) const { return airline(segment.airline).iata + std::to_string(segment.number); }
+std::string OfferWriter::flight_number(const Segment& segment) const {
+  return airline(segment.airline).iata + std::to_string(segment.number);
+}
 
 json::object OfferWriter::segment(const Segment& part) const {
   return {{"airline", airline(part.airline).iata},
@@ -115,7 +122,8 @@ std::string OfferWriter::id(const Trip& trip) const {
   Chance mixed(0);
   for (const Journey* journey : {trip.out, trip.back}) {
     if (journey == nullptr) continue;
-    for (const Segment& part : journey->segments) mixed.mix(flight_number(part)).mix(static_cast<std::uint64_t>(part.departure));
+    for (const Segment& part : journey->segments)
+      mixed.mix(flight_number(part)).mix(static_cast<std::uint64_t>(part.departure));
   }
   char text[24];
   std::snprintf(text, sizeof text, "tt-%016llx", static_cast<unsigned long long>(mixed.value()));
@@ -123,7 +131,9 @@ std::string OfferWriter::id(const Trip& trip) const {
 }
 
 json::object OfferWriter::money(std::int64_t amount) const {
-  return {{"amount", amount}, {"currency", json::string_view(request_.currency->code.data(), request_.currency->code.size())}, {"digits", request_.currency->digits}};
+  return {{"amount", amount},
+          {"currency", json::string_view(request_.currency->code.data(), request_.currency->code.size())},
+          {"digits", request_.currency->digits}};
 }
 
 json::object OfferWriter::offer(const Trip& trip) const {
@@ -149,7 +159,9 @@ json::object OfferWriter::airports(const std::vector<Trip>& trips) const {
   }
   json::object result;
   for (const int index : used)
-    result.emplace(airport(index).iata, json::object{{"name", airport(index).name}, {"city", airport(index).city}, {"country", airport(index).country}});
+    result.emplace(airport(index).iata, json::object{{"name", airport(index).name},
+                                                     {"city", airport(index).city},
+                                                     {"country", airport(index).country}});
   return result;
 }
 

@@ -21,8 +21,10 @@ struct Trip {
 };
 
 // Joins ways out and back of the same airline to trips, cheapest first.
-std::vector<Trip> make_trips(const Catalog& catalog, const std::vector<Journey>& out, const std::vector<Journey>& back, bool round_trip);
-// The cheapest `count`, a quarter of them kept for the cheapest without a stop, so that a later filter for those finds some.
+std::vector<Trip> make_trips(const Catalog& catalog, const std::vector<Journey>& out, const std::vector<Journey>& back,
+                             bool round_trip);
+// The cheapest `count`, a quarter of them kept for the cheapest without a stop, so that a later filter for those finds
+// some.
 std::vector<Trip> choose_trips(const std::vector<Trip>& trips, std::size_t count);
 
 // Writes trips as the contract flight-search/1 wants offers.

@@ -29,8 +29,8 @@ std::optional<double> number(const std::string& text, double limit) {
   return value;
 }
 
-LoadReport load(std::istream& input, const std::string& file, std::size_t columns, const std::function<bool(const Fields&)>& is_header,
-                const UseRecord& use) {
+LoadReport load(std::istream& input, const std::string& file, std::size_t columns,
+                const std::function<bool(const Fields&)>& is_header, const UseRecord& use) {
   LoadReport report;
   report.file = file;
   CsvReader reader(input);
@@ -48,14 +48,48 @@ LoadReport load(std::istream& input, const std::string& file, std::size_t column
       continue;
     }
     ++report.skipped[problem];
-    if (report.first_skips.size() < kSkipsShown) report.first_skips.push_back(file + ":" + std::to_string(record->line) + ": " + problem);
+    if (report.first_skips.size() < kSkipsShown)
+      report.first_skips.push_back(file + ":" + std::to_string(record->line) + ": " + problem);
   }
   return report;
 }
 
-enum AirportColumn { kName = 1, kCity, kCountry, kIata, kIcao, kLatitude, kLongitude, kAltitude, kOffset, kDst, kZone, kAirportColumns };
-enum AirlineColumn { kAirlineId = 0, kAirlineName, kAlias, kAirlineIata, kAirlineIcao, kCallsign, kAirlineCountry, kActive, kAirlineColumns };
-enum RouteColumn { kRouteAirline = 0, kRouteAirlineId, kSource, kSourceId, kTarget, kTargetId, kCodeshare, kStops, kRouteColumns };
+enum AirportColumn {
+  kName = 1,
+  kCity,
+  kCountry,
+  kIata,
+  kIcao,
+  kLatitude,
+  kLongitude,
+  kAltitude,
+  kOffset,
+  kDst,
+  kZone,
+  kAirportColumns
+};
+enum AirlineColumn {
+  kAirlineId = 0,
+  kAirlineName,
+  kAlias,
+  kAirlineIata,
+  kAirlineIcao,
+  kCallsign,
+  kAirlineCountry,
+  kActive,
+  kAirlineColumns
+};
+enum RouteColumn {
+  kRouteAirline = 0,
+  kRouteAirlineId,
+  kSource,
+  kSourceId,
+  kTarget,
+  kTargetId,
+  kCodeshare,
+  kStops,
+  kRouteColumns
+};
 
 std::string read_airport(const Fields& fields, const Catalog& catalog, Airport& airport) {
   if (fields[kIata].empty()) return "no IATA code";
@@ -66,7 +100,8 @@ std::string read_airport(const Fields& fields, const Catalog& catalog, Airport& 
   if (!longitude) return "the longitude is no number from -180 to 180";
   airport = {fields[kIata], fields[kName], fields[kCity], fields[kCountry], *latitude, *longitude, fields[kZone], 1};
   const int known = catalog.find_airport(airport.iata);
-  if (airport.zone.empty() && known != Catalog::kNone) airport.zone = catalog.airports()[static_cast<std::size_t>(known)].zone;
+  if (airport.zone.empty() && known != Catalog::kNone)
+    airport.zone = catalog.airports()[static_cast<std::size_t>(known)].zone;
   if (airport.zone.empty()) return "no time zone";
   if (airport.city.empty()) airport.city = airport.name;
   return {};
@@ -85,18 +120,22 @@ LoadReport load_airports(std::istream& input, const std::string& file, Catalog& 
   std::vector<Airport> airports;
   // Files write "Germany", the built-in tables "DE"; airports that are in both teach which is which.
   std::map<std::string, std::string> country_codes;
-  const auto is_header = [](const Fields& fields) { return fields[kLatitude].find_first_of("0123456789") == std::string::npos; };
+  const auto is_header = [](const Fields& fields) {
+    return fields[kLatitude].find_first_of("0123456789") == std::string::npos;
+  };
   LoadReport report = load(input, file, kAirportColumns, is_header, [&](const Fields& fields) {
     Airport airport;
     std::string problem = read_airport(fields, catalog, airport);
     if (!problem.empty()) return problem;
     const int known = catalog.find_airport(airport.iata);
-    if (known != Catalog::kNone) country_codes[airport.country] = catalog.airports()[static_cast<std::size_t>(known)].country;
+    if (known != Catalog::kNone)
+      country_codes[airport.country] = catalog.airports()[static_cast<std::size_t>(known)].country;
     airports.push_back(std::move(airport));
     return problem;
   });
   for (Airport& airport : airports) {
-    if (const auto code = country_codes.find(airport.country); code != country_codes.end()) airport.country = code->second;
+    if (const auto code = country_codes.find(airport.country); code != country_codes.end())
+      airport.country = code->second;
     catalog.put(std::move(airport));
   }
   return report;
@@ -115,11 +154,14 @@ LoadReport load_airlines(std::istream& input, const std::string& file, Catalog& 
 }
 
 LoadReport load_routes(std::istream& input, const std::string& file, Catalog& catalog) {
-  const auto is_header = [](const Fields& fields) { return !is_code(fields[kSource], 3) && !is_code(fields[kSource], 4); };
+  const auto is_header = [](const Fields& fields) {
+    return !is_code(fields[kSource], 3) && !is_code(fields[kSource], 4);
+  };
   return load(input, file, kRouteColumns, is_header, [&catalog](const Fields& fields) -> std::string {
     if (fields[kCodeshare] == "Y") return "flown by another airline (code share)";
     if (fields[kStops] != "0") return "not a non-stop flight";
-    const FileRoute route{catalog.find_airline(fields[kRouteAirline]), catalog.find_airport(fields[kSource]), catalog.find_airport(fields[kTarget])};
+    const FileRoute route{catalog.find_airline(fields[kRouteAirline]), catalog.find_airport(fields[kSource]),
+                          catalog.find_airport(fields[kTarget])};
     if (route.airline == Catalog::kNone) return "unknown airline";
     if (route.from == Catalog::kNone || route.to == Catalog::kNone) return "unknown airport";
     if (route.from == route.to) return "it goes nowhere";

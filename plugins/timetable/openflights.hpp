@@ -19,8 +19,8 @@ struct LoadReport {
   std::string text() const;
 };
 
-// Readers of the tables airports.dat, airlines.dat and routes.dat of OpenFlights, with or without a header line. Records that cannot be used
-// are counted and passed over. `file` is for messages.
+// Readers of the tables airports.dat, airlines.dat and routes.dat of OpenFlights, with or without a header line.
+// Records that cannot be used are counted and passed over. `file` is for messages.
 LoadReport load_airports(std::istream& input, const std::string& file, Catalog& catalog);
 LoadReport load_airlines(std::istream& input, const std::string& file, Catalog& catalog);
 // Airports and airlines must be known before.

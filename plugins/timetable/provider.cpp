@@ -17,11 +17,15 @@ using timetable::Catalog;
 using timetable::Chance;
 using timetable::LoadReport;
 
-constexpr std::string_view kSettings[] = {"seed", "currency", "offers", "delay_ms", "fail_rate", "airports", "airlines", "routes"};
+constexpr std::string_view kSettings[] = {"seed",      "currency", "offers",   "delay_ms",
+                                          "fail_rate", "airports", "airlines", "routes"};
 
-[[noreturn]] void bad_config(std::string_view key, const std::string& what) { godwit::fail("bad_config", std::string(key) + ": " + what); }
+[[noreturn]] void bad_config(std::string_view key, const std::string& what) {
+  godwit::fail("bad_config", std::string(key) + ": " + what);
+}
 
-std::int64_t whole(const json::object& config, std::string_view key, std::int64_t low, std::int64_t high, std::int64_t otherwise) {
+std::int64_t whole(const json::object& config, std::string_view key, std::int64_t low, std::int64_t high,
+                   std::int64_t otherwise) {
   const json::value* value = config.if_contains(json::string_view(key.data(), key.size()));
   if (value == nullptr) return otherwise;
   boost::system::error_code problem;
@@ -46,7 +50,9 @@ std::string text(const json::object& config, std::string_view key, std::string_v
   return std::string(value->get_string());
 }
 
-void say(const std::string& what) { std::fprintf(stderr, "timetable: %s\n", what.c_str()); }
+void say(const std::string& what) {
+  std::fprintf(stderr, "timetable: %s\n", what.c_str());
+}
 
 template <typename Load>
 void load_file(const json::object& config, std::string_view key, Catalog& catalog, Load load) {
@@ -64,7 +70,8 @@ void load_file(const json::object& config, std::string_view key, Catalog& catalo
 Catalog load_catalog(const json::object& config) {
   for (const auto& member : config) {
     const std::string_view key(member.key().data(), member.key().size());
-    if (std::find(std::begin(kSettings), std::end(kSettings), key) == std::end(kSettings)) bad_config(key, "there is no such setting");
+    if (std::find(std::begin(kSettings), std::end(kSettings), key) == std::end(kSettings))
+      bad_config(key, "there is no such setting");
   }
   Catalog catalog = Catalog::built_in();
   load_file(config, "airports", catalog, timetable::load_airports);
@@ -74,7 +81,8 @@ Catalog load_catalog(const json::object& config) {
 }
 
 timetable::ModelOptions options(const json::object& config) {
-  return {static_cast<std::uint64_t>(whole(config, "seed", 0, INT64_MAX, 1)), text(config, "currency", "EUR"), static_cast<int>(whole(config, "offers", 1, 250, 20))};
+  return {static_cast<std::uint64_t>(whole(config, "seed", 0, INT64_MAX, 1)), text(config, "currency", "EUR"),
+          static_cast<int>(whole(config, "offers", 1, 250, 20))};
 }
 
 // Provider unit of flight-search/1 that answers from a model and needs no network.
@@ -89,15 +97,19 @@ class Timetable {
   }
 
   json::value call(godwit::Call& call, std::string_view method, const json::object& args) {
-    if (method != "search") godwit::fail("unknown_method", "timetable has one method, search; there is no '" + std::string(method) + "'");
+    if (method != "search")
+      godwit::fail("unknown_method", "timetable has one method, search; there is no '" + std::string(method) + "'");
     call.sleep_for(delay_);
     json::object answer = model_.search(args);
-    if (is_to_fail(call, args)) godwit::retry("upstream", "the timetable was told to fail some searches (setting fail_rate); this is one of them");
+    if (is_to_fail(call, args))
+      godwit::retry("upstream",
+                    "the timetable was told to fail some searches (setting fail_rate); this is one of them");
     return answer;
   }
 
  private:
-  // Depends on the search and on the attempt, so that a retry of a failed search can succeed and a repeated run fails in the same places.
+  // Depends on the search and on the attempt, so that a retry of a failed search can succeed and a repeated run fails
+  // in the same places.
   bool is_to_fail(const godwit::Call& call, const json::object& args) const {
     if (fail_rate_ <= 0) return false;
     Chance chance(seed_);

@@ -13,7 +13,8 @@ constexpr std::string_view kFields[] = {"origin",    "destination", "depart",   
   godwit::fail(code, std::string(field) + ": " + what);
 }
 
-// A field that is absent and one that is null mean the same: a job file's expression gives null for what it was not told.
+// A field that is absent and one that is null mean the same: a job file's expression gives null for what it was not
+// told.
 const json::value* field(const json::object& args, std::string_view name) {
   const json::value* value = args.if_contains(json::string_view(name.data(), name.size()));
   return value == nullptr || value->is_null() ? nullptr : value;
@@ -41,7 +42,8 @@ int airport(const json::object& args, std::string_view name, const Catalog& cata
   if (!code) bad("bad_request", name, "is missing");
   const int index = catalog.find_airport(*code);
   if (index == Catalog::kNone)
-    bad("unknown_airport", name, "there is no airport '" + *code + "' in the timetable; give an IATA code such as LIS, or load a fuller table");
+    bad("unknown_airport", name,
+        "there is no airport '" + *code + "' in the timetable; give an IATA code such as LIS, or load a fuller table");
   return index;
 }
 
@@ -49,7 +51,8 @@ std::optional<Day> day(const json::object& args, std::string_view name) {
   const auto written = text(args, name);
   if (!written) return std::nullopt;
   const auto parsed = Day::parse(*written);
-  if (!parsed) bad("bad_date", name, "'" + *written + "' is no day from 2000-01-01 to 2037-12-31 written as YYYY-MM-DD");
+  if (!parsed)
+    bad("bad_date", name, "'" + *written + "' is no day from 2000-01-01 to 2037-12-31 written as YYYY-MM-DD");
   return parsed;
 }
 
@@ -88,7 +91,8 @@ Request Request::parse(const json::object& args, const Catalog& catalog, const C
   request.depart = *depart;
   request.back = day(args, "return");
   if (request.back && *request.back < request.depart)
-    bad("return_before_departure", "return", request.back->text() + " is before the departure on " + request.depart.text());
+    bad("return_before_departure", "return",
+        request.back->text() + " is before the departure on " + request.depart.text());
   request.adults = whole(args, "adults", 1, 9, 1);
   request.excluded_airlines = airlines(args, catalog);
   request.max_stops = whole(args, "max_stops", 0, 9, 9);

@@ -14,7 +14,9 @@ constexpr int kConnectDomestic = 45;
 constexpr int kConnectInternational = 75;
 constexpr int kLongestWait = 10 * 60;
 
-int round_to_five(int minutes) { return (minutes + 2) / 5 * 5; }
+int round_to_five(int minutes) {
+  return (minutes + 2) / 5 * 5;
+}
 
 // Departures of one direction on a day it is flown.
 int departures(int km, int smaller_size, const Chance& chance) {
@@ -57,7 +59,8 @@ std::vector<Segment> Schedule::flights(int from, const Service& service, Day day
   const int block = block_minutes(origin, target);
   for (int i = 0; i < count; ++i) {
     const int in_slot = Chance(route).mix(static_cast<std::uint64_t>(i)).between(0, slot / 5 - 1) * 5;
-    const LocalMinutes local = static_cast<LocalMinutes>(day.number) * kMinutesOfDay + kFirstDeparture + slot * i + in_slot;
+    const LocalMinutes local =
+        static_cast<LocalMinutes>(day.number) * kMinutesOfDay + kFirstDeparture + slot * i + in_slot;
     const UtcMinutes departure = zone(from).to_utc(local);
     result.push_back({service.airline, service.number + 2 * i, from, service.to, departure, departure + block});
   }

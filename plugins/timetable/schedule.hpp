@@ -33,8 +33,8 @@ class Schedule {
   std::uint64_t seed_;
 };
 
-// Block time, from leaving the gate to reaching the next: half an hour on the ground and the way at cruising speed, faster with the west
-// winds than against them. Whole five minutes.
+// Block time, from leaving the gate to reaching the next: half an hour on the ground and the way at cruising speed,
+// faster with the west winds than against them. Whole five minutes.
 int block_minutes(const Airport& from, const Airport& to);
 
 }  // namespace timetable

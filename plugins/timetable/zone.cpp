@@ -9,7 +9,9 @@ namespace {
 
 using std::chrono::minutes;
 
-int whole_minutes(std::chrono::seconds offset) { return static_cast<int>(std::chrono::floor<minutes>(offset).count()); }
+int whole_minutes(std::chrono::seconds offset) {
+  return static_cast<int>(std::chrono::floor<minutes>(offset).count());
+}
 
 }  // namespace
 

@@ -10,7 +10,8 @@ class time_zone;
 
 namespace timetable {
 
-// Minutes since 1970-01-01T00:00: of a clock on a wall, and of UTC. The model counts in whole minutes, as timetables do.
+// Minutes since 1970-01-01T00:00: of a clock on a wall, and of UTC. The model counts in whole minutes, as timetables
+// do.
 using LocalMinutes = std::int64_t;
 using UtcMinutes = std::int64_t;
 
@@ -18,8 +19,8 @@ using UtcMinutes = std::int64_t;
 class Zone {
  public:
   explicit Zone(const date::time_zone* rules) : rules_(rules) {}
-  // A wall time that the clock skips in spring is read with the offset before the change (02:30 becomes 03:30); of one that comes twice in autumn
-  // the first is meant.
+  // A wall time that the clock skips in spring is read with the offset before the change (02:30 becomes 03:30); of one
+  // that comes twice in autumn the first is meant.
   UtcMinutes to_utc(LocalMinutes local) const;
   int offset_minutes(UtcMinutes utc) const;
   LocalMinutes to_local(UtcMinutes utc) const { return utc + offset_minutes(utc); }

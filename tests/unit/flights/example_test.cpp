@@ -20,11 +20,17 @@ TEST_CASE("the example group finds places to meet, and one that somebody cannot 
   for (const json::value& who : params.at("travelers").as_array()) {
     for (const json::value& destination : params.at("destinations").as_array()) {
       json::object entry = answered(json::array{who, destination}, {});
-      entry["output"] = model.search({{"origin", who.at("origin_airport")}, {"destination", destination}, {"depart", params.at("outbound_date")}, {"return", params.at("return_date")}});
+      entry["output"] = model.search({{"origin", who.at("origin_airport")},
+                                      {"destination", destination},
+                                      {"depart", params.at("outbound_date")},
+                                      {"return", params.at("return_date")}});
       found.push_back(std::move(entry));
     }
   }
-  const json::object result = rank_group({{"found", found}, {"travelers", params.at("travelers")}, {"destinations", params.at("destinations")}, {"default_filters", params.at("default_filters")}});
+  const json::object result = rank_group({{"found", found},
+                                          {"travelers", params.at("travelers")},
+                                          {"destinations", params.at("destinations")},
+                                          {"default_filters", params.at("default_filters")}});
   const json::array& places = result.at("destinations").as_array();
   CHECK(places.size() >= 4);
   CHECK(result.at("left_out").as_array().size() == 1);

@@ -23,7 +23,9 @@ struct OfferSpec {
 
 inline json::object leg(const OfferSpec& spec, const std::string& departure, const std::string& arrival) {
   json::array segments;
-  for (int i = 0; i <= spec.stops; ++i) segments.push_back(json::object{{"airline", spec.airline}, {"flight_number", spec.airline + std::to_string(100 + i)}});
+  for (int i = 0; i <= spec.stops; ++i)
+    segments.push_back(
+        json::object{{"airline", spec.airline}, {"flight_number", spec.airline + std::to_string(100 + i)}});
   return {{"from", "LIS"},
           {"to", "FRA"},
           {"departure", json::object{{"local", departure}}},
@@ -34,21 +36,28 @@ inline json::object leg(const OfferSpec& spec, const std::string& departure, con
 }
 
 inline json::object offer(const OfferSpec& spec) {
-  json::object result{{"id", spec.id},
-                      {"price", json::object{{"amount", spec.amount}, {"currency", spec.currency}, {"digits", spec.digits}}},
-                      {"airline", spec.airline},
-                      {"outbound", leg(spec, spec.departure, spec.arrival)},
-                      {"modelled", true}};
+  json::object result{
+      {"id", spec.id},
+      {"price", json::object{{"amount", spec.amount}, {"currency", spec.currency}, {"digits", spec.digits}}},
+      {"airline", spec.airline},
+      {"outbound", leg(spec, spec.departure, spec.arrival)},
+      {"modelled", true}};
   if (spec.round_trip) result["return"] = leg(spec, spec.return_departure, spec.return_arrival);
   return result;
 }
 
 // An item of a foreach that succeeded with these offers, or failed.
 inline json::object answered(json::value item, json::array offers) {
-  return {{"item", std::move(item)}, {"index", 0}, {"state", "succeeded"}, {"output", json::object{{"offers", std::move(offers)}}}};
+  return {{"item", std::move(item)},
+          {"index", 0},
+          {"state", "succeeded"},
+          {"output", json::object{{"offers", std::move(offers)}}}};
 }
 inline json::object failed(json::value item, const char* code) {
-  return {{"item", std::move(item)}, {"index", 0}, {"state", "failed"}, {"error", json::object{{"code", code}, {"message", "it did not work"}}}};
+  return {{"item", std::move(item)},
+          {"index", 0},
+          {"state", "failed"},
+          {"error", json::object{{"code", code}, {"message", "it did not work"}}}};
 }
 
 // What the call complains about: "code: text", or "" when it goes through.

@@ -7,7 +7,9 @@ using namespace flights::test;
 
 namespace {
 
-json::object traveler(const char* name, const char* origin) { return {{"name", name}, {"origin_airport", origin}}; }
+json::object traveler(const char* name, const char* origin) {
+  return {{"name", name}, {"origin_airport", origin}};
+}
 
 std::vector<Money> euros(std::initializer_list<std::int64_t> amounts) {
   std::vector<Money> prices;
@@ -18,9 +20,13 @@ std::vector<Money> euros(std::initializer_list<std::int64_t> amounts) {
 const json::array kTravelers{traveler("Ana", "LIS"), traveler("Bram", "AMS")};
 const json::array kDestinations{"BCN", "PRG"};
 
-json::array pair(std::size_t who, const char* destination) { return {kTravelers[who], destination}; }
+json::array pair(std::size_t who, const char* destination) {
+  return {kTravelers[who], destination};
+}
 
-json::object rank(json::array found) { return rank_group({{"found", std::move(found)}, {"travelers", kTravelers}, {"destinations", kDestinations}}); }
+json::object rank(json::array found) {
+  return rank_group({{"found", std::move(found)}, {"travelers", kTravelers}, {"destinations", kDestinations}});
+}
 
 }  // namespace
 
@@ -32,8 +38,8 @@ TEST_CASE("sums are exact, averages and even medians round halves to the even un
   CHECK(odd.cheapest == 1);
   CHECK(odd.most_expensive == 0);
   const PriceStatistics even = PriceStatistics::of(euros({4, 1, 2, 3}));
-  CHECK(even.median.amount == 2);   // 2.5
-  CHECK(even.average.amount == 2);  // 2.5
+  CHECK(even.median.amount == 2);                                // 2.5
+  CHECK(even.average.amount == 2);                               // 2.5
   CHECK(PriceStatistics::of(euros({3, 4})).median.amount == 4);  // 3.5
   CHECK(PriceStatistics::of(euros({7})).median.amount == 7);
   CHECK(divide_half_even(10, 4) == 2);
@@ -52,8 +58,10 @@ TEST_CASE("money is written with its decimals") {
 }
 
 TEST_CASE("destinations that everybody can fly to are ranked by their total") {
-  const json::object result = rank({answered(pair(0, "BCN"), {offer({.amount = 20000})}), answered(pair(0, "PRG"), {offer({.amount = 9000}), offer({.amount = 8000})}),
-                                    answered(pair(1, "BCN"), {offer({.amount = 5000})}), answered(pair(1, "PRG"), {offer({.amount = 7001})})});
+  const json::object result =
+      rank({answered(pair(0, "BCN"), {offer({.amount = 20000})}),
+            answered(pair(0, "PRG"), {offer({.amount = 9000}), offer({.amount = 8000})}),
+            answered(pair(1, "BCN"), {offer({.amount = 5000})}), answered(pair(1, "PRG"), {offer({.amount = 7001})})});
   const json::array& places = result.at("destinations").as_array();
   REQUIRE(places.size() == 2);
   CHECK(places[0].at("destination") == "PRG");
@@ -73,15 +81,19 @@ TEST_CASE("a destination that somebody cannot fly to is left out with the reason
   travelers[1].as_object()["filters"] = json::object{{"non_stop_only", true}};
   json::object named = answered(json::array{travelers[0], "PRG"}, {offer({})});
   named["output"].as_object()["airports"] = json::object{{"PRG", json::object{{"city", "Prague"}}}};
-  const json::object result =
-      rank_group({{"found", json::array{failed(json::array{travelers[0], "BCN"}, "unknown_airport"), named, answered(json::array{travelers[1], "BCN"}, {}),
-                                        answered(json::array{travelers[1], "PRG"}, {offer({.stops = 1}), offer({.id = "x", .stops = 2})})}},
-                  {"travelers", travelers},
-                  {"destinations", json::array{"BCN", "PRG", "VIE"}}});
+  const json::object result = rank_group(
+      {{"found",
+        json::array{failed(json::array{travelers[0], "BCN"}, "unknown_airport"), named,
+                    answered(json::array{travelers[1], "BCN"}, {}),
+                    answered(json::array{travelers[1], "PRG"}, {offer({.stops = 1}), offer({.id = "x", .stops = 2})})}},
+       {"travelers", travelers},
+       {"destinations", json::array{"BCN", "PRG", "VIE"}}});
   CHECK(result.at("destinations").as_array().empty());
   const json::array& out = result.at("left_out").as_array();
   REQUIRE(out.size() == 3);
-  CHECK(out[0].at("reasons").at(0) == json::object{{"traveler", "Ana"}, {"origin_airport", "LIS"}, {"code", "unknown_airport"}, {"text", "it did not work"}});
+  CHECK(out[0].at("reasons").at(0) ==
+        json::object{
+            {"traveler", "Ana"}, {"origin_airport", "LIS"}, {"code", "unknown_airport"}, {"text", "it did not work"}});
   CHECK(out[0].at("reasons").at(1).at("code") == "no_flight");
   CHECK(out[1].at("city") == "Prague");
   REQUIRE(out[1].at("reasons").as_array().size() == 1);
@@ -90,8 +102,10 @@ TEST_CASE("a destination that somebody cannot fly to is left out with the reason
 }
 
 TEST_CASE("prices of several currencies are never added") {
-  const json::object result = rank({answered(pair(0, "BCN"), {offer({.amount = 100})}), answered(pair(1, "BCN"), {offer({.amount = 200, .currency = "USD"})}),
-                                    answered(pair(0, "PRG"), {offer({.amount = 90000})}), answered(pair(1, "PRG"), {offer({.amount = 90000})})});
+  const json::object result = rank({answered(pair(0, "BCN"), {offer({.amount = 100})}),
+                                    answered(pair(1, "BCN"), {offer({.amount = 200, .currency = "USD"})}),
+                                    answered(pair(0, "PRG"), {offer({.amount = 90000})}),
+                                    answered(pair(1, "PRG"), {offer({.amount = 90000})})});
   const json::array& places = result.at("destinations").as_array();
   REQUIRE(places.size() == 2);
   CHECK(places[0].at("destination") == "PRG");
@@ -106,24 +120,29 @@ TEST_CASE("prices of several currencies are never added") {
 TEST_CASE("an answer that makes no sense costs its own pair only") {
   json::object broken = offer({});
   broken["price"] = "cheap";
-  const json::object result = rank({answered(pair(0, "BCN"), {broken}), answered(pair(1, "BCN"), {offer({})}), answered(pair(0, "PRG"), {offer({})}),
-                                    answered(pair(1, "PRG"), {offer({})})});
+  const json::object result = rank({answered(pair(0, "BCN"), {broken}), answered(pair(1, "BCN"), {offer({})}),
+                                    answered(pair(0, "PRG"), {offer({})}), answered(pair(1, "PRG"), {offer({})})});
   CHECK(result.at("destinations").as_array().size() == 1);
   CHECK(result.at("left_out").at(0).at("reasons").at(0).at("code") == "bad_offer");
 }
 
 TEST_CASE("a group's price ceiling holds for each flight") {
-  const json::object result = rank_group({{"found", json::array{answered(pair(0, "BCN"), {offer({.amount = 100})}), answered(pair(1, "BCN"), {offer({.amount = 101})})}},
+  const json::object result = rank_group({{"found", json::array{answered(pair(0, "BCN"), {offer({.amount = 100})}),
+                                                                answered(pair(1, "BCN"), {offer({.amount = 101})})}},
                                           {"travelers", kTravelers},
                                           {"destinations", json::array{"BCN"}},
                                           {"price_ceiling", json::object{{"amount", 100}, {"currency", "EUR"}}}});
-  CHECK(result.at("left_out").at(0).at("reasons").at(0).at("text") == "none of 1 offers passes the filters: 1 too_expensive");
+  CHECK(result.at("left_out").at(0).at("reasons").at(0).at("text") ==
+        "none of 1 offers passes the filters: 1 too_expensive");
 }
 
 TEST_CASE("two travelers who are equal in everything each get a flight") {
   const json::array twins{traveler("Ana", "LIS"), traveler("Ana", "LIS")};
   const json::array item{twins[0], "BCN"};
-  const json::object input{{"found", json::array{answered(item, {offer({.amount = 1})}), answered(item, {offer({.amount = 2})})}}, {"travelers", twins}, {"destinations", json::array{"BCN"}}};
+  const json::object input{
+      {"found", json::array{answered(item, {offer({.amount = 1})}), answered(item, {offer({.amount = 2})})}},
+      {"travelers", twins},
+      {"destinations", json::array{"BCN"}}};
   CHECK(rank_group(input).at("destinations").at(0).at("total").at("amount") == 3);
   json::object thrice = input;
   thrice["found"].as_array().push_back(answered(item, {}));
@@ -138,15 +157,20 @@ TEST_CASE("wrong groups are refused with the path") {
   wrong[1].as_object()["filters"] = json::object{{"max_stops", -1}};
   CHECK(said(wrong, kDestinations) == "bad_input: travelers[1].filters.max_stops: must be a whole number from 0 to 9");
   wrong[1].as_object()["filters"] = json::object{{"outbound_departure", json::object{{"latest", "10:00"}}}};
-  CHECK(said(wrong, kDestinations).find("bad_input: travelers[1].filters.outbound_departure.earliest: is missing") == 0);
+  CHECK(said(wrong, kDestinations).find("bad_input: travelers[1].filters.outbound_departure.earliest: is missing") ==
+        0);
   CHECK(said(json::array(), kDestinations) == "bad_input: travelers: must name at least one traveler");
   CHECK(said(kTravelers, json::array()) == "bad_input: destinations: must name at least one airport");
   CHECK(said(kTravelers, json::array{"BCN", "BCN"}) == "bad_input: destinations[1]: BCN is in the list twice");
   CHECK(said(kTravelers, json::array{"bcn"}).find("bad_input: destinations[0]: 'bcn' is no IATA airport code") == 0);
-  CHECK(said(json::array{json::object{{"name", "Ana"}}}, kDestinations) == "bad_input: travelers[0].origin_airport: is missing");
+  CHECK(said(json::array{json::object{{"name", "Ana"}}}, kDestinations) ==
+        "bad_input: travelers[0].origin_airport: is missing");
   CHECK(said(kTravelers, kDestinations, {answered(json::array{traveler("Zoe", "LIS"), "BCN"}, {})}) ==
         "bad_input: found[0].item[0]: 'Zoe' from LIS is not among the travelers");
-  CHECK(said(kTravelers, kDestinations, {answered(pair(0, "VIE"), {})}) == "bad_input: found[0].item[1]: 'VIE' is not among the destinations");
-  CHECK(said(kTravelers, kDestinations, {answered(pair(0, "BCN"), {}), answered(pair(0, "BCN"), {})}) == "bad_input: found[1].item: this pair was searched twice");
-  CHECK(said(kTravelers, kDestinations, {json::object{{"item", pair(0, "BCN")}, {"state", "odd"}}}).find("bad_input: found[0].state: 'odd'") == 0);
+  CHECK(said(kTravelers, kDestinations, {answered(pair(0, "VIE"), {})}) ==
+        "bad_input: found[0].item[1]: 'VIE' is not among the destinations");
+  CHECK(said(kTravelers, kDestinations, {answered(pair(0, "BCN"), {}), answered(pair(0, "BCN"), {})}) ==
+        "bad_input: found[1].item: this pair was searched twice");
+  CHECK(said(kTravelers, kDestinations, {json::object{{"item", pair(0, "BCN")}, {"state", "odd"}}})
+            .find("bad_input: found[0].state: 'odd'") == 0);
 }

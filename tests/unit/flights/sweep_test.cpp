@@ -13,7 +13,8 @@ namespace {
 // Thrown where a test cuts a sweep off, as a kill would.
 struct Cut {};
 
-// A world that remembers checkpoints, answers from the arguments, and can be cut off before the n-th thing it is asked to do.
+// A world that remembers checkpoints, answers from the arguments, and can be cut off before the n-th thing it is asked
+// to do.
 class TestWorld : public SweepWorld {
  public:
   json::value search(const std::string&, const json::object& args, const std::string& key) override {
@@ -23,9 +24,12 @@ class TestWorld : public SweepWorld {
     const std::string date(args.at("depart").as_string());
     const int number = (destination[0] * 31 + destination[1] * 7 + (date[9] - '0') * 13) % 50;
     if (number % 6 == 1) godwit::fail("unknown_airport", "none such");
-    if (number % 4 == 0 && searches[key] == 1 && key.find('#') == std::string::npos) godwit::retry("upstream", "not now", std::chrono::milliseconds(70'000));
+    if (number % 4 == 0 && searches[key] == 1 && key.find('#') == std::string::npos)
+      godwit::retry("upstream", "not now", std::chrono::milliseconds(70'000));
     if (number % 5 == 0) return json::object{{"offers", json::array()}, {"found", 0}};
-    return json::object{{"offers", json::array{offer({.id = destination + date, .amount = 5000 + number, .currency = destination == "USA" ? "USD" : "EUR"})}},
+    return json::object{{"offers", json::array{offer({.id = destination + date,
+                                                      .amount = 5000 + number,
+                                                      .currency = destination == "USA" ? "USD" : "EUR"})}},
                         {"found", number},
                         {"airports", json::object{{destination, json::object{{"city", "City of " + destination}}}}}};
   }
@@ -86,7 +90,8 @@ TEST_CASE("a sweep counts what it found and keeps the best prices") {
   for (const std::chrono::milliseconds wait : world.waits) CHECK(wait == std::chrono::milliseconds(70'000));
 }
 
-TEST_CASE("a sweep that is cut off anywhere ends as if nothing had happened, and asks again for the search it was at only") {
+TEST_CASE(
+    "a sweep that is cut off anywhere ends as if nothing had happened, and asks again for the search it was at only") {
   const json::object undisturbed = whole();
   TestWorld measure;
   Sweep(kInput, measure).run();
@@ -127,7 +132,9 @@ TEST_CASE("cut off again and again a sweep still ends") {
 
 TEST_CASE("what godwit itself cannot do ends the sweep instead of counting failures") {
   class Nowhere : public TestWorld {
-    json::value search(const std::string&, const json::object&, const std::string&) override { godwit::fail("host", "invoke(): not possible here"); }
+    json::value search(const std::string&, const json::object&, const std::string&) override {
+      godwit::fail("host", "invoke(): not possible here");
+    }
   } world;
   CHECK(complaint([&] { Sweep(kInput, world).run(); }) == "host: invoke(): not possible here");
 }
@@ -154,7 +161,8 @@ TEST_CASE("the fold of many searches does not depend on their order") {
       const json::array item{destination, date};
       try {
         json::object entry = answered(item, {});
-        entry["output"] = world.search("", {{"destination", destination}, {"depart", date}}, std::string(destination.as_string()) + "/" + std::string(date.as_string()));
+        entry["output"] = world.search("", {{"destination", destination}, {"depart", date}},
+                                       std::string(destination.as_string()) + "/" + std::string(date.as_string()));
         items.push_back(std::move(entry));
       } catch (const godwit::Failure& failure) {
         items.push_back(failed(item, failure.code().c_str()));
@@ -177,8 +185,10 @@ TEST_CASE("the fold names best price, day and city, counts offers that were cut 
   json::object cut = answered(json::array{"LIS", "2027-05-02"}, {offer({.id = "a", .amount = 900}), nullptr});
   cut["output"].as_object()["found"] = 12;
   cut["output"].as_object()["airports"] = json::object{{"LIS", json::object{{"city", "Lisbon"}}}};
-  const json::array found{cut, answered(json::array{"LIS", "2027-05-01"}, {offer({.id = "b", .amount = 1000, .stops = 1})}),
-                          answered(json::array{"OSL", "2027-05-01"}, {offer({.id = "c", .amount = 950})}), answered(json::array{"OSL", "2027-05-02"}, {}),
+  const json::array found{cut,
+                          answered(json::array{"LIS", "2027-05-01"}, {offer({.id = "b", .amount = 1000, .stops = 1})}),
+                          answered(json::array{"OSL", "2027-05-01"}, {offer({.id = "c", .amount = 950})}),
+                          answered(json::array{"OSL", "2027-05-02"}, {}),
                           answered(json::array{"OSL", "2027-05-03"}, {json::object{{"id", 1}}})};
   const json::object result = sweep_fold({{"found", found}});
   CHECK(result.at("found_flights") == 14);

@@ -14,10 +14,14 @@ inline const Model& model() {
   return instance;
 }
 
-inline json::object search(json::object args, const Model& asked = model()) { return asked.search(args); }
+inline json::object search(json::object args, const Model& asked = model()) {
+  return asked.search(args);
+}
 
 // By value: a loop over a part of a temporary answer would read freed memory.
-inline json::array offers_of(const json::object& args, const Model& asked = model()) { return asked.search(args).at("offers").as_array(); }
+inline json::array offers_of(const json::object& args, const Model& asked = model()) {
+  return asked.search(args).at("offers").as_array();
+}
 
 // The code of the failure that `args` end in, "" when they do not.
 inline std::string refused(const json::object& args) {
@@ -30,6 +34,8 @@ inline std::string refused(const json::object& args) {
   return {};
 }
 
-inline std::string text(const json::value& value) { return std::string(value.as_string()); }
+inline std::string text(const json::value& value) {
+  return std::string(value.as_string());
+}
 
 }  // namespace timetable::test

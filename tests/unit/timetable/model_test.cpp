@@ -45,7 +45,8 @@ TEST_CASE("the same question gets the same answer from another model, another se
   const Model other(Catalog::built_in(), ModelOptions{.seed = 2}, problems);
   int different = 0;
   for (const char* destination : {"JFK", "BCN", "SIN", "KEF", "CPT"}) {
-    const json::object args{{"origin", "FRA"}, {"destination", destination}, {"depart", "2027-05-14"}, {"return", "2027-05-20"}};
+    const json::object args{
+        {"origin", "FRA"}, {"destination", destination}, {"depart", "2027-05-14"}, {"return", "2027-05-20"}};
     CHECK(search(args) == search(args, same));
     if (search(args) != search(args, other)) ++different;
   }
@@ -53,7 +54,8 @@ TEST_CASE("the same question gets the same answer from another model, another se
 }
 
 TEST_CASE("the hash behind the model is the same on every machine") {
-  CHECK(Chance(1).mix("route").mix("LH").mix("FRA").mix("JFK").value() == Chance(1).mix("route").mix("LH").mix("FRA").mix("JFK").value());
+  CHECK(Chance(1).mix("route").mix("LH").mix("FRA").mix("JFK").value() ==
+        Chance(1).mix("route").mix("LH").mix("FRA").mix("JFK").value());
   CHECK(Chance(1).mix("ab").mix("c").value() != Chance(1).mix("a").mix("bc").value());
   // Fixed numbers: a change here changes every fare people have seen.
   CHECK(Chance(0).value() == 0x6e789e6aa1b965f4u);
@@ -62,11 +64,14 @@ TEST_CASE("the hash behind the model is the same on every machine") {
 
 TEST_CASE("distances are known and the same both ways") {
   const Catalog catalog = Catalog::built_in();
-  const auto airport = [&catalog](const char* code) { return catalog.airports()[static_cast<std::size_t>(catalog.find_airport(code))]; };
+  const auto airport = [&catalog](const char* code) {
+    return catalog.airports()[static_cast<std::size_t>(catalog.find_airport(code))];
+  };
   CHECK(std::abs(distance_km(airport("LHR"), airport("JFK")) - 5540) < 15);
   CHECK(std::abs(distance_km(airport("SYD"), airport("LAX")) - 12050) < 30);
   CHECK(std::abs(distance_km(airport("AKL"), airport("PPT")) - 4090) < 30);  // over the date line
-  for (const Airport& from : catalog.airports()) CHECK(distance_km(from, airport("DXB")) == distance_km(airport("DXB"), from));
+  for (const Airport& from : catalog.airports())
+    CHECK(distance_km(from, airport("DXB")) == distance_km(airport("DXB"), from));
   CHECK(distance_km(airport("LIS"), airport("LIS")) == 0);
   CHECK(eastward_permille(airport("LIS"), airport("ATH")) > 900);
   CHECK(eastward_permille(airport("ATH"), airport("LIS")) < -900);
@@ -80,7 +85,8 @@ TEST_CASE("a route is flown in both directions, by the same airlines") {
     for (int to = 0; to < airports; ++to) {
       const auto there = model().network().direct(from, to);
       const auto back = model().network().direct(to, from);
-      REQUIRE(std::equal(there.begin(), there.end(), back.begin(), back.end(), [](const Service& a, const Service& b) { return a.airline == b.airline; }));
+      REQUIRE(std::equal(there.begin(), there.end(), back.begin(), back.end(),
+                         [](const Service& a, const Service& b) { return a.airline == b.airline; }));
       routes += there.size();
     }
   }
@@ -88,7 +94,8 @@ TEST_CASE("a route is flown in both directions, by the same airlines") {
 }
 
 TEST_CASE("offers are sorted, priced and marked as the contract says") {
-  const json::object answer = search({{"origin", "LHR"}, {"destination", "JFK"}, {"depart", "2027-05-14"}, {"return", "2027-05-21"}, {"adults", 3}});
+  const json::object answer = search(
+      {{"origin", "LHR"}, {"destination", "JFK"}, {"depart", "2027-05-14"}, {"return", "2027-05-21"}, {"adults", 3}});
   CHECK(answer.at("provider") == "timetable");
   CHECK(answer.at("modelled") == true);
   CHECK(answer.at("airports").at("JFK").at("city") == "New York");
@@ -212,7 +219,8 @@ TEST_CASE("wrong questions are refused with the contract's codes") {
   CHECK(with("excluded_airlines", json::array{1}) == "bad_request");
   CHECK(with("max_offers", 1e300) == "bad_request");
   CHECK(with("retrun", "2027-05-20") == "bad_request");
-  CHECK_THROWS_WITH(model().search({{"origin", "XQX"}, {"destination", "FRA"}, {"depart", "2027-05-14"}}), Catch::StartsWith("origin: there is no airport 'XQX'"));
+  CHECK_THROWS_WITH(model().search({{"origin", "XQX"}, {"destination", "FRA"}, {"depart", "2027-05-14"}}),
+                    Catch::StartsWith("origin: there is no airport 'XQX'"));
 }
 
 TEST_CASE("most searches between large airports find several offers") {
@@ -221,7 +229,8 @@ TEST_CASE("most searches between large airports find several offers") {
   for (const char* from : {"LHR", "FRA", "JFK", "DXB", "SIN", "HND", "GRU", "JNB", "SYD", "MEX"}) {
     for (const char* to : {"LIS", "BCN", "VIE", "BOS", "BOM", "BKK", "BOG", "CAI", "LAX", "ICN"}) {
       ++searches;
-      if (search({{"origin", from}, {"destination", to}, {"depart", "2027-05-14"}}).at("offers").as_array().size() < 2) ++empty;
+      if (search({{"origin", from}, {"destination", to}, {"depart", "2027-05-14"}}).at("offers").as_array().size() < 2)
+        ++empty;
     }
   }
   CHECK(empty * 10 <= searches);

@@ -26,7 +26,8 @@ LoadReport load(Load loader, const std::string& text, Catalog& catalog) {
 }
 
 const char* const kAirports =
-    "1,\"Test \"\"Field\"\", North\",\"O'Hara\",Germany,QQA,EDQA,50.5,8.25,100,1,E,\"Europe/Berlin\",\"airport\",\"x\"\r\n"
+    "1,\"Test \"\"Field\"\", "
+    "North\",\"O'Hara\",Germany,QQA,EDQA,50.5,8.25,100,1,E,\"Europe/Berlin\",\"airport\",\"x\"\r\n"
     "2,ST MARY\\'S,\"ST MARY\\'S\",United Kingdom,QQB,\\N,49.9,-6.3,116,0,E,Europe/London,airport,x\n"
     "3,No Code,Nowhere,Germany,\\N,EDQC,50,8,100,1,E,Europe/Berlin,airport,x\n"
     "\n"
@@ -83,20 +84,26 @@ TEST_CASE("usable airports are taken, the others are counted with their reason a
 
 TEST_CASE("a header line is no record, whatever its names are") {
   Catalog catalog = Catalog::built_in();
-  const LoadReport report =
-      load(load_airports, "id,name,city,country,iata,icao,latitude,longitude,altitude,offset,dst,zone\n1,A,A,Germany,QQA,EDQA,50,8,1,1,E,Europe/Berlin\n", catalog);
+  const LoadReport report = load(load_airports,
+                                 "id,name,city,country,iata,icao,latitude,longitude,altitude,offset,dst,zone\n1,A,A,"
+                                 "Germany,QQA,EDQA,50,8,1,1,E,Europe/Berlin\n",
+                                 catalog);
   CHECK(report.rows == 1);
   CHECK(report.used == 1);
   CHECK(load(load_airlines, "id,name,alias,iata,icao,callsign,country,active\n", catalog).rows == 0);
-  CHECK(load(load_routes, "airline,airline_id,source,source_id,destination,destination_id,codeshare,stops,equipment\n", catalog).rows == 0);
+  CHECK(load(load_routes, "airline,airline_id,source,source_id,destination,destination_id,codeshare,stops,equipment\n",
+             catalog)
+            .rows == 0);
 }
 
 TEST_CASE("airlines that are active and have a code are taken, the first of a code stays") {
   Catalog catalog = Catalog::built_in();
-  const LoadReport report = load(load_airlines,
-                                 "-1,Unknown,\\N,-,N/A,\\N,\\N,Y\n1,Private flight,\\N,-,N/A,\\N,\\N,Y\n2,Quiet Air,\\N,Q1,QQX,QUIET,Germany,N\n"
-                                 "3,Quick Air,\\N,Q1,QQY,QUICK,Germany,Y\n4,Other Air,\\N,Q1,QQZ,OTHER,Germany,Y\n5,Not Lufthansa,\\N,LH,XXX,X,Germany,Y\n",
-                                 catalog);
+  const LoadReport report = load(
+      load_airlines,
+      "-1,Unknown,\\N,-,N/A,\\N,\\N,Y\n1,Private flight,\\N,-,N/A,\\N,\\N,Y\n2,Quiet Air,\\N,Q1,QQX,QUIET,Germany,N\n"
+      "3,Quick Air,\\N,Q1,QQY,QUICK,Germany,Y\n4,Other Air,\\N,Q1,QQZ,OTHER,Germany,Y\n5,Not "
+      "Lufthansa,\\N,LH,XXX,X,Germany,Y\n",
+      catalog);
   CHECK(report.used == 1);
   CHECK(catalog.airlines()[static_cast<std::size_t>(catalog.find_airline("Q1"))].name == "Quick Air");
   CHECK(catalog.airlines()[static_cast<std::size_t>(catalog.find_airline("LH"))].name == "Lufthansa");
@@ -105,8 +112,10 @@ TEST_CASE("airlines that are active and have a code are taken, the first of a co
 TEST_CASE("routes of a file take the place of the modelled network") {
   Catalog catalog = Catalog::built_in();
   const LoadReport report = load(load_routes,
-                                 "LH,3320,FRA,340,LIS,1638,,0,320\nLH,3320,LIS,1638,FRA,340,,0,320\nLH,3320,FRA,340,OSL,644,,0,320\nLH,3320,OSL,644,FRA,340,,0,320\n"
-                                 "LH,3320,FRA,340,VIE,1613,Y,0,320\nZZ,1,FRA,340,VIE,1613,,0,320\nLH,3320,FRA,340,QQQ,1,,0,320\nLH,3320,FRA,340,FRA,340,,0,320\n"
+                                 "LH,3320,FRA,340,LIS,1638,,0,320\nLH,3320,LIS,1638,FRA,340,,0,320\nLH,3320,FRA,340,"
+                                 "OSL,644,,0,320\nLH,3320,OSL,644,FRA,340,,0,320\n"
+                                 "LH,3320,FRA,340,VIE,1613,Y,0,320\nZZ,1,FRA,340,VIE,1613,,0,320\nLH,3320,FRA,340,QQQ,"
+                                 "1,,0,320\nLH,3320,FRA,340,FRA,340,,0,320\n"
                                  "LH,3320,FRA,340,JFK,1,,1,320\nLH\n",
                                  catalog);
   CHECK(report.rows == 10);
@@ -137,14 +146,18 @@ TEST_CASE("routes of a file take the place of the modelled network") {
 
 TEST_CASE("airports in a zone the system does not know are left out and named") {
   Catalog catalog = Catalog::built_in();
-  load(load_airports, "1,A,A,Germany,QQA,EDQA,50,8,1,1,E,Europe/Atlantis\n2,B,B,Germany,QQB,EDQB,50,8,1,1,E,Europe/Berlin\n", catalog);
+  load(load_airports,
+       "1,A,A,Germany,QQA,EDQA,50,8,1,1,E,Europe/Atlantis\n2,B,B,Germany,QQB,EDQB,50,8,1,1,E,Europe/Berlin\n", catalog);
   std::vector<std::string> problems;
   const Model model(std::move(catalog), ModelOptions{}, problems);
   REQUIRE(problems.size() == 1);
   CHECK(problems[0] == "airport QQA: the system knows no time zone 'Europe/Atlantis'; left out");
   CHECK(model.catalog().find_airport("QQA") == Catalog::kNone);
   CHECK(model.catalog().find_airport("QQB") != Catalog::kNone);
-  CHECK_FALSE(search({{"origin", "FRA"}, {"destination", "JFK"}, {"depart", "2027-05-14"}}, model).at("offers").as_array().empty());
+  CHECK_FALSE(search({{"origin", "FRA"}, {"destination", "JFK"}, {"depart", "2027-05-14"}}, model)
+                  .at("offers")
+                  .as_array()
+                  .empty());
 }
 
 TEST_CASE("the real tables of OpenFlights load") {
@@ -167,5 +180,9 @@ TEST_CASE("the real tables of OpenFlights load") {
   const Model full(std::move(catalog), ModelOptions{}, problems);
   CHECK(problems.size() < 50);
   CHECK(full.network().services() > 40'000);
-  CHECK_FALSE(search({{"origin", "LIS"}, {"destination", "FRA"}, {"depart", "2027-05-14"}, {"return", "2027-05-17"}}, full).at("offers").as_array().empty());
+  CHECK_FALSE(
+      search({{"origin", "LIS"}, {"destination", "FRA"}, {"depart", "2027-05-14"}, {"return", "2027-05-17"}}, full)
+          .at("offers")
+          .as_array()
+          .empty());
 }

@@ -1,5 +1,5 @@
-#include "timetable/day.hpp"
 #include "timetable/zone.hpp"
+#include "timetable/day.hpp"
 #include "unit/timetable/fixture.hpp"
 
 using namespace timetable;
@@ -7,7 +7,9 @@ using namespace timetable::test;
 
 namespace {
 
-std::int64_t minutes(const char* day, int hour, int minute) { return static_cast<std::int64_t>(Day::parse(day)->number) * 1440 + hour * 60 + minute; }
+std::int64_t minutes(const char* day, int hour, int minute) {
+  return static_cast<std::int64_t>(Day::parse(day)->number) * 1440 + hour * 60 + minute;
+}
 
 // Every leg of some searches, with the offers' own claims recomputed from `local` and `utc_offset`.
 void check_moment(const json::value& moment) {
@@ -17,7 +19,9 @@ void check_moment(const json::value& moment) {
   REQUIRE(local.size() == 16);
   REQUIRE(utc.size() == 20);
   REQUIRE(offset.size() == 6);
-  const auto at = [](const std::string& t) { return minutes(t.substr(0, 10).c_str(), std::stoi(t.substr(11, 2)), std::stoi(t.substr(14, 2))); };
+  const auto at = [](const std::string& t) {
+    return minutes(t.substr(0, 10).c_str(), std::stoi(t.substr(11, 2)), std::stoi(t.substr(14, 2)));
+  };
   const int size = std::stoi(offset.substr(1, 2)) * 60 + std::stoi(offset.substr(4, 2));
   CHECK(at(local) - at(utc) == (offset[0] == '-' ? -size : size));
 }
@@ -28,7 +32,8 @@ TEST_CASE("days are read strictly and written back") {
   CHECK(Day::parse("2028-02-29")->text() == "2028-02-29");
   CHECK(Day::parse("2026-11-22")->weekday() == 6);
   CHECK(Day::parse("2027-05-14")->month() == 5);
-  for (const char* bad : {"", "2027-5-14", "2027-02-29", "2027-13-01", "2027-00-10", "2027-01-32", "20270514", "2027-05-14T", " 2027-05-1", "+027-05-14", "2027-05--1", "2038-01-01"})
+  for (const char* bad : {"", "2027-5-14", "2027-02-29", "2027-13-01", "2027-00-10", "2027-01-32", "20270514",
+                          "2027-05-14T", " 2027-05-1", "+027-05-14", "2027-05--1", "2038-01-01"})
     CHECK_FALSE(Day::parse(bad));
 }
 
@@ -59,9 +64,10 @@ TEST_CASE("offsets of half and quarter hours are right") {
 }
 
 TEST_CASE("local times, offsets and UTC of every offer agree, over zones, the date line and changes of the clock") {
-  const char* pairs[][3] = {{"SYD", "LAX", "2027-05-14"}, {"LAX", "SYD", "2027-05-14"}, {"AKL", "HNL", "2027-05-14"}, {"HND", "SEA", "2027-05-14"},
-                            {"DEL", "KTM", "2027-05-14"}, {"LHR", "JFK", "2027-03-28"}, {"JFK", "LHR", "2027-11-06"}, {"FRA", "BKK", "2027-10-30"},
-                            {"YYZ", "YYT", "2027-05-14"}, {"MAD", "LPA", "2027-03-27"}, {"GRU", "LIS", "2027-12-31"}, {"NAN", "LAX", "2027-07-01"}};
+  const char* pairs[][3] = {{"SYD", "LAX", "2027-05-14"}, {"LAX", "SYD", "2027-05-14"}, {"AKL", "HNL", "2027-05-14"},
+                            {"HND", "SEA", "2027-05-14"}, {"DEL", "KTM", "2027-05-14"}, {"LHR", "JFK", "2027-03-28"},
+                            {"JFK", "LHR", "2027-11-06"}, {"FRA", "BKK", "2027-10-30"}, {"YYZ", "YYT", "2027-05-14"},
+                            {"MAD", "LPA", "2027-03-27"}, {"GRU", "LIS", "2027-12-31"}, {"NAN", "LAX", "2027-07-01"}};
   int legs = 0;
   for (const auto& pair : pairs) {
     const json::object answer = search({{"origin", pair[0]}, {"destination", pair[1]}, {"depart", pair[2]}});
@@ -76,16 +82,21 @@ TEST_CASE("local times, offsets and UTC of every offer agree, over zones, the da
         CHECK(text(segment.at("departure").at("utc")) > before);
         before = text(segment.at("arrival").at("utc"));
       }
-      const auto at = [](const std::string& t) { return minutes(t.substr(0, 10).c_str(), std::stoi(t.substr(11, 2)), std::stoi(t.substr(14, 2))); };
-      CHECK(at(text(leg.at("arrival").at("utc"))) - at(text(leg.at("departure").at("utc"))) == leg.at("minutes").as_int64());
+      const auto at = [](const std::string& t) {
+        return minutes(t.substr(0, 10).c_str(), std::stoi(t.substr(11, 2)), std::stoi(t.substr(14, 2)));
+      };
+      CHECK(at(text(leg.at("arrival").at("utc"))) - at(text(leg.at("departure").at("utc"))) ==
+            leg.at("minutes").as_int64());
     }
   }
   CHECK(legs >= 20);
 }
 
 TEST_CASE("a flight over the date line to the east arrives before it left, by the clock") {
-  const json::object answer = search({{"origin", "SYD"}, {"destination", "LAX"}, {"depart", "2027-05-14"}, {"max_stops", 0}});
+  const json::object answer =
+      search({{"origin", "SYD"}, {"destination", "LAX"}, {"depart", "2027-05-14"}, {"max_stops", 0}});
   REQUIRE_FALSE(answer.at("offers").as_array().empty());
   for (const json::value& offer : answer.at("offers").as_array())
-    CHECK(text(offer.at("outbound").at("arrival").at("local")) < text(offer.at("outbound").at("departure").at("local")));
+    CHECK(text(offer.at("outbound").at("arrival").at("local")) <
+          text(offer.at("outbound").at("departure").at("local")));
 }
