@@ -25,6 +25,14 @@ void Health::set(State state, const std::string& error) {
   if (state == State::up && was_down) base::log::info("the database is back");
 }
 
+void Health::give_up(const std::string& error) {
+  const std::lock_guard lock(mutex_);
+  error_ = error;
+  state_ = State::down;
+  since_ = base::now();
+  base::log::error("the store cannot be used: {}", error);
+}
+
 void Health::set_error(const std::string& error) {
   const std::lock_guard lock(mutex_);
   if (!error.empty() && error != error_) base::log::warning("the database: {}", error);

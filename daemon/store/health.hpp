@@ -13,6 +13,8 @@ class Health {
   enum class State { starting, up, down, fenced };
 
   void set(State state, const std::string& error = {});
+  // Down for good: trying again is of no use.
+  void give_up(const std::string& error);
   // Keeps the state but says what is wrong just now, or that nothing is.
   void set_error(const std::string& error);
   void set_server_version(int version);

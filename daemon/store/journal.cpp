@@ -127,8 +127,9 @@ std::deque<Journal::Group> Journal::take() {
   return batch;
 }
 
-// Those whose facts were just settled are about to append the next ones, one after the other: to leave with the first of them would halve the
-// size of the batches. So the queue is given moments to fill while it grows; a lone run never waits here.
+// Those whose facts were just settled are about to append the next ones, one after the other: to leave with the first
+// of them would halve the size of the batches. So the queue is given moments to fill while it grows; a lone run never
+// waits here.
 void Journal::gather(std::unique_lock<std::mutex>& lock) {
   for (int round = 0; round < kGatherRounds && queue_.size() < last_groups_; ++round) {
     const std::size_t before = queue_.size();

@@ -149,7 +149,7 @@ class PostgresStore::Impl {
   }
 
   void give_up(engine::Answer<engine::Nothing>& answer, const base::Error& error) {
-    health_.set(Health::State::down, error.what());
+    health_.give_up(error.what());
     clock_.post([answer = std::move(answer), error] { answer(error); });
   }
 

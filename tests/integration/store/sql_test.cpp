@@ -155,11 +155,17 @@ TEST_CASE("The view of one run reads no whole table", "[store]") {
   sql(url,
       "INSERT INTO godwit.run SELECT g, 1, g, NULL, now(), 'j', 'v', 'u', NULL, '{}', '{}' FROM generate_series(1, "
       "20000) g;"
-      "INSERT INTO godwit.run_done SELECT g, now(), 5, '{}' FROM generate_series(1, 20000) g; ANALYZE");
+      "INSERT INTO godwit.run_done SELECT g, now(), 5, '{}' FROM generate_series(1, 20000) g;"
+      "INSERT INTO godwit.step SELECT g, 7, now(), now(), 1, 0, 's', '1', NULL FROM generate_series(1, 20000) g;"
+      "INSERT INTO godwit.attempt SELECT g, now(), NULL, 1, 0, 's', NULL FROM generate_series(1, 20000) g;"
+      "INSERT INTO godwit.progress SELECT g, 1, '{}' FROM generate_series(1, 20000) g;"
+      "INSERT INTO godwit.run_change SELECT g, 1, now(), 1, '', '', '' FROM generate_series(1, 20000) g; ANALYZE");
   for (const auto& row : sql(url, "EXPLAIN SELECT * FROM godwit.runs WHERE run = 77")) {
     INFO(row[0].as<std::string>());
-    CHECK(row[0].as<std::string>().find("Seq Scan on run") == std::string::npos);
-    CHECK(row[0].as<std::string>().find("Seq Scan on step") == std::string::npos);
+    const auto line = row[0].as<std::string>();
+    // Nodes and the inbox are small.
+    if (line.find("Seq Scan") != std::string::npos)
+      CHECK((line.find("on node") != std::string::npos || line.find("on inbox") != std::string::npos));
   }
 }
 
