@@ -120,7 +120,7 @@ CommandLine CommandLine::parse(const std::vector<std::string>& words) {
     auto& place = places.emplace_back(Place{std::string(argument.name)});
     std::string name(argument.name);
     std::replace(name.begin(), name.end(), '|', '_');
-    place.option = app->add_option(name, place.values)->required(argument.required)->expected(1, argument.many ? 1'000'000 : 1);
+    place.option = app->add_option(name, place.values)->required(argument.required)->expected(1, argument.many ? 1'000'000 : 1)->allow_extra_args(argument.many);
   }
   try {
     root.parse(std::vector<std::string>(words.rbegin(), words.rend()));

@@ -15,9 +15,15 @@ namespace json = base::json;
 
 constexpr std::size_t kOneLine = 100;
 
+// A value in a line: text as it is, a list of plain values with commas, the rest as JSON.
 std::string cell(const json::value& value) {
   if (value.is_null()) return {};
-  return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  if (value.is_string()) return std::string(value.get_string());
+  const auto* list = value.if_array();
+  if (!list || std::any_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_structured(); })) return json::serialize(value);
+  std::string text;
+  for (const auto& entry : *list) text += (text.empty() ? "" : ", ") + cell(entry);
+  return text;
 }
 
 bool is_table(const json::value& value) {

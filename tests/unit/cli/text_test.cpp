@@ -59,8 +59,8 @@ TEST_CASE("JSON is printed over several lines where it is long, in the order it 
 }
 
 TEST_CASE("An outline shows what is inside objects") {
-  CHECK(outline({{"state", "up"}, {"pool", {{"open", 3}, {"names", json::array{"a"}}}}, {"rows", json::array{json::object{{"n", 1}}}}}) ==
-        "state: up\npool:\n  open: 3\n  names: [\"a\"]\nrows:\n  N\n  1\n");
+  CHECK(outline({{"state", "up"}, {"pool", {{"open", 3}, {"names", json::array{"a", "b"}}}}, {"rows", json::array{json::object{{"n", 1}}}}}) ==
+        "state: up\npool:\n  open: 3\n  names: a, b\nrows:\n  N\n  1\n");
 }
 
 TEST_CASE("What is missing or of another type is shown as nothing") {
@@ -68,7 +68,7 @@ TEST_CASE("What is missing or of another type is shown as nothing") {
   CHECK(text_of(object, "a").empty());
   CHECK(text_of(object, "x").empty());
   CHECK(text_of(object, "b") == "7");
-  CHECK(text_of(object, "d") == "[1]");
+  CHECK(text_of(object, "d") == "1");
   CHECK(number_of(object, "c") == 0);
   CHECK_FALSE(object_of(object, "d"));
   CHECK(time_between(object, "c", "a").empty());
