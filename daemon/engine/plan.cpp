@@ -24,6 +24,14 @@ void Plan::open(std::size_t stage) {
   stages_[stage].single = true;
 }
 
+StepRef Plan::open_taken(std::size_t index) {
+  open(index);
+  stages_[index].cursor = 1;
+  ++stages_[index].counts.in_flight;
+  ++in_flight_;
+  return {index, StepRef::kSingle};
+}
+
 void Plan::open(std::size_t index, std::int64_t items, int parallel) {
   Stage& stage = stages_[index];
   if (stage.phase != Phase::pending || ready_.empty() || ready_.back() != index) throw std::logic_error("the stage is not the next to open");

@@ -36,6 +36,8 @@ class Plan {
   std::optional<std::size_t> next_to_open() const;
   // A single step.
   void open(std::size_t stage);
+  // A single step that is handed out with the opening, whatever else is open: for a stage that is skipped.
+  StepRef open_taken(std::size_t stage);
   // A foreach over `items`, at most `parallel` of them in flight. No items: done at once.
   void open(std::size_t stage, std::int64_t items, int parallel);
 

@@ -20,6 +20,11 @@ bool is_idle(const StepTask& task) {
   return task.phase == StepTask::Phase::limit || task.phase == StepTask::Phase::backoff || task.phase == StepTask::Phase::doubtful;
 }
 
+// Whether the run cannot go on when this step has failed for good.
+bool fails_run(const ActiveRun& run, StepRef step) {
+  return step.item == StepRef::kSingle || run.job->stages()[step.stage].spec->on_item_error == model::OnItemError::fail;
+}
+
 model::Failure failure_of(const base::Error& error, std::string code) { return {std::move(code), error.what(), false, {}}; }
 
 }  // namespace
@@ -202,6 +207,11 @@ void Runner::restore(ActiveRun& run, std::size_t index) {
     const std::int64_t item = parsed->step.item == StepRef::kSingle ? 0 : parsed->step.item;
     if (done.state != model::StepState::succeeded) data.not_succeeded[item] = done.state;
     if (done.failure) data.failures[item] = *done.failure;
+    // The earlier life recorded what fails the run and did not come to record its end.
+    if (done.state == model::StepState::failed && !run.failure && fails_run(run, parsed->step)) {
+      run.failure = done.failure;
+      run.failed_path = done.path;
+    }
     if (static_cast<std::size_t>(item) < data.outputs.size()) data.outputs[static_cast<std::size_t>(item)] = std::move(done.output);
     run.plan.finished(parsed->step, done.state);
   }
@@ -210,12 +220,10 @@ void Runner::restore(ActiveRun& run, std::size_t index) {
 
 void Runner::skip_stage(ActiveRun& run, std::size_t index) {
   run.stages[index].skipped = true;
-  run.plan.open(index);
-  const auto step = run.plan.next_step();
   ++in_flight_;
   auto task = std::make_unique<StepTask>();
   task->number = ++last_task_;
-  task->step = *step;
+  task->step = run.plan.open_taken(index);
   task->path = run.job->stages()[index].spec->name;
   task->started_at = parts_.clock.now();
   StepTask& added = *(run.tasks[task->number] = std::move(task));
@@ -439,7 +447,7 @@ void Runner::on_failure(ActiveRun& run, StepTask& task, model::Failure failure) 
   const model::Stage& spec = *run.job->stages()[task.step.stage].spec;
   parts_.limits.release(std::exchange(task.ticket, 0));
   if (failure.retryable && task.attempt < spec.retry.attempts + task.lost) return again(run, task, failure);
-  if (task.step.item == StepRef::kSingle || spec.on_item_error == model::OnItemError::fail) {
+  if (fails_run(run, task.step)) {
     const std::string path = task.path;
     record(run, task, model::StepState::failed, {}, failure, {});
     return fail_run(run, std::move(failure), path);

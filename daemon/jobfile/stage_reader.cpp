@@ -40,12 +40,9 @@ void read_uses(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.uses = r.text(node, path);
   draft.stage.uses_place = r.place(node, path);
   const std::string& uses = draft.stage.uses;
-  const std::size_t dot = uses.rfind('.');
-  const bool good =
-      dot != std::string::npos && is_word(uses.substr(0, dot), ".-/") && is_word(uses.substr(dot + 1), "-");
-  if (!good && !uses.empty())
-    r.problem(node, path, "'" + uses + "' does not name a method",
-              "write unit.method or contract/version.method, such as flight-search/1.search");
+  if (!is_word(uses, ".-/") && !uses.empty())
+    r.problem(node, path, "'" + uses + "' cannot be the name of a method",
+              "write unit.method, contract/version.method such as flight-search/1.search, or the name of a stage plugin's unit");
 }
 
 void read_with(Reader& r, Node node, Path path, Draft& draft) {

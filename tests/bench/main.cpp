@@ -49,11 +49,11 @@ class Bench {
  public:
   Bench() {
     std::filesystem::create_directory(jobs_ / "jobs");
-    write("noop", "job: noop\nstages:\n  only: {uses: noop, with: 1}\n");
+    write("noop", "job: noop\nstages:\n  only: {uses: noop, with: {v: 1}}\n");
     write("ten", chain_job("ten", 10));
     write("thousand", chain_job("thousand", 1000));
     write("stamp", "job: stamp\nstages:\n  only: {uses: stamp}\n");
-    write("held", "job: held\nstages:\n  a: {uses: noop, with: 1}\n  b: {needs: [a], uses: hold, with: {file: '" + (jobs_ / "go").string() + "'}}\n");
+    write("held", "job: held\nstages:\n  a: {uses: noop, with: {v: 1}}\n  b: {needs: [a], uses: hold, with: {file: '" + (jobs_ / "go").string() + "'}}\n");
     write("fan", "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: http.request, retry_safe: true,\n"
                  "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\nresult: '${ stages.call.count }'\n");
     daemon_.emplace(support::DaemonOptions{.job_dirs = {(jobs_ / "jobs").string()}});
@@ -191,7 +191,7 @@ class Bench {
   void write(const std::string& name, const std::string& text) { std::ofstream(jobs_ / "jobs" / (name + ".yaml")) << text; }
 
   bench::Floor floor() {
-    std::ifstream in(daemon_->dir() / "state" / "postgres" / "postmaster.pid");
+    std::ifstream in(daemon_->dir() / "state" / "postgres" / "data" / "postmaster.pid");
     std::string line, directory;
     for (int number = 1; std::getline(in, line); ++number)
       if (number == 5) directory = line;

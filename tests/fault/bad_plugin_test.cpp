@@ -33,7 +33,7 @@ TEST_CASE("each bad plugin fails its own step with the cause while a neighbour's
   CHECK_THAT(error_of(hang_end), Catch::Contains("timeout"));
   CHECK(daemon.wait_for_end(neighbour).at("state") == "succeeded");
   // And the daemon is as good as before.
-  CHECK(daemon.wait_for_end(submit(daemon, "after", "{uses: noop, with: 7}")).at("result") == 7);
+  CHECK(daemon.wait_for_end(submit(daemon, "after", "{uses: noop, with: {v: 7}}")).at("result").at("v") == 7);
 }
 
 TEST_CASE("an unsafe call whose plugin dies blocks its run with the cause") {

@@ -116,7 +116,7 @@ TEST_CASE("reload takes new jobs and SIGTERM ends in order") {
   DaemonProcess own({.job_dirs = {jobs.path().string()}});
   own.start();
   CHECK(own.cli({"submit", "later"}).exit_code == 3);
-  std::ofstream(jobs / "later.yaml") << "job: later\nstages:\n  s: {uses: noop, with: 1}\n";
+  std::ofstream(jobs / "later.yaml") << "job: later\nstages:\n  s: {uses: noop, with: {v: 1}}\n";
   CHECK(own.cli({"reload"}).exit_code == 0);
   CHECK(own.cli({"submit", "later", "--wait"}).exit_code == 0);
   const auto exit = own.stop();

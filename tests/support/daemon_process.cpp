@@ -165,7 +165,7 @@ json::object DaemonProcess::wait_for_end(std::int64_t run, base::Duration patien
 }
 
 pid_t DaemonProcess::postmaster() const {
-  std::ifstream in(dir_ / "state" / "postgres" / "postmaster.pid");
+  std::ifstream in(dir_ / "state" / "postgres" / "data" / "postmaster.pid");
   pid_t pid = 0;
   in >> pid;
   return in && ::kill(pid, 0) == 0 ? pid : 0;
@@ -188,7 +188,7 @@ std::vector<pid_t> DaemonProcess::hosts(const std::string& plugin) {
 
 std::string DaemonProcess::conninfo() const {
   if (!options_.database_url.empty()) return options_.database_url;
-  std::ifstream in(dir_ / "state" / "postgres" / "postmaster.pid");
+  std::ifstream in(dir_ / "state" / "postgres" / "data" / "postmaster.pid");
   std::string line, directory;
   for (int number = 1; std::getline(in, line); ++number)
     if (number == 5) directory = line;

@@ -153,10 +153,10 @@ TEST_CASE("a backoff outlives the process that decided it") {
 TEST_CASE("a stage whose condition is false is skipped and counts as done") {
   EngineWorld world;
   world.plugin("echo", echo());
-  const auto run = world.submit("job: w\nparams: {go: boolean}\nstages:\n  maybe: {uses: echo, when: '${ params.go }', with: 1}\n  after: {needs: [maybe], uses: echo, with: 2}\n"
+  const auto run = world.submit("job: w\nparams: {go: boolean}\nstages:\n  maybe: {uses: echo, when: '${ params.go }', with: {v: 1}}\n  after: {needs: [maybe], uses: echo, with: {v: 2}}\n"
                                 "result: {maybe: '${ stages.maybe }', after: '${ stages.after }'}\n", {{"go", false}});
   world.run_to_end();
-  CHECK(world.result(run) == R"({"maybe":null,"after":2})");
+  CHECK(world.result(run) == R"({"maybe":null,"after":{"v":2}})");
   CHECK(world.run(run).steps.at("maybe").state == model::StepState::skipped);
 }
 
@@ -246,7 +246,7 @@ TEST_CASE("an unsafe call that was cut off blocks its run until a person decides
   pay.retry_safe = false;
   world.plugin("pay", pay);
   world.runner->hold = {"charge"};
-  const auto run = world.submit("job: p\nstages:\n  charge: {uses: pay, with: 5}\n");
+  const auto run = world.submit("job: p\nstages:\n  charge: {uses: pay, with: {v: 5}}\n");
   world.clock.advance(1s);
   REQUIRE(world.runner->sent.size() == 1);
   std::mt19937_64 random(4);
@@ -259,7 +259,7 @@ TEST_CASE("an unsafe call that was cut off blocks its run until a person decides
   CHECK(json::serialize(*why).find("unknown outcome of charge") != std::string::npos);
   REQUIRE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, "", {}, answer); }));
   world.run_to_end();
-  CHECK(world.result(run) == "5");
+  CHECK(world.result(run) == R"({"v":5})");
   CHECK(world.runner->sent.at(0).attempt == 2);
 }
 
@@ -271,12 +271,12 @@ TEST_CASE("a lost host is forgiven to a safe call and blocks an unsafe one") {
     return support::succeed(call.input);
   };
   world.plugin("safe", {lose_twice});
-  const auto first = world.submit("job: a\nstages:\n  s: {uses: safe, with: 1}\n");
+  const auto first = world.submit("job: a\nstages:\n  s: {uses: safe, with: {v: 1}}\n");
   world.run_to_end();
-  CHECK(world.result(first) == "1");
+  CHECK(world.result(first) == R"({"v":1})");
   lost = 0;
   world.plugin("unsafe", {lose_twice, {}, false});
-  const auto second = world.submit("job: b\nstages:\n  s: {uses: unsafe, with: 1}\n");
+  const auto second = world.submit("job: b\nstages:\n  s: {uses: unsafe, with: {v: 1}}\n");
   world.run_to_end();
   CHECK(world.result(second) == "not ended");
   CHECK(world.engine->live(second).at("state") == "blocked");
@@ -289,11 +289,11 @@ TEST_CASE("a plugin that always crashes fails its own step with the cause") {
   EngineWorld world;
   world.plugin("segv", {[](const engine::StepCall&) -> engine::StepOutcome { return engine::StepLost{{"crashed", "signal SIGSEGV", true, {}}}; }});
   world.plugin("echo", echo());
-  const auto bad = world.submit("job: a\nstages:\n  s: {uses: segv, with: 1}\n");
-  const auto good = world.submit("job: b\nstages:\n  s: {uses: echo, with: 1}\n");
+  const auto bad = world.submit("job: a\nstages:\n  s: {uses: segv, with: {v: 1}}\n");
+  const auto good = world.submit("job: b\nstages:\n  s: {uses: echo, with: {v: 1}}\n");
   world.run_to_end();
   CHECK(world.result(bad) == "failed crashed: signal SIGSEGV");
-  CHECK(world.result(good) == "1");
+  CHECK(world.result(good) == R"({"v":1})");
 }
 
 TEST_CASE("a failed run is continued by a new one that keeps what was finished") {
@@ -325,7 +325,7 @@ TEST_CASE("a run that outlives its timeout fails") {
   auto slow = echo();
   slow.takes = [](const auto&) { return 2h; };
   world.plugin("slow", slow);
-  const auto run = world.submit("job: t\ntimeout: 1h\nstages:\n  s: {uses: slow, with: 1}\n");
+  const auto run = world.submit("job: t\ntimeout: 1h\nstages:\n  s: {uses: slow, with: {v: 1}}\n");
   world.clock.advance(59min);
   CHECK(world.result(run) == "not ended");
   world.clock.advance(2min);
@@ -336,7 +336,7 @@ TEST_CASE("what the store refuses fails its step in words of ours") {
   EngineWorld world;
   world.plugin("echo", {[](const engine::StepCall&) { return support::succeed("\"poison\""); }});
   world.store->refused_text = "poison";
-  const auto run = world.submit("job: s\nstages:\n  s: {uses: echo, with: 1}\n");
+  const auto run = world.submit("job: s\nstages:\n  s: {uses: echo, with: {v: 1}}\n");
   world.run_to_end();
   CHECK(world.run(run).done->failure->code == "store_refused");
   CHECK(world.run(run).steps.at("s").state == model::StepState::failed);
@@ -361,10 +361,10 @@ TEST_CASE("more runs than fit in memory wait in the store and all end") {
   slow.takes = [](const auto&) { return 10ms; };
   world.plugin("echo", slow);
   std::vector<model::RunId> runs;
-  for (int i = 0; i < 50; ++i) runs.push_back(world.submit("job: m\nstages:\n  s: {uses: echo, with: 1}\n"));
+  for (int i = 0; i < 50; ++i) runs.push_back(world.submit("job: m\nstages:\n  s: {uses: echo, with: {v: 1}}\n"));
   CHECK(world.engine->status().at("runs_in_memory").to_number<int>() <= 4);
   world.run_to_end();
-  for (const auto run : runs) CHECK(world.result(run) == "1");
+  for (const auto run : runs) CHECK(world.result(run) == R"({"v":1})");
   CHECK(world.runner->sent.size() == 50);
 }
 

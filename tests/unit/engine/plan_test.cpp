@@ -8,10 +8,11 @@ using engine::StepRef;
 
 namespace {
 constexpr auto kOk = model::StepState::succeeded;
+using Needs = std::vector<std::vector<std::size_t>>;
 }
 
 TEST_CASE("a stage opens when all its needs are done") {
-  Plan plan({{}, {}, {0, 1}});
+  Plan plan(Needs{{}, {}, {0, 1}});
   REQUIRE(plan.next_to_open() == 0u);
   plan.open(0);
   REQUIRE(plan.next_to_open() == 1u);
@@ -29,7 +30,7 @@ TEST_CASE("a stage opens when all its needs are done") {
 }
 
 TEST_CASE("a foreach hands out no more than its parallelism and each item once") {
-  Plan plan({{}});
+  Plan plan(Needs{{}});
   plan.open(0, 5, 2);
   const auto a = plan.next_step(), b = plan.next_step();
   REQUIRE(a);
@@ -43,7 +44,7 @@ TEST_CASE("a foreach hands out no more than its parallelism and each item once")
 }
 
 TEST_CASE("steps that are done but not recorded stop a stage at a bound") {
-  Plan plan({{}});
+  Plan plan(Needs{{}});
   plan.open(0, 1000, 1);
   int handed = 0;
   while (const auto step = plan.next_step()) {
@@ -54,7 +55,7 @@ TEST_CASE("steps that are done but not recorded stop a stage at a bound") {
 }
 
 TEST_CASE("items of an earlier life are not handed out again") {
-  Plan plan({{}});
+  Plan plan(Needs{{}});
   plan.open(0, 4, 4);
   plan.finished({0, 1}, kOk);
   plan.finished({0, 2}, kOk);
@@ -73,14 +74,14 @@ TEST_CASE("items of an earlier life are not handed out again") {
 }
 
 TEST_CASE("a foreach over nothing is done at once") {
-  Plan plan({{}, {0}});
+  Plan plan(Needs{{}, {0}});
   plan.open(0, 0, 8);
   CHECK(plan.phase(0) == Plan::Phase::done);
   CHECK(plan.next_to_open() == 1u);
 }
 
 TEST_CASE("a step cannot finish twice") {
-  Plan plan({{}});
+  Plan plan(Needs{{}});
   plan.open(0, 2, 2);
   const auto step = plan.next_step();
   plan.left(*step);

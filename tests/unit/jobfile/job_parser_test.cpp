@@ -93,7 +93,7 @@ prams: {}
 schedule: daily
 stages:
   one:
-    uses: nothing
+    uses: no thing
     need: [two]
     retry: {attempts: 0, backof: 1s}
   2two:
@@ -106,9 +106,8 @@ stages:
         "job.yaml:2:10 (timeout): a duration such as 30s, 1h30m or 3d is needed here, not 'soon'\n"
         "job.yaml:3:1 (prams): unknown key 'prams'; did you mean 'params'?\n"
         "job.yaml:4:1 (schedule): 'schedule' is not supported by this version\n"
-        "job.yaml:7:11 (stages.one.uses): 'nothing' does not name a method; write unit.method or "
-        "contract/version.method, such as "
-        "flight-search/1.search\n"
+        "job.yaml:7:11 (stages.one.uses): 'no thing' cannot be the name of a method; write unit.method, contract/version.method "
+        "such as flight-search/1.search, or the name of a stage plugin's unit\n"
         "job.yaml:8:5 (stages.one.need): unknown key 'need'; did you mean 'needs'?\n"
         "job.yaml:9:23 (stages.one.retry.attempts): a number from 1 to 1000000 is needed here, not 0\n"
         "job.yaml:9:26 (stages.one.retry.backof): unknown key 'backof'; did you mean 'backoff'?\n"
