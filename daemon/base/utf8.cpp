@@ -7,7 +7,9 @@ namespace {
 
 // The length of the character that `bytes` begin with; 0 when they begin with none.
 std::size_t character_size(std::string_view bytes) {
-  const auto byte = [bytes](std::size_t i) { return i < bytes.size() ? static_cast<std::uint8_t>(bytes[i]) : std::uint8_t{0}; };
+  const auto byte = [bytes](std::size_t i) {
+    return i < bytes.size() ? static_cast<std::uint8_t>(bytes[i]) : std::uint8_t{0};
+  };
   const auto follows = [&byte](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
   const std::uint8_t first = byte(0);
   if (first < 0x80) return first == 0 ? 0 : 1;

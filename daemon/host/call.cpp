@@ -13,9 +13,12 @@ using wire::HostStatus;
 namespace {
 
 static_assert(GW_OK == static_cast<int>(HostStatus::ok) && GW_RETRY == static_cast<int>(HostStatus::retry) &&
-              GW_FAILED == static_cast<int>(HostStatus::failed) && GW_CANCELLED == static_cast<int>(HostStatus::cancelled) &&
-              GW_NOT_FOUND == static_cast<int>(HostStatus::not_found) && GW_DENIED == static_cast<int>(HostStatus::denied) &&
-              GW_TOO_BIG == static_cast<int>(HostStatus::too_big) && GW_UNSUPPORTED == static_cast<int>(HostStatus::unsupported) &&
+              GW_FAILED == static_cast<int>(HostStatus::failed) &&
+              GW_CANCELLED == static_cast<int>(HostStatus::cancelled) &&
+              GW_NOT_FOUND == static_cast<int>(HostStatus::not_found) &&
+              GW_DENIED == static_cast<int>(HostStatus::denied) &&
+              GW_TOO_BIG == static_cast<int>(HostStatus::too_big) &&
+              GW_UNSUPPORTED == static_cast<int>(HostStatus::unsupported) &&
               GW_INVALID == static_cast<int>(HostStatus::invalid));
 static_assert(GW_PAYLOAD_MAX == wire::kPayloadSizeMax);
 static_assert(INT64_MAX == wire::kNoDeadline);
@@ -24,14 +27,19 @@ constexpr auto kProgressPause = std::chrono::milliseconds(100);
 constexpr std::size_t kNameSizeMax = 1024;
 constexpr std::size_t kLogTextSizeMax = 64 * 1024;
 
-bool is_name(std::string_view text) { return !text.empty() && text.size() <= kNameSizeMax && is_utf8(text); }
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= kNameSizeMax && is_utf8(text);
+}
 
 }  // namespace
 
 gw_call::gw_call(Channel& channel) : channel_(channel) {}
 
 gw_call::gw_call(Channel& channel, const wire::CallMessage& message)
-    : channel_(channel), number_(message.call), attempt_(static_cast<int>(message.attempt)), deadline_ns_(message.deadline_ns) {
+    : channel_(channel),
+      number_(message.call),
+      attempt_(static_cast<int>(message.attempt)),
+      deadline_ns_(message.deadline_ns) {
   text_.reserve(message.unit.size() + message.method.size() + message.idempotency_key.size() + message.input.size());
   std::size_t i = 0;
   for (const std::string_view part : {message.unit, message.method, message.idempotency_key, message.input}) {
@@ -41,7 +49,9 @@ gw_call::gw_call(Channel& channel, const wire::CallMessage& message)
 }
 
 void gw_call::log(std::int32_t level, std::string_view text, std::string_view fields) {
-  const auto flags = static_cast<std::uint8_t>(level < GW_LOG_DEBUG ? GW_LOG_DEBUG : level > GW_LOG_ERROR ? GW_LOG_ERROR : level);
+  const auto flags = static_cast<std::uint8_t>(level < GW_LOG_DEBUG   ? GW_LOG_DEBUG
+                                               : level > GW_LOG_ERROR ? GW_LOG_ERROR
+                                                                      : level);
   text = text.substr(0, kLogTextSizeMax);
   if (fields.size() > kLogTextSizeMax) fields = {};
   const std::lock_guard lock(mutex_);
@@ -68,15 +78,19 @@ void gw_call::progress(std::uint64_t done, std::uint64_t total, std::string_view
   }
   last_progress_ = now;
   held_progress_.reset();
-  channel_.write([&](std::string& out) { wire::append_progress(out, number_, done, total, fields); }, Channel::Flush::soon);
+  channel_.write([&](std::string& out) { wire::append_progress(out, number_, done, total, fields); },
+                 Channel::Flush::soon);
 }
 
 void gw_call::send_held_progress() {
   const std::lock_guard lock(mutex_);
   if (!held_progress_) return;
   last_progress_ = std::chrono::steady_clock::now();
-  channel_.write([&](std::string& out) { wire::append_progress(out, number_, held_progress_->done, held_progress_->total, held_progress_->fields); },
-                 Channel::Flush::soon);
+  channel_.write(
+      [&](std::string& out) {
+        wire::append_progress(out, number_, held_progress_->done, held_progress_->total, held_progress_->fields);
+      },
+      Channel::Flush::soon);
   held_progress_.reset();
 }
 
@@ -103,7 +117,11 @@ gw_status gw_call::emit(std::string_view topic, std::string_view row) {
   emitted_size_ += row.size();
   channel_.wait_for_room([this] { return cancelled(); });
   if (cancelled()) return GW_CANCELLED;
-  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::emit, number_, 0, 0, {topic, row}); }, Channel::Flush::soon);
+  channel_.write(
+      [&](std::string& out) {
+        wire::append_message(out, HostMessage::emit, number_, 0, 0, {topic, row});
+      },
+      Channel::Flush::soon);
   return GW_OK;
 }
 
@@ -119,7 +137,8 @@ gw_status gw_call::checkpoint_get(std::string_view key, gw_buf** value) {
   return ask(HostMessage::checkpoint_get, {key}, value);
 }
 
-gw_status gw_call::invoke(std::string_view callable, std::string_view args, std::string_view key_suffix, gw_buf** result) {
+gw_status gw_call::invoke(std::string_view callable, std::string_view args, std::string_view key_suffix,
+                          gw_buf** result) {
   *result = nullptr;
   if (!is_name(callable) || !is_json(args) || (!key_suffix.empty() && !is_name(key_suffix))) return GW_INVALID;
   if (args.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
@@ -133,14 +152,16 @@ gw_status gw_call::ask(HostMessage type, std::initializer_list<std::string_view>
   const std::uint32_t question = ++question_;
   reply_.reset();
   lock.unlock();
-  channel_.write([&](std::string& out) { wire::append_message(out, type, number_, question, 0, blobs); }, Channel::Flush::now);
+  channel_.write([&](std::string& out) { wire::append_message(out, type, number_, question, 0, blobs); },
+                 Channel::Flush::now);
   lock.lock();
   answered_.wait(lock, [this] { return reply_ || cancelled(); });
   // An answer that is there counts, even when the wish to cancel came with it.
   if (!reply_) return GW_CANCELLED;
   const Reply reply = std::move(*reply_);
   reply_.reset();
-  const bool has_value = reply.status == HostStatus::ok || reply.status == HostStatus::failed || reply.status == HostStatus::retry;
+  const bool has_value =
+      reply.status == HostStatus::ok || reply.status == HostStatus::failed || reply.status == HostStatus::retry;
   if (value && has_value) *value = new_buffer(reply.value);
   return static_cast<gw_status>(reply.status);
 }
@@ -181,7 +202,8 @@ std::string gw_call::failure_text() const {
 }
 
 void gw_call::append_result(std::string& out, gw_status status) {
-  if (held_progress_) wire::append_progress(out, number_, held_progress_->done, held_progress_->total, held_progress_->fields);
+  if (held_progress_)
+    wire::append_progress(out, number_, held_progress_->done, held_progress_->total, held_progress_->fields);
   wire::ResultMessage message;
   message.call = number_;
   message.status = wire::to_host_status(status);

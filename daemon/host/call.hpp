@@ -21,8 +21,8 @@ struct gw_buf {
   std::list<gw_buf>::iterator self;
 };
 
-// One call of a plugin's function, and what the plugin does during it. The functions that plugin.h tags [any] may come from any thread, answer() and
-// cancel() come from the I/O thread, the others from the thread of run().
+// One call of a plugin's function, and what the plugin does during it. The functions that plugin.h tags [any] may come
+// from any thread, answer() and cancel() come from the I/O thread, the others from the thread of run().
 struct gw_call {
  public:
   // A call of run().

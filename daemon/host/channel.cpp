@@ -21,11 +21,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kNever = INT64_MAX;
 
 // Nothing can be reported to anybody any more, and destructors of a plugin's globals could hang.
-[[noreturn]] void daemon_is_gone() { ::_exit(0); }
+[[noreturn]] void daemon_is_gone() {
+  ::_exit(0);
+}
 
 }  // namespace
 
-Channel::Channel(base::UniqueFd socket) : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {}
+Channel::Channel(base::UniqueFd socket)
+    : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {}
 
 void Channel::finish_write(std::unique_lock<std::mutex>& lock, Flush flush) {
   if (sending_) return;

@@ -12,7 +12,8 @@
 
 namespace godwit::host {
 
-// The connection to godwitd: any thread writes frames, one I/O thread reads them. When the daemon goes away, so does this process.
+// The connection to godwitd: any thread writes frames, one I/O thread reads them. When the daemon goes away, so does
+// this process.
 class Channel {
  public:
   // When the bytes leave: at once by the calling thread, or a little later, gathered with others by the I/O thread.
@@ -44,7 +45,8 @@ class Channel {
   // Waits until everything that was written has left.
   void drain();
 
-  // The I/O thread's body, never returns: `on_frame` for each frame, `on_batch` after those that arrived together, `on_tick` when want_tick() said.
+  // The I/O thread's body, never returns: `on_frame` for each frame, `on_batch` after those that arrived together,
+  // `on_tick` when want_tick() said.
   struct Handlers {
     std::function<void(const wire::Frame&)> on_frame;
     std::function<void()> on_batch;
@@ -68,12 +70,12 @@ class Channel {
   base::UniqueFd wake_fd_;
   std::mutex mutex_;
   std::condition_variable room_;
-  std::string outbox_;      // under mutex_
-  std::string in_transit_;  // only the sending thread
-  bool sending_ = false;    // under mutex_: a thread is at it and will send what is added meanwhile
-  bool io_awake_ = true;    // under mutex_: the I/O thread will look at the outbox before it sleeps
+  std::string outbox_;                  // under mutex_
+  std::string in_transit_;              // only the sending thread
+  bool sending_ = false;                // under mutex_: a thread is at it and will send what is added meanwhile
+  bool io_awake_ = true;                // under mutex_: the I/O thread will look at the outbox before it sleeps
   std::atomic<std::int64_t> tick_due_;  // steady_clock, in its ticks
-  wire::FrameReader reader_;  // only the I/O thread
+  wire::FrameReader reader_;            // only the I/O thread
 };
 
 }  // namespace godwit::host

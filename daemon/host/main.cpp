@@ -1,4 +1,5 @@
-// godwit-host PLUGIN.so: runs one plugin for godwitd, which starts it with a socket as descriptor 3. Not meant to be started by hand.
+// godwit-host PLUGIN.so: runs one plugin for godwitd, which starts it with a socket as descriptor 3. Not meant to be
+// started by hand.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,7 +12,8 @@
 
 namespace {
 
-// Out of the way of the plugin: what it does with small numbers cannot hit the protocol, and its own children do not inherit it.
+// Out of the way of the plugin: what it does with small numbers cannot hit the protocol, and its own children do not
+// inherit it.
 godwit::base::UniqueFd take_protocol_socket() {
   struct stat status {};
   if (fstat(godwit::wire::kHostProtocolFd, &status) != 0 || !S_ISSOCK(status.st_mode)) return {};
@@ -35,7 +37,8 @@ int main(int count, char** arguments) {
   }
   // What a plugin prints shall be seen line by line, not when a buffer is full.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  auto* server = new godwit::host::Server(arguments[1], std::move(socket));  // the I/O thread uses it until the process ends
+  auto* server =
+      new godwit::host::Server(arguments[1], std::move(socket));  // the I/O thread uses it until the process ends
   const int code = server->serve();
   std::fflush(nullptr);
   ::_exit(code);

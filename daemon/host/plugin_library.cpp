@@ -11,7 +11,9 @@
 namespace godwit::host {
 namespace {
 
-base::Error failed(const std::string& what) { return base::Error(base::ErrorKind::failed, what); }
+base::Error failed(const std::string& what) {
+  return base::Error(base::ErrorKind::failed, what);
+}
 
 // Boost.DLL wraps the loader's words in its own and ends with an errno that means nothing.
 std::string loader_message(std::string text) {
@@ -36,7 +38,9 @@ EntryFunction& load(const std::string& path) {
   }
 }
 
-std::uint32_t kind_number(std::string_view kind) { return kind == "provider" ? GW_KIND_PROVIDER : GW_KIND_STAGE; }
+std::uint32_t kind_number(std::string_view kind) {
+  return kind == "provider" ? GW_KIND_PROVIDER : GW_KIND_STAGE;
+}
 
 }  // namespace
 
@@ -45,7 +49,8 @@ PluginLibrary::PluginLibrary(const std::string& path, Channel& channel, const ba
   const gw_plugin* plugin = load(path)(&kHostTable, &call);
   if (!plugin) throw failed("godwit_plugin_v1() gave up: " + call.failure_text());
   if (plugin->struct_size < sizeof(gw_plugin) || plugin->abi_major != GW_ABI_MAJOR)
-    throw failed("it was built for ABI " + std::to_string(plugin->abi_major) + ", this godwit-host loads ABI " + std::to_string(GW_ABI_MAJOR));
+    throw failed("it was built for ABI " + std::to_string(plugin->abi_major) + ", this godwit-host loads ABI " +
+                 std::to_string(GW_ABI_MAJOR));
   std::map<std::string, const gw_unit*> exported;
   for (std::uint32_t i = 0; i < plugin->unit_count; ++i) {
     check_unit(plugin->units[i]);
@@ -54,7 +59,8 @@ PluginLibrary::PluginLibrary(const std::string& path, Channel& channel, const ba
   for (const auto& entry : units) {
     const std::string id(entry.at("id").as_string());
     const auto found = exported.find(id);
-    if (found == exported.end()) throw failed("its manifest names the unit \"" + id + "\", which the file does not export");
+    if (found == exported.end())
+      throw failed("its manifest names the unit \"" + id + "\", which the file does not export");
     if (found->second->kind != kind_number(std::string_view(entry.at("kind").as_string())))
       throw failed("the unit \"" + id + "\" is of another kind in the file than in its manifest");
     units_.push_back(found->second);
@@ -73,8 +79,10 @@ void PluginLibrary::open(Channel& channel, const base::json::object& config) {
     const std::string text = own ? base::json::serialize(*own) : "{}";
     gw_call call(channel);
     OpenUnit open{unit, nullptr};
-    const gw_status status = unit->open(&kHostTable, &call, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, &open.self);
-    if (status != GW_OK) throw failed("the unit \"" + std::string(unit->id) + "\" did not open: " + call.failure_text());
+    const gw_status status =
+        unit->open(&kHostTable, &call, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, &open.self);
+    if (status != GW_OK)
+      throw failed("the unit \"" + std::string(unit->id) + "\" did not open: " + call.failure_text());
     order_.push_back(open);
     open_.emplace(unit->id, open);
   }

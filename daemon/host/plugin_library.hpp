@@ -20,10 +20,12 @@ class PluginLibrary {
     void* self;
   };
 
-  // Loads the file and compares what it exports with the manifest's `units` ([{id, kind}]). Throws base::Error that says what does not fit.
+  // Loads the file and compares what it exports with the manifest's `units` ([{id, kind}]). Throws base::Error that
+  // says what does not fit.
   PluginLibrary(const std::string& path, Channel& channel, const base::json::array& units);
 
-  // Opens every unit; `config` maps unit ids to their configuration. Throws base::Error with the plugin's own words. [main]
+  // Opens every unit; `config` maps unit ids to their configuration. Throws base::Error with the plugin's own words.
+  // [main]
   void open(Channel& channel, const base::json::object& config);
   // Closes what is open, the last first. [main, no call running]
   void close();

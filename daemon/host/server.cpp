@@ -13,15 +13,19 @@ constexpr auto kStallCheck = std::chrono::milliseconds(1);
 
 }  // namespace
 
-Server::Server(std::string plugin_path, base::UniqueFd socket) : plugin_path_(std::move(plugin_path)), channel_(std::move(socket)), typical_call_(2 * kShortCall) {}
+Server::Server(std::string plugin_path, base::UniqueFd socket)
+    : plugin_path_(std::move(plugin_path)), channel_(std::move(socket)), typical_call_(2 * kShortCall) {}
 
 int Server::serve() {
   std::thread([this] {
-    channel_.serve({[this](const wire::Frame& frame) { on_frame(frame); }, [this] { on_batch(); }, [this] { on_tick(); }});
+    channel_.serve(
+        {[this](const wire::Frame& frame) { on_frame(frame); }, [this] { on_batch(); }, [this] { on_tick(); }});
   }).detach();
-  const std::string hello = base::json::serialize(base::json::object{
-      {"protocol", wire::kHostProtocol}, {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}}});
-  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::hello, 0, 0, 0, {}, hello); }, Channel::Flush::now);
+  const std::string hello = base::json::serialize(
+      base::json::object{{"protocol", wire::kHostProtocol},
+                         {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}}});
+  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::hello, 0, 0, 0, {}, hello); },
+                 Channel::Flush::now);
   std::optional<OpenRequest> request;
   {
     std::unique_lock lock(mutex_);
@@ -52,7 +56,8 @@ bool Server::open_plugin(const OpenRequest& request) {
     opened_ = true;
     concurrency_ = request.concurrency;
   }
-  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::opened, 0, 0, 0, {}, answer); }, Channel::Flush::now);
+  channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::opened, 0, 0, 0, {}, answer); },
+                 Channel::Flush::now);
   return answer.empty();
 }
 
@@ -75,10 +80,15 @@ gw_call* Server::find_call(std::uint64_t number) {
 
 void Server::on_frame(const wire::Frame& frame) {
   switch (static_cast<HostMessage>(frame.type)) {
-    case HostMessage::open: on_open(frame); return;
-    case HostMessage::call: arrived_.push_back(std::make_unique<gw_call>(channel_, wire::parse_call(frame))); return;
+    case HostMessage::open:
+      on_open(frame);
+      return;
+    case HostMessage::call:
+      arrived_.push_back(std::make_unique<gw_call>(channel_, wire::parse_call(frame)));
+      return;
     case HostMessage::ping:
-      channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::pong, 0, frame.tag, 0, {}); }, Channel::Flush::soon);
+      channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::pong, 0, frame.tag, 0, {}); },
+                     Channel::Flush::soon);
       return;
     case HostMessage::cancel: {
       on_batch();  // the call may have come just before
@@ -89,7 +99,8 @@ void Server::on_frame(const wire::Frame& frame) {
     case HostMessage::reply: {
       wire::expect_blobs(frame, 1);
       const std::lock_guard lock(mutex_);
-      if (gw_call* call = find_call(frame.call)) call->answer(frame.tag, wire::to_host_status(frame.flags), frame.blobs[0]);
+      if (gw_call* call = find_call(frame.call))
+        call->answer(frame.tag, wire::to_host_status(frame.flags), frame.blobs[0]);
       return;
     }
     case HostMessage::bye: {
@@ -98,7 +109,8 @@ void Server::on_frame(const wire::Frame& frame) {
       changed_.notify_all();
       return;
     }
-    default: throw base::refused("unknown message " + std::to_string(frame.type) + " from the daemon");
+    default:
+      throw base::refused("unknown message " + std::to_string(frame.type) + " from the daemon");
   }
 }
 
@@ -121,7 +133,8 @@ void Server::on_tick() {
   call_for_help(stalled);
 }
 
-// One worker at a time is woken: it wakes the next if there is still something to do, so that short calls do not wake everybody.
+// One worker at a time is woken: it wakes the next if there is still something to do, so that short calls do not wake
+// everybody.
 void Server::call_for_help(bool stalled) {
   if (queue_.empty() || help_is_coming_ || !opened_) return;
   if (stalled) typical_call_ = 2 * kShortCall;
@@ -172,13 +185,17 @@ gw_status Server::run(gw_call& call) const {
     call.fail("no_such_unit", "the plugin has no unit \"" + std::string(call.unit()) + "\"", -1);
     return GW_FAILED;
   }
-  const auto view = [](std::string_view text) { return gw_view{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; };
+  const auto view = [](std::string_view text) {
+    return gw_view{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  };
   return open->unit->run(open->self, &call, view(call.method()), view(call.input()));
 }
 
-// With more calls waiting the results go out together through the I/O thread; the last one goes at once, which saves a change of threads.
+// With more calls waiting the results go out together through the I/O thread; the last one goes at once, which saves a
+// change of threads.
 void Server::finish(gw_call& call, gw_status status, bool others_wait) {
-  channel_.write([&](std::string& out) { call.append_result(out, status); }, others_wait ? Channel::Flush::soon : Channel::Flush::now);
+  channel_.write([&](std::string& out) { call.append_result(out, status); },
+                 others_wait ? Channel::Flush::soon : Channel::Flush::now);
 }
 
 }  // namespace godwit::host

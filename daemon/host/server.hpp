@@ -16,8 +16,8 @@
 
 namespace godwit::host {
 
-// The life of a host process: load the plugin, open its units, run calls until the daemon says bye. The thread of serve() opens, closes and runs
-// calls; more workers start as they are needed; one thread reads the socket.
+// The life of a host process: load the plugin, open its units, run calls until the daemon says bye. The thread of
+// serve() opens, closes and runs calls; more workers start as they are needed; one thread reads the socket.
 class Server {
  public:
   Server(std::string plugin_path, base::UniqueFd socket);
@@ -41,8 +41,8 @@ class Server {
   bool open_plugin(const OpenRequest& request);
   void work();
   gw_status run(gw_call& call) const;
-  // Starts or wakes one more worker when calls wait for one. While calls are short, and `stalled` does not say otherwise, a worker that is awake
-  // is trusted to come back for them: waking a thread costs more than such a call.
+  // Starts or wakes one more worker when calls wait for one. While calls are short, and `stalled` does not say
+  // otherwise, a worker that is awake is trusted to come back for them: waking a thread costs more than such a call.
   void call_for_help(bool stalled = false);
   void finish(gw_call& call, gw_status status, bool others_wait);
 
@@ -61,7 +61,7 @@ class Server {
   std::vector<std::thread> workers_;  // beside the thread of serve()
   std::size_t concurrency_ = 1;
   std::size_t idle_ = 0;
-  bool help_is_coming_ = false;  // a worker was woken or started and has not yet arrived
+  bool help_is_coming_ = false;            // a worker was woken or started and has not yet arrived
   std::chrono::nanoseconds typical_call_;  // how long calls take, the last ones counting most
   std::uint64_t watched_call_ = 0;         // the first of the queue at the last look, 0 for none
 };

@@ -33,7 +33,7 @@ struct Call {
 
   Call* parent = nullptr;
   int depth = 0;
-  Call* nested = nullptr;  // the call it waits for
+  Call* nested = nullptr;                              // the call it waits for
   std::unique_ptr<engine::StepListener> own_listener;  // of a nested call
 };
 

@@ -24,11 +24,13 @@ constexpr std::size_t kStderrInMessage = 2048;
 constexpr auto kEndAfterClose = std::chrono::seconds(1);
 constexpr auto kRetryAfterMax = std::chrono::hours(24 * 30);
 
-// What a plugin's process inherits: where things are and how text is written, and none of the daemon's secrets. What makes the daemon talk to systemd
-// must not be passed on either.
+// What a plugin's process inherits: where things are and how text is written, and none of the daemon's secrets. What
+// makes the daemon talk to systemd must not be passed on either.
 std::vector<std::string> base_environment() {
-  static constexpr std::array names{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE",
-                                    "SSL_CERT_DIR", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
+  static constexpr std::array names{"PATH",         "HOME",         "USER",          "LOGNAME",
+                                    "SHELL",        "LANG",         "LC_ALL",        "LC_CTYPE",
+                                    "TZ",           "TMPDIR",       "SSL_CERT_FILE", "SSL_CERT_DIR",
+                                    "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
   std::vector<std::string> result;
   for (const char* name : names) {
     if (const char* value = std::getenv(name)) result.push_back(std::string(name) + "=" + value);
@@ -41,11 +43,16 @@ std::string checked_object(std::string_view fields) {
   return valid ? std::string(fields) : std::string();
 }
 
-LogLevel log_level(std::uint8_t number) { return static_cast<LogLevel>(std::min<std::uint8_t>(number, static_cast<std::uint8_t>(LogLevel::error))); }
+LogLevel log_level(std::uint8_t number) {
+  return static_cast<LogLevel>(std::min<std::uint8_t>(number, static_cast<std::uint8_t>(LogLevel::error)));
+}
 
-model::Failure failure(std::string code, std::string message, bool retryable = false) { return {std::move(code), std::move(message), retryable, {}}; }
+model::Failure failure(std::string code, std::string message, bool retryable = false) {
+  return {std::move(code), std::move(message), retryable, {}};
+}
 
-// A name or value in a frame that the host process checks before it sends it: anything else means that its memory is not what it was.
+// A name or value in a frame that the host process checks before it sends it: anything else means that its memory is
+// not what it was.
 void expect(bool valid, const char* what) {
   if (!valid) throw base::refused(std::string("malformed message: ") + what);
 }
@@ -66,7 +73,8 @@ Host::~Host() {
   if (process_) process_->detach();
 }
 
-// --- calls ------------------------------------------------------------------------------------------------------------------------------------------
+// --- calls
+// ------------------------------------------------------------------------------------------------------------------------------------------
 
 void Host::enqueue(Call& call) {
   call.host = this;
@@ -109,9 +117,10 @@ void Host::dispatch(Call& call) {
   in_flight_.emplace(call.number, &call);
   const bool limited = call.deadline != base::Tick::max();
   process_->write([&](std::string& out) {
-    wire::append(out, wire::CallMessage{call.number, static_cast<std::uint32_t>(call.step.attempt),
-                                        limited ? call.deadline.time_since_epoch().count() : wire::kNoDeadline, call.callable->unit,
-                                        call.callable->method, call.step.idempotency_key, call.step.input});
+    wire::append(
+        out, wire::CallMessage{call.number, static_cast<std::uint32_t>(call.step.attempt),
+                               limited ? call.deadline.time_since_epoch().count() : wire::kNoDeadline,
+                               call.callable->unit, call.callable->method, call.step.idempotency_key, call.step.input});
   });
   if (limited) watch_deadlines(call.deadline);
   call.listener->started();
@@ -127,7 +136,8 @@ void Host::tell_to_end(Call& call, Call::Ending why) {
   call.ending = why;
   call.kill_at = base::tick() + plugin_->manifest.cancel;
   watch_deadlines(call.kill_at);
-  if (process_) process_->write([&](std::string& out) { wire::append_message(out, HostMessage::cancel, call.number, 0, 0, {}); });
+  if (process_)
+    process_->write([&](std::string& out) { wire::append_message(out, HostMessage::cancel, call.number, 0, 0, {}); });
 }
 
 void Host::finish(Call& call, engine::StepOutcome outcome) {
@@ -147,7 +157,8 @@ void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, 
   });
 }
 
-// --- frames -----------------------------------------------------------------------------------------------------------------------------------------
+// --- frames
+// -----------------------------------------------------------------------------------------------------------------------------------------
 
 void Host::on_frame(const wire::Frame& frame) {
   const auto type = static_cast<HostMessage>(frame.type);
@@ -169,20 +180,28 @@ void Host::on_frame(const wire::Frame& frame) {
 
 void Host::on_call_frame(Call& call, const wire::Frame& frame) {
   switch (static_cast<HostMessage>(frame.type)) {
-    case HostMessage::result: return on_result(call, frame);
-    case HostMessage::log: return on_log(call, frame);
-    case HostMessage::emit: return on_emit(call, frame);
-    case HostMessage::checkpoint_put: return on_checkpoint_put(call, frame);
-    case HostMessage::checkpoint_get: return on_checkpoint_get(call, frame);
+    case HostMessage::result:
+      return on_result(call, frame);
+    case HostMessage::log:
+      return on_log(call, frame);
+    case HostMessage::emit:
+      return on_emit(call, frame);
+    case HostMessage::checkpoint_put:
+      return on_checkpoint_put(call, frame);
+    case HostMessage::checkpoint_get:
+      return on_checkpoint_get(call, frame);
     case HostMessage::progress: {
       const wire::Progress progress = wire::parse_progress(frame);
       return call.listener->progress(progress.done, progress.total, checked_object(progress.fields));
     }
     case HostMessage::invoke:
       wire::expect_blobs(frame, 3);
-      expect(base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]) && base::is_utf8(frame.blobs[2]), "a nested call is not valid");
-      return owner_.on_invoke(call, frame.tag, std::string(frame.blobs[0]), std::string(frame.blobs[1]), std::string(frame.blobs[2]));
-    default: throw base::refused("malformed message: unknown type " + std::to_string(frame.type));
+      expect(base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]) && base::is_utf8(frame.blobs[2]),
+             "a nested call is not valid");
+      return owner_.on_invoke(call, frame.tag, std::string(frame.blobs[0]), std::string(frame.blobs[1]),
+                              std::string(frame.blobs[2]));
+    default:
+      throw base::refused("malformed message: unknown type " + std::to_string(frame.type));
   }
 }
 
@@ -199,9 +218,11 @@ void Host::on_hello(const wire::Frame& frame) {
     const auto own = settings_.units.find(unit.id);
     if (own != settings_.units.end()) config.emplace(unit.id, own->second);
   }
-  const std::string request = json::serialize(json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}});
+  const std::string request =
+      json::serialize(json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}});
   const std::string config_text = json::serialize(config);
-  process_->write([&](std::string& out) { wire::append_message(out, HostMessage::open, 0, 0, 0, {config_text}, request); });
+  process_->write(
+      [&](std::string& out) { wire::append_message(out, HostMessage::open, 0, 0, 0, {config_text}, request); });
 }
 
 void Host::on_opened(const wire::Frame& frame) {
@@ -210,7 +231,8 @@ void Host::on_opened(const wire::Frame& frame) {
   if (!frame.json.empty()) {
     const json::object answer = wire::parse_object(frame);
     const json::value* message = answer.if_contains("message");
-    kill(message && message->is_string() ? base::repaired_utf8(std::string_view(message->get_string())) : "it could not be opened");
+    kill(message && message->is_string() ? base::repaired_utf8(std::string_view(message->get_string()))
+                                         : "it could not be opened");
     return;
   }
   opened_ = true;
@@ -235,14 +257,17 @@ void Host::on_line(std::string_view line, std::string_view stream) {
 void Host::log(Call& call, LogLevel level, std::string_view text, std::string_view fields, std::string_view stream) {
   if (!log_budget_.take(text.size() + fields.size() + 1)) return;
   if (const std::uint64_t dropped = log_budget_.dropped())
-    call.listener->log(LogLevel::warning, std::to_string(dropped) + " log lines of the plugin were dropped: it writes more than 4 MiB a second", {}, "");
+    call.listener->log(
+        LogLevel::warning,
+        std::to_string(dropped) + " log lines of the plugin were dropped: it writes more than 4 MiB a second", {}, "");
   call.listener->log(level, base::repaired_utf8(text), checked_object(fields), stream);
 }
 
 void Host::on_emit(Call& call, const wire::Frame& frame) {
   wire::expect_blobs(frame, 2);
   call.emitted_size += frame.blobs[1].size();
-  expect(call.emitted_size <= wire::kPayloadSizeMax && base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]), "a row is not valid");
+  expect(call.emitted_size <= wire::kPayloadSizeMax && base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]),
+         "a row is not valid");
   call.emitted.push_back({std::string(frame.blobs[0]), std::string(frame.blobs[1])});
 }
 
@@ -251,18 +276,19 @@ void Host::on_checkpoint_put(Call& call, const wire::Frame& frame) {
   expect(base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]), "a checkpoint is not valid");
   call.listener->checkpoint_put(std::string(frame.blobs[0]), std::string(frame.blobs[1]),
                                 [weak = weak_from_this(), number = call.number, question = frame.tag](bool stored) {
-                                  if (const auto self = weak.lock()) self->reply(number, question, stored ? HostStatus::ok : HostStatus::failed, {});
+                                  if (const auto self = weak.lock())
+                                    self->reply(number, question, stored ? HostStatus::ok : HostStatus::failed, {});
                                 });
 }
 
 void Host::on_checkpoint_get(Call& call, const wire::Frame& frame) {
   wire::expect_blobs(frame, 1);
   expect(base::is_utf8(frame.blobs[0]), "the key of a checkpoint is not valid");
-  call.listener->checkpoint_get(std::string(frame.blobs[0]),
-                                [weak = weak_from_this(), number = call.number, question = frame.tag](std::optional<std::string> value) {
-                                  if (const auto self = weak.lock())
-                                    self->reply(number, question, value ? HostStatus::ok : HostStatus::not_found, value.value_or(""));
-                                });
+  call.listener->checkpoint_get(std::string(frame.blobs[0]), [weak = weak_from_this(), number = call.number,
+                                                              question = frame.tag](std::optional<std::string> value) {
+    if (const auto self = weak.lock())
+      self->reply(number, question, value ? HostStatus::ok : HostStatus::not_found, value.value_or(""));
+  });
 }
 
 void Host::on_result(Call& call, const wire::Frame& frame) {
@@ -274,27 +300,36 @@ void Host::on_result(Call& call, const wire::Frame& frame) {
 engine::StepOutcome Host::outcome_of(Call& call, const wire::ResultMessage& result) const {
   if (result.status == HostStatus::ok) {
     std::string why;
-    if (base::is_json(result.output, &why)) return engine::StepSucceeded{std::string(result.output), std::move(call.emitted)};
+    if (base::is_json(result.output, &why))
+      return engine::StepSucceeded{std::string(result.output), std::move(call.emitted)};
     return engine::StepFailed{failure("bad_output", "the plugin's result is not JSON: " + why)};
   }
   if (call.ending == Call::Ending::cancelled) return engine::StepCancelled{};
   if (call.ending == Call::Ending::deadline) return timed_out(call, "");
-  model::Failure why = failure(base::repaired_utf8(result.code), base::repaired_utf8(result.message), result.status == HostStatus::retry);
-  if (result.status == HostStatus::cancelled) why = failure("cancelled", "the plugin ended the call as cancelled although nobody had asked for it");
+  model::Failure why = failure(base::repaired_utf8(result.code), base::repaired_utf8(result.message),
+                               result.status == HostStatus::retry);
+  if (result.status == HostStatus::cancelled)
+    why = failure("cancelled", "the plugin ended the call as cancelled although nobody had asked for it");
   if (why.retryable && result.retry_after_ms >= 0)
-    why.retry_after = std::min<base::Duration>(kRetryAfterMax, std::chrono::milliseconds(std::min<std::int64_t>(result.retry_after_ms, 1'000'000'000'000)));
+    why.retry_after = std::min<base::Duration>(
+        kRetryAfterMax, std::chrono::milliseconds(std::min<std::int64_t>(result.retry_after_ms, 1'000'000'000'000)));
   return engine::StepFailed{std::move(why)};
 }
 
-// Nobody knows whether a call that was cut off had its effect, so only one that may simply be made again is worth a retry.
+// Nobody knows whether a call that was cut off had its effect, so only one that may simply be made again is worth a
+// retry.
 engine::StepOutcome Host::timed_out(const Call& call, const std::string& how) const {
-  const std::string limit = call.step.timeout.count() > 0 ? " within " + base::format_duration(call.step.timeout) : " before the deadline of the call that made it";
-  return engine::StepFailed{failure("timeout", call.callable->name + " did not end" + limit + how, call.callable->retry_safe)};
+  const std::string limit = call.step.timeout.count() > 0 ? " within " + base::format_duration(call.step.timeout)
+                                                          : " before the deadline of the call that made it";
+  return engine::StepFailed{
+      failure("timeout", call.callable->name + " did not end" + limit + how, call.callable->retry_safe)};
 }
 
-// --- time -------------------------------------------------------------------------------------------------------------------------------------------
+// --- time
+// -------------------------------------------------------------------------------------------------------------------------------------------
 
-// One timer for all calls. It is only ever moved forward in time by a call that ends earlier, so calls that end in time cost nothing.
+// One timer for all calls. It is only ever moved forward in time by a call that ends earlier, so calls that end in time
+// cost nothing.
 void Host::watch_deadlines(base::Tick next) {
   if (next >= next_deadline_check_) return;
   next_deadline_check_ = next;
@@ -311,7 +346,8 @@ void Host::check_deadlines() {
   base::Tick next = base::Tick::max();
   for (const auto& [number, call] : in_flight_) {
     if (call->kill_at <= now)
-      return kill("it was killed because " + call->callable->name + " (" + call->step.path + ") did not end when it was told to");
+      return kill("it was killed because " + call->callable->name + " (" + call->step.path +
+                  ") did not end when it was told to");
     if (call->deadline <= now) tell_to_end(*call, Call::Ending::deadline);
     next = std::min(next, call->ending == Call::Ending::no ? call->deadline : call->kill_at);
   }
@@ -331,7 +367,8 @@ void Host::ping() {
   });
 }
 
-// --- life of the process ------------------------------------------------------------------------------------------------------------------------------
+// --- life of the process
+// ------------------------------------------------------------------------------------------------------------------------------
 
 void Host::set_state_timer(base::Duration delay, void (Host::*function)()) {
   state_timer_.expires_after(delay);
@@ -356,7 +393,9 @@ void Host::start() {
   }
 }
 
-void Host::on_open_timeout() { kill("it did not open within " + base::format_duration(settings_.open_timeout)); }
+void Host::on_open_timeout() {
+  kill("it did not open within " + base::format_duration(settings_.open_timeout));
+}
 
 void Host::kill(const std::string& why) {
   if (!process_) return;
@@ -371,16 +410,19 @@ void Host::on_closed() {
   set_state_timer(kEndAfterClose, &Host::on_still_alive);
 }
 
-void Host::on_still_alive() { kill("it was killed because it had closed its connection"); }
+void Host::on_still_alive() {
+  kill("it was killed because it had closed its connection");
+}
 
 void Host::on_ended(const process::Exit& exit) {
-  // A process that we killed, or that vanished with its connection, is explained by the reason; else its own end says more.
+  // A process that we killed, or that vanished with its connection, is explained by the reason; else its own end says
+  // more.
   const bool killed_by_us = exit.by_signal && exit.code == SIGKILL && !ending_reason_.empty();
   const bool refused = !opened_ && !ending_reason_.empty();
   const std::string end = killed_by_us || refused ? ending_reason_ : "it ended with " + exit.text();
   const std::string stderr_lines = process_->last_stderr(kStderrInMessage);
-  const std::string cause =
-      "the host process of plugin " + plugin_->manifest.id + ": " + end + (stderr_lines.empty() ? "" : "; last lines of stderr:\n" + stderr_lines);
+  const std::string cause = "the host process of plugin " + plugin_->manifest.id + ": " + end +
+                            (stderr_lines.empty() ? "" : "; last lines of stderr:\n" + stderr_lines);
   state_timer_.cancel();
   ping_timer_.cancel();
   process_->detach();
@@ -411,7 +453,8 @@ void Host::lose_calls(const std::string& cause) {
     if (call.ending == Call::Ending::cancelled) {
       finish(call, engine::StepCancelled{});
     } else if (call.ending == Call::Ending::deadline) {
-      finish(call, timed_out(call, call.kill_at <= now ? ", nor when it was told to; its process was killed" : "; its process ended meanwhile"));
+      finish(call, timed_out(call, call.kill_at <= now ? ", nor when it was told to; its process was killed"
+                                                       : "; its process ended meanwhile"));
     } else {
       finish(call, engine::StepLost{failure("crashed", cause, call.callable->retry_safe)});
     }

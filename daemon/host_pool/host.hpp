@@ -21,17 +21,18 @@ namespace godwit::host_pool {
 struct HostSettings {
   std::string program;                              // absolute path of godwit-host
   std::map<std::string, base::json::object> units;  // configuration by unit id
-  std::vector<std::string> environment;             // NAME=value, beside what every host gets from the daemon's own (host.cpp)
+  std::vector<std::string> environment;  // NAME=value, beside what every host gets from the daemon's own (host.cpp)
   base::Duration open_timeout = std::chrono::seconds(30);
   base::Duration ping_interval = std::chrono::seconds(5);
   int missed_pongs_max = 3;
   base::Duration backoff_first = std::chrono::milliseconds(100);
   base::Duration backoff_max = std::chrono::seconds(60);
-  base::Duration healthy_after = std::chrono::seconds(60);  // a process that lived so long makes the next backoff the first one again
+  base::Duration healthy_after =
+      std::chrono::seconds(60);  // a process that lived so long makes the next backoff the first one again
 };
 
-// The host process of one plugin and the calls for it: a queue, at most `concurrency` in flight, and the one state machine that starts, kills, reaps and
-// respawns. Used on the engine's thread.
+// The host process of one plugin and the calls for it: a queue, at most `concurrency` in flight, and the one state
+// machine that starts, kills, reaps and respawns. Used on the engine's thread.
 class Host : public HostProcess::Events, public std::enable_shared_from_this<Host> {
  public:
   // What a host cannot decide alone. Both may come from inside any function but those that enqueue().
@@ -40,12 +41,14 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
     virtual ~Owner() = default;
     // The call has ended; it is gone when this returns.
     virtual void on_finished(Call& call, engine::StepOutcome outcome) = 0;
-    virtual void on_invoke(Call& call, std::uint32_t question, std::string name, std::string args, std::string suffix) = 0;
+    virtual void on_invoke(Call& call, std::uint32_t question, std::string name, std::string args,
+                           std::string suffix) = 0;
   };
 
   enum class State { idle, starting, ready, ending, backoff };
 
-  Host(boost::asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings, Owner& owner);
+  Host(boost::asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings,
+       Owner& owner);
   ~Host() override;
 
   // Takes the call; it is dispatched in a later turn of the loop.
@@ -53,7 +56,8 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void cancel(Call& call);
   // Answers a question of a call that may have ended meanwhile.
   void reply(std::uint64_t call, std::uint32_t question, wire::HostStatus status, std::string_view value);
-  // No more calls: those that wait end as cancelled, those in flight may go on until kill() or their end; then the process ends.
+  // No more calls: those that wait end as cancelled, those in flight may go on until kill() or their end; then the
+  // process ends.
   void drain();
   void kill(const std::string& why);
   bool stopped() const { return state_ == State::idle || state_ == State::backoff; }

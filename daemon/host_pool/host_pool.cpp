@@ -27,7 +27,10 @@ Host* HostPool::host_of(const engine::Callable& callable) {
   if (found != hosts_.end()) return found->second.get();
   auto plugin = catalog_.find(callable.plugin);
   if (!plugin) return nullptr;
-  return hosts_.emplace(callable.plugin, std::make_shared<Host>(context_, std::move(plugin), settings_, static_cast<Host::Owner&>(*this))).first->second.get();
+  return hosts_
+      .emplace(callable.plugin,
+               std::make_shared<Host>(context_, std::move(plugin), settings_, static_cast<Host::Owner&>(*this)))
+      .first->second.get();
 }
 
 Call& HostPool::new_call(std::shared_ptr<const engine::Callable> callable, engine::StepCall step) {
@@ -38,7 +41,8 @@ Call& HostPool::new_call(std::shared_ptr<const engine::Callable> callable, engin
   return *calls_.emplace(call->number, std::move(call)).first->second;
 }
 
-std::uint64_t HostPool::start(std::shared_ptr<const engine::Callable> callable, engine::StepCall step, engine::StepListener& listener) {
+std::uint64_t HostPool::start(std::shared_ptr<const engine::Callable> callable, engine::StepCall step,
+                              engine::StepListener& listener) {
   Host* host = host_of(*callable);
   Call& call = new_call(std::move(callable), std::move(step));
   call.listener = &listener;
@@ -48,7 +52,9 @@ std::uint64_t HostPool::start(std::shared_ptr<const engine::Callable> callable, 
     asio::post(context_, [this, alive = std::weak_ptr(alive_), number = call.number] {
       if (alive.expired()) return;
       Call& lost = *calls_.at(number);
-      on_finished(lost, engine::StepFailed{{"plugin_missing", "the plugin \"" + lost.callable->plugin + "\" is not installed", false, {}}});
+      on_finished(lost,
+                  engine::StepFailed{
+                      {"plugin_missing", "the plugin \"" + lost.callable->plugin + "\" is not installed", false, {}}});
     });
   }
   return call.number;
@@ -73,14 +79,17 @@ void HostPool::on_finished(Call& call, engine::StepOutcome outcome) {
   call.listener->finished(std::move(outcome));
 }
 
-// --- calls of one plugin by another -------------------------------------------------------------------------------------------------------------------
+// --- calls of one plugin by another
+// -------------------------------------------------------------------------------------------------------------------
 
 void HostPool::on_invoke(Call& call, std::uint32_t question, std::string name, std::string args, std::string suffix) {
   const auto refuse = [&](const char* code, const std::string& why, bool retryable) {
     NestedCall::answer_failure(*call.host, call.number, question, {code, why, retryable, {}});
   };
   if (call.nested) return refuse("busy", "this call waits for another plugin already", false);
-  if (call.depth + 1 > kNestingMax) return refuse("nested_too_deep", "calls of plugins by plugins nest at most " + std::to_string(kNestingMax) + " deep", false);
+  if (call.depth + 1 > kNestingMax)
+    return refuse("nested_too_deep",
+                  "calls of plugins by plugins nest at most " + std::to_string(kNestingMax) + " deep", false);
   std::shared_ptr<const engine::Callable> callable;
   try {
     callable = catalog_.resolve(name);
@@ -90,12 +99,14 @@ void HostPool::on_invoke(Call& call, std::uint32_t question, std::string name, s
   Host* target = host_of(*callable);
   if (target->full() && !can_make_room(*target, call, 0))
     return refuse("deadlock",
-                  "all places of the plugin " + callable->plugin + " are taken by calls that wait for this one; raise its concurrency or do not call it in a circle", true);
+                  "all places of the plugin " + callable->plugin +
+                      " are taken by calls that wait for this one; raise its concurrency or do not call it in a circle",
+                  true);
   start_nested(call, *target, question, std::move(callable), std::move(args), std::move(suffix));
 }
 
-void HostPool::start_nested(Call& caller, Host& target, std::uint32_t question, std::shared_ptr<const engine::Callable> callable, std::string args,
-                            std::string suffix) {
+void HostPool::start_nested(Call& caller, Host& target, std::uint32_t question,
+                            std::shared_ptr<const engine::Callable> callable, std::string args, std::string suffix) {
   if (suffix.empty()) suffix = base::sha256_hex(callable->name + '\n' + args).substr(0, 16);
   engine::StepCall step;
   step.run = caller.step.run;
@@ -116,7 +127,8 @@ void HostPool::start_nested(Call& caller, Host& target, std::uint32_t question, 
 bool HostPool::can_end(const Call& call, const Call& asking, int depth) const {
   if (&call == &asking || depth > kWaitChainMax) return false;
   if (!call.nested) return true;
-  return call.nested->dispatched ? can_end(*call.nested, asking, depth + 1) : can_make_room(*call.nested->host, asking, depth + 1);
+  return call.nested->dispatched ? can_end(*call.nested, asking, depth + 1)
+                                 : can_make_room(*call.nested->host, asking, depth + 1);
 }
 
 bool HostPool::can_make_room(const Host& host, const Call& asking, int depth) const {
@@ -126,7 +138,8 @@ bool HostPool::can_make_room(const Host& host, const Call& asking, int depth) co
   return false;
 }
 
-// --- the end ------------------------------------------------------------------------------------------------------------------------------------------
+// --- the end
+// ------------------------------------------------------------------------------------------------------------------------------------------
 
 void HostPool::stop(base::Duration grace, std::function<void()> done) {
   on_stopped_ = std::move(done);

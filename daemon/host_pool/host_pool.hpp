@@ -14,19 +14,23 @@
 
 namespace godwit::host_pool {
 
-// Runs steps in host processes: one process for each plugin, started with its first call. Destruction kills all processes and tells no listener.
+// Runs steps in host processes: one process for each plugin, started with its first call. Destruction kills all
+// processes and tells no listener.
 class HostPool : public engine::StepRunner, private Host::Owner {
  public:
   // `catalog` must outlive the pool. Everything happens on the thread that runs `context`.
   HostPool(boost::asio::io_context& context, const PluginCatalog& catalog, HostSettings settings);
   ~HostPool() override;
 
-  std::shared_ptr<const engine::Callable> resolve(const std::string& uses) const override { return catalog_.resolve(uses); }
-  std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call, engine::StepListener& listener) override;
+  std::shared_ptr<const engine::Callable> resolve(const std::string& uses) const override {
+    return catalog_.resolve(uses);
+  }
+  std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
+                      engine::StepListener& listener) override;
   void cancel(std::uint64_t number) override;
 
-  // For an orderly end of the daemon: calls that wait for a free place end as cancelled, those in flight have `grace` to end, then the processes are
-  // killed. `done` comes when no process is left.
+  // For an orderly end of the daemon: calls that wait for a free place end as cancelled, those in flight have `grace`
+  // to end, then the processes are killed. `done` comes when no process is left.
   void stop(base::Duration grace, std::function<void()> done);
   // One entry for each host that was ever started.
   base::json::array status() const;
@@ -38,8 +42,8 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   // Null when the plugin is not in the catalog.
   Host* host_of(const engine::Callable& callable);
   Call& new_call(std::shared_ptr<const engine::Callable> callable, engine::StepCall step);
-  void start_nested(Call& caller, Host& target, std::uint32_t question, std::shared_ptr<const engine::Callable> callable, std::string args,
-                    std::string suffix);
+  void start_nested(Call& caller, Host& target, std::uint32_t question,
+                    std::shared_ptr<const engine::Callable> callable, std::string args, std::string suffix);
   // Whether a call in flight can end although `asking` is about to wait.
   bool can_end(const Call& call, const Call& asking, int depth) const;
   bool can_make_room(const Host& host, const Call& asking, int depth) const;

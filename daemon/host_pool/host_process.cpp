@@ -19,7 +19,8 @@ namespace asio = boost::asio;
 using Watch = asio::posix::stream_descriptor;
 
 base::Error system_error(const char* what) {
-  return base::Error(base::ErrorKind::failed, std::string("cannot start a host process: ") + what + ": " + std::strerror(errno));
+  return base::Error(base::ErrorKind::failed,
+                     std::string("cannot start a host process: ") + what + ": " + std::strerror(errno));
 }
 
 struct Pair {
@@ -48,7 +49,8 @@ int copy_of(int fd) {
 
 }  // namespace
 
-std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const std::string& program, const std::string& plugin_path,
+std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const std::string& program,
+                                                const std::string& plugin_path,
                                                 const std::vector<std::string>& environment, Events& events) {
   Pair socket = make_socket();
   Pair out = make_pipe();
@@ -60,8 +62,8 @@ std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const
   options.directory = std::string(1, '/');  // assigning "/" trips a false warning of g++ 12
   options.fds = {-1, out.theirs.get(), err.theirs.get(), socket.theirs.get()};
   process::Child child = process::spawn(options);
-  std::shared_ptr<HostProcess> process(
-      new HostProcess(context, events, std::move(child), std::move(socket.ours), std::move(out.ours), std::move(err.ours)));
+  std::shared_ptr<HostProcess> process(new HostProcess(context, events, std::move(child), std::move(socket.ours),
+                                                       std::move(out.ours), std::move(err.ours)));
   process->wait_for_frames();
   process->wait_for_output(process->stdout_);
   process->wait_for_output(process->stderr_);
@@ -69,8 +71,8 @@ std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const
   return process;
 }
 
-HostProcess::HostProcess(asio::io_context& context, Events& events, process::Child child, base::UniqueFd socket, base::UniqueFd out,
-                         base::UniqueFd err)
+HostProcess::HostProcess(asio::io_context& context, Events& events, process::Child child, base::UniqueFd socket,
+                         base::UniqueFd out, base::UniqueFd err)
     : context_(context),
       events_(&events),
       child_(std::move(child)),
@@ -97,12 +99,14 @@ void HostProcess::flush() {
   flush_pending_ = false;
   if (!events_ || broken_) return;
   while (sent_ < outbox_.size()) {
-    const ssize_t sent = ::send(socket_.native_handle(), outbox_.data() + sent_, outbox_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent =
+        ::send(socket_.native_handle(), outbox_.data() + sent_, outbox_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) {
       sent_ += static_cast<std::size_t>(sent);
     } else if (errno == EAGAIN) {
       flush_pending_ = true;
-      socket_.async_wait(Watch::wait_write, [self = shared_from_this()](const boost::system::error_code&) { self->flush(); });
+      socket_.async_wait(Watch::wait_write,
+                         [self = shared_from_this()](const boost::system::error_code&) { self->flush(); });
       return;
     } else if (errno != EINTR) {
       return;  // the reading side sees the end of the connection and says so
@@ -150,18 +154,20 @@ void HostProcess::broken(const std::string& why) {
 }
 
 void HostProcess::catch_up_output() {
-  pollfd fds[] = {{stdout_.open ? stdout_.descriptor.native_handle() : -1, POLLIN, 0}, {stderr_.open ? stderr_.descriptor.native_handle() : -1, POLLIN, 0}};
+  pollfd fds[] = {{stdout_.open ? stdout_.descriptor.native_handle() : -1, POLLIN, 0},
+                  {stderr_.open ? stderr_.descriptor.native_handle() : -1, POLLIN, 0}};
   if (::poll(fds, 2, 0) <= 0) return;
   if (fds[0].revents != 0) read_output(stdout_);
   if (fds[1].revents != 0) read_output(stderr_);
 }
 
 void HostProcess::wait_for_output(Output& output) {
-  output.descriptor.async_wait(Watch::wait_read, [self = shared_from_this(), &output](const boost::system::error_code& error) {
-    if (error || !self->events_ || !output.open) return;
-    self->read_output(output);
-    if (self->events_ && output.open) self->wait_for_output(output);
-  });
+  output.descriptor.async_wait(Watch::wait_read,
+                               [self = shared_from_this(), &output](const boost::system::error_code& error) {
+                                 if (error || !self->events_ || !output.open) return;
+                                 self->read_output(output);
+                                 if (self->events_ && output.open) self->wait_for_output(output);
+                               });
 }
 
 void HostProcess::read_output(Output& output) {

@@ -15,8 +15,8 @@
 
 namespace godwit::host_pool {
 
-// One process of godwit-host: its socket, its output and its end. Used on the engine's thread. Pending operations keep it alive; after detach() it
-// says nothing more. Destruction kills the process group.
+// One process of godwit-host: its socket, its output and its end. Used on the engine's thread. Pending operations keep
+// it alive; after detach() it says nothing more. Destruction kills the process group.
 class HostProcess : public std::enable_shared_from_this<HostProcess> {
  public:
   class Events {
@@ -33,8 +33,9 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
   };
 
   // Throws base::Error when the process cannot be started.
-  static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, const std::string& program, const std::string& plugin_path,
-                                            const std::vector<std::string>& environment, Events& events);
+  static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, const std::string& program,
+                                            const std::string& plugin_path, const std::vector<std::string>& environment,
+                                            Events& events);
 
   // `append(std::string&)` adds frames; they leave with the next turn of the loop, together with others.
   template <typename Append>
@@ -59,7 +60,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     bool open = true;
   };
 
-  HostProcess(boost::asio::io_context& context, Events& events, process::Child child, base::UniqueFd socket, base::UniqueFd out, base::UniqueFd err);
+  HostProcess(boost::asio::io_context& context, Events& events, process::Child child, base::UniqueFd socket,
+              base::UniqueFd out, base::UniqueFd err);
 
   void flush_soon();
   void flush();

@@ -8,7 +8,8 @@ void NestedCall::log(engine::LogLevel level, std::string text, std::string field
   if (caller_) caller_->listener->log(level, std::move(text), std::move(fields), stream);
 }
 
-// Checkpoints belong to the step; those of nested calls lie beside the caller's own under the name that the caller gave the call.
+// Checkpoints belong to the step; those of nested calls lie beside the caller's own under the name that the caller gave
+// the call.
 void NestedCall::checkpoint_put(std::string key, std::string value, std::function<void(bool)> stored) {
   if (caller_) caller_->listener->checkpoint_put(suffix_ + "/" + key, std::move(value), std::move(stored));
 }
@@ -36,7 +37,8 @@ void NestedCall::answer(engine::StepSucceeded& success) {
   std::size_t size = 0;
   for (const auto& row : success.emitted) size += row.row.size();
   if (caller_->emitted_size + size > wire::kPayloadSizeMax)
-    return answer_failure(*caller_->host, caller_number_, question_, {"too_big", "the rows of this call are too many together with its own", false, {}});
+    return answer_failure(*caller_->host, caller_number_, question_,
+                          {"too_big", "the rows of this call are too many together with its own", false, {}});
   caller_->emitted_size += size;
   for (auto& row : success.emitted) caller_->emitted.push_back(std::move(row));
   caller_->host->reply(caller_number_, question_, HostStatus::ok, success.output);
@@ -45,7 +47,8 @@ void NestedCall::answer(engine::StepSucceeded& success) {
 void NestedCall::answer_failure(Host& host, std::uint64_t call, std::uint32_t question, const model::Failure& failure) {
   base::json::value after;
   if (failure.retry_after) after = std::chrono::duration_cast<std::chrono::milliseconds>(*failure.retry_after).count();
-  const std::string text = base::json::serialize(base::json::object{{"code", failure.code}, {"message", failure.message}, {"retry_after_ms", after}});
+  const std::string text = base::json::serialize(
+      base::json::object{{"code", failure.code}, {"message", failure.message}, {"retry_after_ms", after}});
   host.reply(call, question, failure.retryable ? HostStatus::retry : HostStatus::failed, text);
 }
 

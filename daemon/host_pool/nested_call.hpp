@@ -4,8 +4,9 @@
 
 namespace godwit::host_pool {
 
-// Listens to a call that a plugin makes of another plugin: what it says goes to the listener of the calling call, its end becomes the answer to the
-// question of the calling plugin. The pool cancels it when the caller has ended, after which it is told nothing of the caller any more.
+// Listens to a call that a plugin makes of another plugin: what it says goes to the listener of the calling call, its
+// end becomes the answer to the question of the calling plugin. The pool cancels it when the caller has ended, after
+// which it is told nothing of the caller any more.
 class NestedCall : public engine::StepListener {
  public:
   NestedCall(Call& caller, std::uint32_t question, std::string suffix)

@@ -29,7 +29,8 @@ class OutputPipe {
   static constexpr std::size_t kTailSizeMax = 64 * 1024;
   static constexpr std::size_t kLineSizeMax = 8 * 1024;
 
-  // Reads what is there in `fd`, which does not block, at most 256 KiB, and gives each line to `on_line`; false at the end of the stream.
+  // Reads what is there in `fd`, which does not block, at most 256 KiB, and gives each line to `on_line`; false at the
+  // end of the stream.
   bool read(int fd, const std::function<void(std::string_view)>& on_line);
   // The begun line as a line, when there is one.
   void flush(const std::function<void(std::string_view)>& on_line);

@@ -45,8 +45,13 @@ json::object describe_unit(const wire::Unit& unit) {
                                    {"result", method.result}});
   json::array contracts;
   for (const auto& contract : unit.implements) contracts.emplace_back(contract);
-  return {{"id", unit.id},         {"kind", wire::name(unit.kind)}, {"description", unit.description}, {"config", unit.config},
-          {"methods", methods}, {"implements", contracts},       {"pure", unit.pure}};
+  return {{"id", unit.id},
+          {"kind", wire::name(unit.kind)},
+          {"description", unit.description},
+          {"config", unit.config},
+          {"methods", methods},
+          {"implements", contracts},
+          {"pure", unit.pure}};
 }
 
 }  // namespace
@@ -63,7 +68,8 @@ void PluginCatalog::scan(const std::string& directory) {
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
     if (entry->path().extension() == ".so") paths.insert(fs::absolute(entry->path()).lexically_normal().string());
   }
-  if (error) problems_.push_back({"the plugin directory cannot be read: " + error.message(), {directory, 0, 0, {}}, {}});
+  if (error)
+    problems_.push_back({"the plugin directory cannot be read: " + error.message(), {directory, 0, 0, {}}, {}});
   for (const auto& path : paths) add(path);
 }
 
@@ -76,7 +82,9 @@ void PluginCatalog::add(const std::string& path) {
     const auto [known, is_new] = plugins_.emplace(plugin->manifest.id, plugin);
     if (!is_new) {
       if (known->second->sha256 != plugin->sha256)
-        problems_.push_back({"the plugin \"" + plugin->manifest.id + "\" is already there as " + known->second->path, {path, 0, 0, {}}, "remove one of them"});
+        problems_.push_back({"the plugin \"" + plugin->manifest.id + "\" is already there as " + known->second->path,
+                             {path, 0, 0, {}},
+                             "remove one of them"});
       return;
     }
     for (const auto& unit : plugin->manifest.units) add_unit(plugin, unit);
@@ -97,7 +105,10 @@ void PluginCatalog::add_unit(const std::shared_ptr<const Plugin>& plugin, const 
     callable->args_schema = method.args;
     const auto [known, is_new] = callables_.emplace(callable->name, callable);
     if (!is_new)
-      problems_.push_back({"\"" + callable->name + "\" is already offered by the plugin \"" + known->second->plugin + "\"", {plugin->path, 0, 0, {}}, {}});
+      problems_.push_back(
+          {"\"" + callable->name + "\" is already offered by the plugin \"" + known->second->plugin + "\"",
+           {plugin->path, 0, 0, {}},
+           {}});
   }
   for (const auto& contract : unit.implements) implementers_[contract].push_back(unit.id);
 }
@@ -105,10 +116,14 @@ void PluginCatalog::add_unit(const std::shared_ptr<const Plugin>& plugin, const 
 void PluginCatalog::check_providers() {
   for (const auto& [contract, unit] : providers_) {
     const auto found = implementers_.find(contract);
-    const bool known = found != implementers_.end() && std::find(found->second.begin(), found->second.end(), unit) != found->second.end();
+    const bool known = found != implementers_.end() &&
+                       std::find(found->second.begin(), found->second.end(), unit) != found->second.end();
     if (known) continue;
-    const std::string hint = found == implementers_.end() ? "no installed plugin implements the contract" : "it is implemented by: " + joined(found->second);
-    problems_.push_back({"the unit \"" + unit + "\" chosen for \"" + contract + "\" does not implement it", {{}, 0, 0, "providers." + contract}, hint});
+    const std::string hint = found == implementers_.end() ? "no installed plugin implements the contract"
+                                                          : "it is implemented by: " + joined(found->second);
+    problems_.push_back({"the unit \"" + unit + "\" chosen for \"" + contract + "\" does not implement it",
+                         {{}, 0, 0, "providers." + contract},
+                         hint});
   }
 }
 
@@ -123,21 +138,24 @@ std::shared_ptr<const engine::Callable> PluginCatalog::resolve(const std::string
   const std::size_t slash = uses.find('/');
   const std::size_t dot = slash == std::string::npos ? slash : uses.find('.', slash);
   if (dot != std::string::npos) return resolve_contract(uses, uses.substr(0, dot), uses.substr(dot + 1));
-  if (slash != std::string::npos) throw base::refused("\"" + uses + "\" lacks a method", {}, "write \"" + uses + ".<method>\"");
+  if (slash != std::string::npos)
+    throw base::refused("\"" + uses + "\" lacks a method", {}, "write \"" + uses + ".<method>\"");
   std::string hint = base::suggest(uses, keys(callables_));
   if (hint.empty()) hint = callables_.empty() ? "no plugin is installed" : "there are: " + joined(keys(callables_));
   throw base::refused("no installed plugin offers \"" + uses + "\"", {}, hint);
 }
 
-std::shared_ptr<const engine::Callable> PluginCatalog::resolve_contract(const std::string& uses, const std::string& contract,
-                                                                      const std::string& method) const {
+std::shared_ptr<const engine::Callable> PluginCatalog::resolve_contract(const std::string& uses,
+                                                                        const std::string& contract,
+                                                                        const std::string& method) const {
   const std::string& unit = chosen_unit(contract);
   const auto found = callables_.find(unit + "." + method);
   if (found != callables_.end()) return found->second;
   std::vector<std::string> methods;
   for (const auto& [name, callable] : callables_)
     if (callable->unit == unit) methods.push_back(callable->method);
-  throw base::refused("\"" + uses + "\": the provider \"" + unit + "\" has no method \"" + method + "\"", {}, "it has: " + joined(methods));
+  throw base::refused("\"" + uses + "\": the provider \"" + unit + "\" has no method \"" + method + "\"", {},
+                      "it has: " + joined(methods));
 }
 
 const std::string& PluginCatalog::chosen_unit(const std::string& contract) const {
@@ -150,13 +168,15 @@ const std::string& PluginCatalog::chosen_unit(const std::string& contract) const
   const auto chosen = providers_.find(contract);
   if (chosen != providers_.end()) {
     if (std::find(units->second.begin(), units->second.end(), chosen->second) == units->second.end())
-      throw base::refused("the unit \"" + chosen->second + "\", chosen for the contract \"" + contract + "\", does not implement it", {},
-                          "it is implemented by: " + joined(units->second));
+      throw base::refused(
+          "the unit \"" + chosen->second + "\", chosen for the contract \"" + contract + "\", does not implement it",
+          {}, "it is implemented by: " + joined(units->second));
     return chosen->second;
   }
   if (units->second.size() > 1)
-    throw base::refused("several providers implement the contract \"" + contract + "\": " + joined(units->second), {},
-                        "choose one in the configuration: providers: {" + contract + ": " + units->second.front() + "}");
+    throw base::refused(
+        "several providers implement the contract \"" + contract + "\": " + joined(units->second), {},
+        "choose one in the configuration: providers: {" + contract + ": " + units->second.front() + "}");
   return units->second.front();
 }
 

@@ -18,11 +18,13 @@ struct Plugin {
   std::string sha256;  // of the file
 };
 
-// The plugins in the plugin directories, by what they say about themselves; none of their code is run. Constant after construction.
+// The plugins in the plugin directories, by what they say about themselves; none of their code is run. Constant after
+// construction.
 class PluginCatalog {
  public:
-  // `providers` chooses the unit for a contract ("flight-search/1" -> "timetable"). A file or directory that cannot be used is a problem, not an
-  // error; of two plugins with the same id, or two callables with the same name, the first in the order of directories and file names counts.
+  // `providers` chooses the unit for a contract ("flight-search/1" -> "timetable"). A file or directory that cannot be
+  // used is a problem, not an error; of two plugins with the same id, or two callables with the same name, the first in
+  // the order of directories and file names counts.
   PluginCatalog(const std::vector<std::string>& directories, std::map<std::string, std::string> providers);
 
   const std::vector<base::Error::Problem>& problems() const { return problems_; }
@@ -39,7 +41,8 @@ class PluginCatalog {
   void add(const std::string& path);
   void add_unit(const std::shared_ptr<const Plugin>& plugin, const wire::Unit& unit);
   void check_providers();
-  std::shared_ptr<const engine::Callable> resolve_contract(const std::string& uses, const std::string& contract, const std::string& method) const;
+  std::shared_ptr<const engine::Callable> resolve_contract(const std::string& uses, const std::string& contract,
+                                                           const std::string& method) const;
   const std::string& chosen_unit(const std::string& contract) const;
 
   std::map<std::string, std::string> providers_;

@@ -1,6 +1,6 @@
 #pragma once
-// Only what POSIX allows between fork() and exec() in a process with threads: system calls on memory that was prepared before the fork. No allocation, no
-// lock, no exception, no stdio. Everything here runs in the child.
+// Only what POSIX allows between fork() and exec() in a process with threads: system calls on memory that was prepared
+// before the fork. No allocation, no lock, no exception, no stdio. Everything here runs in the child.
 
 #include <fcntl.h>
 #include <grp.h>
@@ -22,7 +22,7 @@ struct Plan {
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
   const char* directory = nullptr;  // null: stay
-  int* fds = nullptr;               // fds[n] becomes descriptor n; all are above fd_count, so that no dup2() hits a source
+  int* fds = nullptr;  // fds[n] becomes descriptor n; all are above fd_count, so that no dup2() hits a source
   int fd_count = 0;
   bool new_group = true;
   bool die_with_parent = true;
@@ -49,7 +49,8 @@ inline constexpr const char* kSteps[] = {"setpgid", "sigprocmask", "prctl", "dup
 // A handler or an ignored signal of the daemon must not leak into the child, nor a blocked one.
 inline bool reset_signals() {
   for (int signal = 1; signal < NSIG; ++signal) {
-    if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);  // refused for the two that libc reserves, which is fine
+    if (signal != SIGKILL && signal != SIGSTOP)
+      ::signal(signal, SIG_DFL);  // refused for the two that libc reserves, which is fine
   }
   sigset_t none;
   sigemptyset(&none);
@@ -75,10 +76,12 @@ inline int arrange_fds(const Plan& plan, int error_fd) {
   if (moved < 0) give_up(error_fd, step_fds, errno);
   error_fd = moved;
   if (plan.switch_user) {
-    if (::setgroups(0, nullptr) != 0 || ::setgid(plan.group) != 0 || ::setuid(plan.user) != 0) give_up(error_fd, step_user, errno);
+    if (::setgroups(0, nullptr) != 0 || ::setgid(plan.group) != 0 || ::setuid(plan.user) != 0)
+      give_up(error_fd, step_user, errno);
   }
   if (plan.die_with_parent) {
-    // After setuid(), which clears it. The parent may have died before the call took effect: then nobody will ever send the signal.
+    // After setuid(), which clears it. The parent may have died before the call took effect: then nobody will ever send
+    // the signal.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(error_fd, step_parent, errno);
     if (::getppid() != plan.parent) ::_exit(127);
   }

@@ -29,7 +29,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-// Copies of the chosen descriptors above all targets, so that arranging them in the child never overwrites one that is still needed.
+// Copies of the chosen descriptors above all targets, so that arranging them in the child never overwrites one that is
+// still needed.
 std::vector<base::UniqueFd> staged_fds(const SpawnOptions& options, std::size_t count) {
   const base::UniqueFd null = checked(::open("/dev/null", O_RDWR | O_CLOEXEC), options.program, "open /dev/null");
   std::vector<base::UniqueFd> result;
@@ -137,13 +138,18 @@ std::optional<Exit> Child::reap(bool wait) {
   return exit_;
 }
 
-std::optional<Exit> Child::try_wait() { return reap(false); }
+std::optional<Exit> Child::try_wait() {
+  return reap(false);
+}
 
-Exit Child::wait() { return *reap(true); }
+Exit Child::wait() {
+  return *reap(true);
+}
 
 Child spawn(const SpawnOptions& options) {
   if (options.program.empty() || options.program.front() != '/')
-    throw base::Error(base::ErrorKind::failed, "cannot start \"" + options.program + "\": the path of a program must be absolute");
+    throw base::Error(base::ErrorKind::failed,
+                      "cannot start \"" + options.program + "\": the path of a program must be absolute");
   std::vector<std::string> words{options.program};
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());
   const auto arguments = pointers(words);

@@ -25,19 +25,22 @@ struct User {
 };
 
 struct SpawnOptions {
-  std::string program;                    // absolute path
-  std::vector<std::string> arguments;     // without the program itself
-  std::vector<std::string> environment;   // "NAME=value", all of it: nothing is inherited
-  std::string directory;                  // empty: that of the caller
-  std::vector<int> fds;                   // fds[n] becomes descriptor n; -1 means /dev/null. 0 to 2 that are not given are /dev/null, all else is closed
-  bool new_group = true;                  // a process group of its own
-  bool die_with_parent = true;            // SIGKILL when the thread that spawned it ends: spawn from a thread that lives as long as the program
-  std::optional<User> user;               // run as somebody else
-  bool kill_on_destruction = true;        // see Child
+  std::string program;                   // absolute path
+  std::vector<std::string> arguments;    // without the program itself
+  std::vector<std::string> environment;  // "NAME=value", all of it: nothing is inherited
+  std::string directory;                 // empty: that of the caller
+  std::vector<int> fds;   // fds[n] becomes descriptor n; -1 means /dev/null. 0 to 2 that are not given are /dev/null,
+                          // all else is closed
+  bool new_group = true;  // a process group of its own
+  bool die_with_parent =
+      true;  // SIGKILL when the thread that spawned it ends: spawn from a thread that lives as long as the program
+  std::optional<User> user;         // run as somebody else
+  bool kill_on_destruction = true;  // see Child
 };
 
-// A child process, known by its pidfd and never by a number that the kernel could give to somebody else. Destruction kills its group with SIGKILL and
-// reaps it; with `kill_on_destruction` false it leaves the process running, and a zombie for the caller's own end to clear.
+// A child process, known by its pidfd and never by a number that the kernel could give to somebody else. Destruction
+// kills its group with SIGKILL and reaps it; with `kill_on_destruction` false it leaves the process running, and a
+// zombie for the caller's own end to clear.
 class Child {
  public:
   Child(pid_t pid, base::UniqueFd pidfd, bool own_group, bool kill_on_destruction);
@@ -69,7 +72,8 @@ class Child {
   std::optional<Exit> exit_;
 };
 
-// Starts a program. Throws base::Error(failed) that names the program and the step that did not work; no process is left then.
+// Starts a program. Throws base::Error(failed) that names the program and the step that did not work; no process is
+// left then.
 Child spawn(const SpawnOptions& options);
 
 }  // namespace godwit::process

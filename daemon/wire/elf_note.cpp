@@ -34,7 +34,8 @@ class File {
   explicit File(const std::string& path) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     struct stat status {};
     if (!fd_ || fstat(fd_.get(), &status) != 0)
-      throw base::Error(base::ErrorKind::failed, std::string("cannot be read: ") + std::strerror(errno), {path, 0, 0, {}});
+      throw base::Error(base::ErrorKind::failed, std::string("cannot be read: ") + std::strerror(errno),
+                        {path, 0, 0, {}});
     if (!S_ISREG(status.st_mode)) throw refused("is no regular file");
   }
 
@@ -44,7 +45,9 @@ class File {
       if (offset > static_cast<std::uint64_t>(INT64_MAX)) throw refused("is damaged: it points outside itself");
       const ssize_t got = ::pread(fd_.get(), bytes, size, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw base::Error(base::ErrorKind::failed, std::string("cannot be read: ") + std::strerror(errno), {path_, 0, 0, {}});
+      if (got < 0)
+        throw base::Error(base::ErrorKind::failed, std::string("cannot be read: ") + std::strerror(errno),
+                          {path_, 0, 0, {}});
       if (got == 0) throw refused("is damaged: it ends too early");
       bytes += got;
       offset += static_cast<std::uint64_t>(got);
@@ -66,12 +69,14 @@ Elf64_Ehdr read_header(const File& file) {
   unsigned char magic[EI_NIDENT];
   file.read(magic, sizeof magic, 0);
   if (std::memcmp(magic, ELFMAG, SELFMAG) != 0) throw file.refused("is no ELF file");
-  if (magic[EI_CLASS] != ELFCLASS64 || magic[EI_DATA] != ELFDATA2LSB) throw file.refused("is no 64-bit little-endian ELF file");
+  if (magic[EI_CLASS] != ELFCLASS64 || magic[EI_DATA] != ELFDATA2LSB)
+    throw file.refused("is no 64-bit little-endian ELF file");
   file.read(&header, sizeof header, 0);
   if (header.e_type != ET_DYN) throw file.refused("is no shared object");
   if (header.e_machine != kMachine)
     throw file.refused("is built for another kind of processor (ELF machine " + std::to_string(header.e_machine) + ")");
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kSegmentsMax) throw file.refused("is damaged: its segment table is wrong");
+  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kSegmentsMax)
+    throw file.refused("is damaged: its segment table is wrong");
   return header;
 }
 

@@ -33,7 +33,9 @@ char* store(char* to, std::string_view bytes) {
   return to + bytes.size();
 }
 
-base::Error malformed(const std::string& what) { return base::refused("malformed frame: " + what); }
+base::Error malformed(const std::string& what) {
+  return base::refused("malformed frame: " + what);
+}
 
 // Splits the body of a frame whose header was checked.
 void split_body(Frame& frame, std::string_view body, std::size_t json_size) {
@@ -62,7 +64,8 @@ void append_frame(std::string& out, const Frame& frame) {
   std::size_t size = kFrameHeaderSize + frame.json.size();
   for (std::size_t i = 0; i < frame.blob_count; ++i) size += sizeof(std::uint32_t) + frame.blobs[i].size();
   if (size > kFrameSizeMax)
-    throw base::refused("a message of " + std::to_string(size) + " bytes is larger than the limit of " + std::to_string(kFrameSizeMax));
+    throw base::refused("a message of " + std::to_string(size) + " bytes is larger than the limit of " +
+                        std::to_string(kFrameSizeMax));
   const std::size_t start = out.size();
   out.resize(start + size);
   char* to = out.data() + start;
@@ -110,9 +113,11 @@ std::optional<Frame> FrameReader::next() {
   if (used < sizeof(std::uint32_t)) return std::nullopt;
   const char* start = data_.get() + begin_;
   const std::size_t size = load<std::uint32_t>(start);
-  if (size < kFrameHeaderSize) throw malformed("a length of " + std::to_string(size) + " bytes is less than the header's");
+  if (size < kFrameHeaderSize)
+    throw malformed("a length of " + std::to_string(size) + " bytes is less than the header's");
   if (size > kFrameSizeMax)
-    throw malformed("a length of " + std::to_string(size) + " bytes is over the limit of " + std::to_string(kFrameSizeMax));
+    throw malformed("a length of " + std::to_string(size) + " bytes is over the limit of " +
+                    std::to_string(kFrameSizeMax));
   if (used < size) return std::nullopt;
   Frame frame;
   frame.type = load<std::uint16_t>(start + 4);

@@ -11,9 +11,11 @@
 namespace godwit::wire {
 
 // What godwitd and its host processes exchange. A header of 24 bytes, little-endian, then JSON, then blobs:
-//   u32 length of the whole frame | u16 type | u8 flags | u8 blobs | u64 call | u32 bytes of JSON | u32 tag | JSON | { u32 length | bytes } * blobs
-// Payloads of plugins are JSON text in blobs, so that neither side parses what it only passes on; the common messages have no JSON at all. `flags` and
-// `tag` mean what the type says (host_messages.hpp). Base64 in JSON was rejected: it costs more than the whole rest of a call.
+//   u32 length of the whole frame | u16 type | u8 flags | u8 blobs | u64 call | u32 bytes of JSON | u32 tag | JSON | {
+//   u32 length | bytes } * blobs
+// Payloads of plugins are JSON text in blobs, so that neither side parses what it only passes on; the common messages
+// have no JSON at all. `flags` and `tag` mean what the type says (host_messages.hpp). Base64 in JSON was rejected: it
+// costs more than the whole rest of a call.
 inline constexpr std::size_t kFrameHeaderSize = 24;
 inline constexpr std::size_t kFrameSizeMax = 32u * 1024 * 1024;
 inline constexpr std::size_t kFrameBlobsMax = 6;
@@ -45,7 +47,8 @@ class FrameReader {
   Space space(std::size_t least = 16 * 1024);
   // So many bytes were written to space().
   void filled(std::size_t size) { end_ += size; }
-  // The next whole frame, valid until the next call of space(). Throws Error(refused) on a malformed one: the stream is then useless.
+  // The next whole frame, valid until the next call of space(). Throws Error(refused) on a malformed one: the stream is
+  // then useless.
   std::optional<Frame> next();
 
  private:

@@ -8,10 +8,12 @@
 namespace godwit::wire {
 namespace {
 
-constexpr std::array<std::string_view, 17> kMessageNames{"?",    "hello",          "open",           "opened", "call",  "result", "log",  "progress", "emit",
-                                                         "checkpoint_put", "checkpoint_get", "invoke", "reply", "cancel", "ping", "pong",     "bye"};
-constexpr std::array<std::string_view, 9> kStatusNames{"ok",      "retry",       "failed", "cancelled", "not_found", "denied",
-                                                       "too_big", "unsupported", "invalid"};
+constexpr std::array<std::string_view, 17> kMessageNames{
+    "?",    "hello",          "open",           "opened", "call",  "result", "log",  "progress",
+    "emit", "checkpoint_put", "checkpoint_get", "invoke", "reply", "cancel", "ping", "pong",
+    "bye"};
+constexpr std::array<std::string_view, 9> kStatusNames{"ok",     "retry",   "failed",      "cancelled", "not_found",
+                                                       "denied", "too_big", "unsupported", "invalid"};
 
 // A number as the bytes of a blob.
 template <typename Number>
@@ -36,7 +38,8 @@ void append(std::string& out, const CallMessage& message) {
 
 CallMessage parse_call(const Frame& frame) {
   expect_blobs(frame, 5);
-  return {frame.call, frame.tag, number_of<std::int64_t>(frame.blobs[0]), frame.blobs[1], frame.blobs[2], frame.blobs[3], frame.blobs[4]};
+  return {frame.call,     frame.tag,     number_of<std::int64_t>(frame.blobs[0]), frame.blobs[1], frame.blobs[2],
+          frame.blobs[3], frame.blobs[4]};
 }
 
 void append(std::string& out, const ResultMessage& message) {
@@ -44,7 +47,8 @@ void append(std::string& out, const ResultMessage& message) {
   if (message.status == HostStatus::ok) {
     append_message(out, HostMessage::result, message.call, 0, flags, {message.output});
   } else {
-    append_message(out, HostMessage::result, message.call, 0, flags, {message.code, message.message, bytes_of(message.retry_after_ms)});
+    append_message(out, HostMessage::result, message.call, 0, flags,
+                   {message.code, message.message, bytes_of(message.retry_after_ms)});
   }
 }
 
@@ -64,7 +68,8 @@ ResultMessage parse_result(const Frame& frame) {
   return message;
 }
 
-void append_progress(std::string& out, std::uint64_t call, std::uint64_t done, std::uint64_t total, std::string_view fields) {
+void append_progress(std::string& out, std::uint64_t call, std::uint64_t done, std::uint64_t total,
+                     std::string_view fields) {
   append_message(out, HostMessage::progress, call, 0, 0, {bytes_of(done), bytes_of(total), fields});
 }
 
@@ -102,7 +107,9 @@ std::string_view name(HostMessage type) {
   return kMessageNames[index < kMessageNames.size() ? index : 0];
 }
 
-std::string_view name(HostStatus status) { return kStatusNames[static_cast<std::size_t>(status)]; }
+std::string_view name(HostStatus status) {
+  return kStatusNames[static_cast<std::size_t>(status)];
+}
 
 HostStatus to_host_status(std::int32_t number) {
   const bool known = number >= 0 && number < static_cast<std::int32_t>(kStatusNames.size());

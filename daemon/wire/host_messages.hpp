@@ -9,7 +9,8 @@
 
 namespace godwit::wire {
 
-// The messages between godwitd and godwit-host, protocol 1, on a socketpair that is the host's descriptor 3. The host speaks first:
+// The messages between godwitd and godwit-host, protocol 1, on a socketpair that is the host's descriptor 3. The host
+// speaks first:
 //   host: hello    daemon: open    host: opened    then calls, in any number up to the plugin's concurrency
 // Every message of a call carries its number in Frame::call. A message that is not understood ends the connection.
 enum class HostMessage : std::uint16_t {
@@ -62,7 +63,8 @@ struct ResultMessage {
 
 void append(std::string& out, const CallMessage& message);
 void append(std::string& out, const ResultMessage& message);
-void append_progress(std::string& out, std::uint64_t call, std::uint64_t done, std::uint64_t total, std::string_view fields);
+void append_progress(std::string& out, std::uint64_t call, std::uint64_t done, std::uint64_t total,
+                     std::string_view fields);
 // Any other message: a type, what the table above says, and nothing else.
 void append_message(std::string& out, HostMessage type, std::uint64_t call, std::uint32_t tag, std::uint8_t flags,
                     std::initializer_list<std::string_view> blobs, std::string_view json = {});

@@ -13,9 +13,11 @@ namespace json = base::json;
 
 bool is_id(std::string_view text) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
   };
-  return !text.empty() && text.size() <= 128 && text.front() != '.' && text.back() != '.' && std::all_of(text.begin(), text.end(), allowed);
+  return !text.empty() && text.size() <= 128 && text.front() != '.' && text.back() != '.' &&
+         std::all_of(text.begin(), text.end(), allowed);
 }
 
 // "flight-search/1"
@@ -30,7 +32,8 @@ bool is_contract(std::string_view text) {
 // Reads one object of the manifest and notes what is wrong with it.
 class Reader {
  public:
-  Reader(const json::object& object, std::string path, const std::string& file, std::vector<base::Error::Problem>& problems)
+  Reader(const json::object& object, std::string path, const std::string& file,
+         std::vector<base::Error::Problem>& problems)
       : object_(object), path_(std::move(path)), file_(file), problems_(problems) {}
 
   void problem(const std::string& key, const std::string& what, const std::string& hint = {}) const {
@@ -45,7 +48,8 @@ class Reader {
 
   std::string id(const std::string& key) {
     const std::string value = text(key, true);
-    if (!value.empty() && !is_id(value)) problem(key, "\"" + value + "\" may have letters, digits, '.', '-' and '_' only, and at most 128");
+    if (!value.empty() && !is_id(value))
+      problem(key, "\"" + value + "\" may have letters, digits, '.', '-' and '_' only, and at most 128");
     return value;
   }
 
@@ -79,11 +83,14 @@ class Reader {
   void refuse_unknown_keys() const {
     for (const auto& member : object_) {
       const std::string key(member.key());
-      if (std::find(known_.begin(), known_.end(), key) == known_.end()) problem(key, "is no key of a manifest here", base::suggest(key, known_));
+      if (std::find(known_.begin(), known_.end(), key) == known_.end())
+        problem(key, "is no key of a manifest here", base::suggest(key, known_));
     }
   }
 
-  Reader inside(const json::object& object, const std::string& key) const { return Reader(object, path_of(key), file_, problems_); }
+  Reader inside(const json::object& object, const std::string& key) const {
+    return Reader(object, path_of(key), file_, problems_);
+  }
 
  private:
   std::string path_of(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
@@ -114,7 +121,8 @@ void read_provider(Reader& reader, Unit& unit) {
   const json::object methods = reader.object("methods", true);
   for (const auto& member : methods) {
     const std::string key(member.key());
-    if (!is_id(key) || key.find('.') != std::string::npos) reader.problem("methods." + key, "a method's name may have letters, digits, '-' and '_' only");
+    if (!is_id(key) || key.find('.') != std::string::npos)
+      reader.problem("methods." + key, "a method's name may have letters, digits, '-' and '_' only");
     if (!member.value().is_object()) {
       reader.problem("methods." + key, "must be an object");
       continue;
@@ -145,7 +153,8 @@ Unit read_unit(Reader reader) {
     unit.kind = UnitKind::provider;
     read_provider(reader, unit);
   } else {
-    if (!kind.empty() && kind != "stage") reader.problem("kind", "\"" + kind + "\" is neither \"stage\" nor \"provider\"");
+    if (!kind.empty() && kind != "stage")
+      reader.problem("kind", "\"" + kind + "\" is neither \"stage\" nor \"provider\"");
     unit.pure = reader.flag("pure");
     Method method = read_method(reader);
     method.description = unit.description;
@@ -166,7 +175,8 @@ void read_units(Reader& reader, Manifest& manifest) {
       continue;
     }
     manifest.units.push_back(read_unit(reader.inside(units[i].get_object(), key)));
-    if (!ids.insert(manifest.units.back().id).second) reader.problem(key + ".id", "\"" + manifest.units.back().id + "\" is there twice");
+    if (!ids.insert(manifest.units.back().id).second)
+      reader.problem(key + ".id", "\"" + manifest.units.back().id + "\" is there twice");
   }
 }
 
@@ -177,14 +187,17 @@ void read_abi(Reader& reader, Manifest& manifest) {
   manifest.abi_minor = inner.number("minor", 0, 1'000'000, 0);
   inner.refuse_unknown_keys();
   if (manifest.abi_major != kAbiMajor)
-    inner.problem("major", "the plugin is built for ABI " + (manifest.abi_major < 0 ? "?" : std::to_string(manifest.abi_major)) + ", this godwit loads ABI " +
-                               std::to_string(kAbiMajor),
+    inner.problem("major",
+                  "the plugin is built for ABI " + (manifest.abi_major < 0 ? "?" : std::to_string(manifest.abi_major)) +
+                      ", this godwit loads ABI " + std::to_string(kAbiMajor),
                   "build it with the SDK of this godwit");
 }
 
 }  // namespace
 
-std::string_view name(UnitKind kind) { return kind == UnitKind::stage ? "stage" : "provider"; }
+std::string_view name(UnitKind kind) {
+  return kind == UnitKind::stage ? "stage" : "provider";
+}
 
 Manifest parse_manifest(std::string_view text, const std::string& file) {
   const json::value document = base::parse_json(text, file);
@@ -197,7 +210,8 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
   manifest.description = reader.text("description", false);
   read_abi(reader, manifest);
   // What another major version means by the other keys is not known here.
-  if (!problems.empty() && manifest.abi_major != kAbiMajor) throw base::Error(base::ErrorKind::refused, std::move(problems));
+  if (!problems.empty() && manifest.abi_major != kAbiMajor)
+    throw base::Error(base::ErrorKind::refused, std::move(problems));
   manifest.concurrency = static_cast<int>(reader.number("concurrency", 1, 1024, 1));
   manifest.cancel = std::chrono::milliseconds(reader.number("cancel_ms", 0, 600'000, 2000));
   read_units(reader, manifest);

@@ -28,8 +28,8 @@ struct Unit {
   UnitKind kind = UnitKind::stage;
   std::string description;
   bool pure = false;
-  base::json::object config;             // JSON Schema, empty when not given
-  std::vector<std::string> implements;   // contracts: "flight-search/1"
+  base::json::object config;              // JSON Schema, empty when not given
+  std::vector<std::string> implements;    // contracts: "flight-search/1"
   std::map<std::string, Method> methods;  // a stage has one, with an empty name
 
   // What a job writes after `uses:` for this method.
@@ -43,7 +43,7 @@ struct Manifest {
   std::string description;
   std::int64_t abi_major = 0;
   std::int64_t abi_minor = 0;
-  int concurrency = 1;                                // calls at once in the one process
+  int concurrency = 1;                              // calls at once in the one process
   base::Duration cancel = std::chrono::seconds(2);  // from the wish that a call ends to the kill
   std::vector<Unit> units;
 };

@@ -30,7 +30,8 @@ inline double number(const json::object& args, std::string_view key, double leas
   if (!value) return otherwise;
   if (!value->is_number()) refuse(key, "must be a number");
   const double result = value->to_number<double>();
-  if (!(result >= least && result <= most)) refuse(key, "must be from " + std::to_string(least) + " to " + std::to_string(most));
+  if (!(result >= least && result <= most))
+    refuse(key, "must be from " + std::to_string(least) + " to " + std::to_string(most));
   return result;
 }
 

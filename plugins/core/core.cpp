@@ -53,7 +53,8 @@ double parse_duration(std::string_view text) {
     if (error != std::errc() || count < 0) refuse("duration", "must be like 1m30s");
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     const auto name = text.substr(0, std::min(text.find_first_of("0123456789."), text.size()));
-    const auto unit = std::find_if(std::begin(units), std::end(units), [name](const Unit& known) { return known.name == name; });
+    const auto unit =
+        std::find_if(std::begin(units), std::end(units), [name](const Unit& known) { return known.name == name; });
     if (unit == std::end(units)) refuse("duration", "must have the units ms, s, m, h or d");
     total += count * unit->seconds;
     text.remove_prefix(name.size());
@@ -70,9 +71,12 @@ class Sleep {
 
   json::value run(godwit::Call& call, const json::object& args) {
     if (args.contains("seconds") == args.contains("duration")) refuse("sleep", "needs either seconds or duration");
-    const double seconds = args.contains("seconds") ? number(args, "seconds", 0, kSecondsMax, 0) : parse_duration(text(args, "duration"));
-    const auto end = std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
-    // The host's cancellation is a flag to look at, so the sleep is cut into pieces short enough for a person not to notice.
+    const double seconds =
+        args.contains("seconds") ? number(args, "seconds", 0, kSecondsMax, 0) : parse_duration(text(args, "duration"));
+    const auto end = std::chrono::steady_clock::now() +
+                     std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+    // The host's cancellation is a flag to look at, so the sleep is cut into pieces short enough for a person not to
+    // notice.
     constexpr auto piece = std::chrono::nanoseconds(std::chrono::milliseconds(20));
     for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {
       call.check_cancel();

@@ -45,7 +45,8 @@ struct Exchange {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return;
     std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     line.remove_prefix(colon + 1);
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.front()))) line.remove_prefix(1);
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.remove_suffix(1);
@@ -70,7 +71,9 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* user) {
   return size;
 }
 
-int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return static_cast<Exchange*>(user)->call.cancelled() ? 1 : 0; }
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Exchange*>(user)->call.cancelled() ? 1 : 0;
+}
 
 std::string query_value(const json::key_value_pair& member) {
   if (member.value().is_string()) return std::string(member.value().get_string());
@@ -83,7 +86,8 @@ std::string query_value(const json::key_value_pair& member) {
 std::string read_url(const json::object& args) {
   const Url url(curl_url());
   const std::string given = text(args, "url");
-  if (curl_url_set(url.get(), CURLUPART_URL, given.c_str(), 0) != CURLUE_OK) refuse("url", "\"" + given + "\" is no URL");
+  if (curl_url_set(url.get(), CURLUPART_URL, given.c_str(), 0) != CURLUE_OK)
+    refuse("url", "\"" + given + "\" is no URL");
   for (const auto& member : object(args, "query")) {
     const std::string pair = std::string(member.key()) + "=" + query_value(member);
     curl_url_set(url.get(), CURLUPART_QUERY, pair.c_str(), CURLU_APPENDQUERY | CURLU_URLENCODE);
@@ -92,7 +96,8 @@ std::string read_url(const json::object& args) {
   if (curl_url_get(url.get(), CURLUPART_URL, &raw, 0) != CURLUE_OK) refuse("url", "\"" + given + "\" is no URL");
   std::string result = raw;
   curl_free(raw);
-  if (result.rfind("http://", 0) != 0 && result.rfind("https://", 0) != 0) refuse("url", "must begin with http:// or https://");
+  if (result.rfind("http://", 0) != 0 && result.rfind("https://", 0) != 0)
+    refuse("url", "must begin with http:// or https://");
   return result;
 }
 
@@ -108,10 +113,12 @@ List read_headers(const json::object& args, const std::string& content_type) {
   for (const auto& member : object(args, "headers")) {
     const std::string name(member.key());
     const std::string value = member_text("headers", member);
-    if (name.empty() || name.find_first_of(":\r\n \t") != std::string::npos || value.find_first_of("\r\n") != std::string::npos)
+    if (name.empty() || name.find_first_of(":\r\n \t") != std::string::npos ||
+        value.find_first_of("\r\n") != std::string::npos)
       refuse("headers." + name, "is no valid header");
     std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     has_type = has_type || lower == "content-type";
     add(value.empty() ? name + ";" : name + ": " + value);
   }
@@ -125,7 +132,8 @@ bool is_ok(const json::object& args, long status) {
   if (!list) return status >= 200 && status < 300;
   if (!list->is_array()) refuse("ok_status", "must be a list of numbers");
   const auto& codes = list->get_array();
-  return std::any_of(codes.begin(), codes.end(), [status](const json::value& code) { return code.is_int64() && code.get_int64() == status; });
+  return std::any_of(codes.begin(), codes.end(),
+                     [status](const json::value& code) { return code.is_int64() && code.get_int64() == status; });
 }
 
 // Failures that say nothing about the request itself.
@@ -141,15 +149,18 @@ bool is_transient(CURLcode code) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM: return true;
-    default: return false;
+    case CURLE_HTTP2_STREAM:
+      return true;
+    default:
+      return false;
   }
 }
 
 // The step's own deadline counts too; the smaller one.
 long timeout_ms(godwit::Call& call, const json::object& args) {
   double seconds = number(args, "timeout", 0.001, kTimeoutMax, kTimeoutDefault);
-  if (const auto deadline = call.deadline()) seconds = std::min(seconds, std::chrono::duration<double>(*deadline - std::chrono::steady_clock::now()).count());
+  if (const auto deadline = call.deadline())
+    seconds = std::min(seconds, std::chrono::duration<double>(*deadline - std::chrono::steady_clock::now()).count());
   return std::max(1L, static_cast<long>(seconds * 1000));
 }
 
@@ -171,7 +182,8 @@ json::value answer(long status, Exchange& exchange) {
 
 [[noreturn]] void fail_by_status(CURL* handle, long status, const Exchange& exchange) {
   const std::string code = "http_" + std::to_string(status);
-  const std::string message = "the server answered " + std::to_string(status) + ": " + as_utf8(std::string_view(exchange.body).substr(0, kBodyInMessage));
+  const std::string message = "the server answered " + std::to_string(status) + ": " +
+                              as_utf8(std::string_view(exchange.body).substr(0, kBodyInMessage));
   if (status != 429 && status < 500) godwit::fail(code, message);
   curl_off_t after_s = 0;
   curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &after_s);
@@ -210,7 +222,8 @@ class Http {
  private:
   // Only what libcurl would not do by itself is forced: a forced method would be kept over redirects too.
   static void set_method(CURL* handle, const std::string& method, bool has_body) {
-    if (method.empty() || method.size() > 16 || !std::all_of(method.begin(), method.end(), [](unsigned char c) { return std::isupper(c); }))
+    if (method.empty() || method.size() > 16 ||
+        !std::all_of(method.begin(), method.end(), [](unsigned char c) { return std::isupper(c); }))
       refuse("method", "must be in capital letters, as GET");
     if (method == "HEAD" && !has_body) {
       curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
@@ -226,7 +239,8 @@ class Http {
     curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, flag(args, "follow_redirects", true) ? 1L : 0L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 10L);
-    curl_easy_setopt(handle, CURLOPT_PROXY, text(args, "proxy").c_str());  // an empty one keeps libcurl from asking the environment
+    curl_easy_setopt(handle, CURLOPT_PROXY,
+                     text(args, "proxy").c_str());  // an empty one keeps libcurl from asking the environment
     curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "godwit");
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
@@ -244,9 +258,12 @@ class Http {
     const CURLcode code = curl_easy_perform(handle);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, nullptr);
     exchange.call.check_cancel();
-    if (exchange.too_big) godwit::fail("too_big", "the answer is larger than " + std::to_string(exchange.body_max) + " bytes; raise max_body");
+    if (exchange.too_big)
+      godwit::fail("too_big",
+                   "the answer is larger than " + std::to_string(exchange.body_max) + " bytes; raise max_body");
     if (code != CURLE_OK) {
-      const std::string message = std::string(curl_easy_strerror(code)) + (details[0] ? std::string(": ") + details : std::string());
+      const std::string message =
+          std::string(curl_easy_strerror(code)) + (details[0] ? std::string(": ") + details : std::string());
       if (is_transient(code)) godwit::retry("network", message);
       godwit::fail("network", message);
     }

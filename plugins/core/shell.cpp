@@ -143,7 +143,8 @@ bool is_ok(const json::object& args, int exit_code) {
   if (!codes) return exit_code == 0;
   if (!codes->is_array()) refuse("ok_exit_codes", "must be a list of numbers");
   const auto& list = codes->get_array();
-  return std::any_of(list.begin(), list.end(), [exit_code](const json::value& code) { return code.is_int64() && code.get_int64() == exit_code; });
+  return std::any_of(list.begin(), list.end(),
+                     [exit_code](const json::value& code) { return code.is_int64() && code.get_int64() == exit_code; });
 }
 
 }  // namespace
@@ -171,18 +172,26 @@ class Shell {
     complaints.flush();
     call.check_cancel();
     if (too_much)
-      fail_with("too_big", "the program wrote more than " + std::to_string(output_max) + " bytes to stdout; raise max_output or write to a file", complaints);
+      fail_with("too_big",
+                "the program wrote more than " + std::to_string(output_max) +
+                    " bytes to stdout; raise max_output or write to a file",
+                complaints);
     return result(args, form, process.status(), output, complaints);
   }
 
  private:
-  static json::value result(const json::object& args, const std::string& form, int status, const std::string& output, const Complaints& complaints) {
+  static json::value result(const json::object& args, const std::string& form, int status, const std::string& output,
+                            const Complaints& complaints) {
     if (WIFSIGNALED(status)) {
       const char* name = ::sigabbrev_np(WTERMSIG(status));
-      fail_with("killed", "the program was ended by signal SIG" + std::string(name ? name : std::to_string(WTERMSIG(status))), complaints);
+      fail_with("killed",
+                "the program was ended by signal SIG" + std::string(name ? name : std::to_string(WTERMSIG(status))),
+                complaints);
     }
     const int exit_code = WEXITSTATUS(status);
-    if (!is_ok(args, exit_code)) fail_with("exit_" + std::to_string(exit_code), "the program ended with exit code " + std::to_string(exit_code), complaints);
+    if (!is_ok(args, exit_code))
+      fail_with("exit_" + std::to_string(exit_code), "the program ended with exit code " + std::to_string(exit_code),
+                complaints);
     return {{"exit_code", exit_code}, {"stdout", read_output(form, output)}, {"stderr", complaints.end(kStderrKept)}};
   }
 };

@@ -29,7 +29,8 @@ struct Pipes {
   int life[2];
 };
 
-// Between fork and exec only async-signal-safe calls are allowed: everything below `guard_*` works on memory that was prepared before.
+// Between fork and exec only async-signal-safe calls are allowed: everything below `guard_*` works on memory that was
+// prepared before.
 struct Prepared {
   const char* program;
   char* const* argv;
@@ -51,7 +52,8 @@ struct Prepared {
   ::_exit(127);
 }
 
-// The descriptors of the guard: 0 to 2 for the program, 3 the report, 4 the life line, 5 and 6 a pipe for the error of exec.
+// The descriptors of the guard: 0 to 2 for the program, 3 the report, 4 the life line, 5 and 6 a pipe for the error of
+// exec.
 void guard_arrange_fds(const Pipes& pipes) {
   const int wanted[] = {pipes.in[0], pipes.out[1], pipes.err[1], pipes.report[1], pipes.life[0]};
   int high[5];
@@ -71,12 +73,14 @@ void guard_arrange_fds(const Pipes& pipes) {
   for (int fd = 0; fd < 3; ++fd) ::close(fd);
   Report report{program < 0 ? errno : 0, 0};
   if (program > 0 && ::read(error_pipe[0], &report.error, sizeof report.error) <= 0) report.error = 0;
-  // The end of the program closes its own end of this pipe too, but its children may hold the others open: only waiting tells.
+  // The end of the program closes its own end of this pipe too, but its children may hold the others open: only waiting
+  // tells.
   const int pidfd = program > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, program, 0)) : -1;
   pollfd fds[] = {{4, POLLIN, 0}, {pidfd, POLLIN, 0}};
   while (program > 0) {
     ::poll(fds, 2, -1);
-    if (fds[0].revents != 0) ::kill(0, SIGKILL);  // the plugin is gone or wants the end: everybody of the group goes, the guard too
+    if (fds[0].revents != 0)
+      ::kill(0, SIGKILL);  // the plugin is gone or wants the end: everybody of the group goes, the guard too
     if (::waitpid(program, &report.status, WNOHANG) == program) break;
   }
   [[maybe_unused]] const ssize_t written = ::write(3, &report, sizeof report);
@@ -143,7 +147,8 @@ ShellProcess::~ShellProcess() {
   }
 }
 
-// The guard is not reaped before destruction, so the number is still the group's. It may not have made the group yet: its life line does the rest.
+// The guard is not reaped before destruction, so the number is still the group's. It may not have made the group yet:
+// its life line does the rest.
 void ShellProcess::kill_group() {
   close_fd(life_);
   ::kill(-guard_, SIGKILL);
@@ -163,11 +168,13 @@ void ShellProcess::feed(std::string_view& input) {
   close_fd(stdin_);
 }
 
-void ShellProcess::communicate(std::string_view input, const Sink& on_stdout, const Sink& on_stderr, const std::function<bool()>& keep_going) {
+void ShellProcess::communicate(std::string_view input, const Sink& on_stdout, const Sink& on_stderr,
+                               const std::function<bool()>& keep_going) {
   Report report{};
   bool reported = false;
   while (true) {
-    pollfd fds[] = {{stdin_, POLLOUT, 0}, {stdout_, POLLIN, 0}, {stderr_, POLLIN, 0}, {reported ? -1 : report_, POLLIN, 0}};
+    pollfd fds[] = {
+        {stdin_, POLLOUT, 0}, {stdout_, POLLIN, 0}, {stderr_, POLLIN, 0}, {reported ? -1 : report_, POLLIN, 0}};
     const int ready = ::poll(fds, 4, reported ? 0 : 20);
     if (!keep_going()) return kill_group();
     if (fds[0].revents != 0) feed(input);
@@ -176,12 +183,14 @@ void ShellProcess::communicate(std::string_view input, const Sink& on_stdout, co
     // A child that the program left behind may hold the pipes: what it prints after the program's end is nobody's.
     if (reported && (ready == 0 || (stdout_ < 0 && stderr_ < 0))) break;
     if (fds[3].revents != 0) {
-      if (::read(report_, &report, sizeof report) != sizeof report) godwit::fail("killed", "the program's process group was killed from outside");
+      if (::read(report_, &report, sizeof report) != sizeof report)
+        godwit::fail("killed", "the program's process group was killed from outside");
       reported = true;
       close_fd(stdin_);
     }
   }
-  if (report.error != 0) godwit::fail("not_started", std::string("the program cannot be started: ") + std::strerror(report.error));
+  if (report.error != 0)
+    godwit::fail("not_started", std::string("the program cannot be started: ") + std::strerror(report.error));
   status_ = report.status;
 }
 

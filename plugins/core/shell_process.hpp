@@ -14,8 +14,8 @@ struct ShellCommand {
   std::string directory;
 };
 
-// A program in a process group of its own, with a guard process as the group's leader. The guard kills the whole group when this process is gone, however
-// it ended, and reports how the program ended. Destruction kills the group.
+// A program in a process group of its own, with a guard process as the group's leader. The guard kills the whole group
+// when this process is gone, however it ended, and reports how the program ended. Destruction kills the group.
 class ShellProcess {
  public:
   // Calls godwit::fail() when the program cannot be started.
@@ -24,10 +24,11 @@ class ShellProcess {
   ShellProcess(const ShellProcess&) = delete;
   ShellProcess& operator=(const ShellProcess&) = delete;
 
-  // Feeds `input` to stdin and hands over what comes out, until the program has ended and its output with it. `keep_going` is asked at least every
-  // 20 ms; false or an exception kills the group.
+  // Feeds `input` to stdin and hands over what comes out, until the program has ended and its output with it.
+  // `keep_going` is asked at least every 20 ms; false or an exception kills the group.
   using Sink = std::function<void(std::string_view)>;
-  void communicate(std::string_view input, const Sink& on_stdout, const Sink& on_stderr, const std::function<bool()>& keep_going);
+  void communicate(std::string_view input, const Sink& on_stdout, const Sink& on_stderr,
+                   const std::function<bool()>& keep_going);
 
   // After communicate(): the wait status of the program.
   int status() const { return status_; }

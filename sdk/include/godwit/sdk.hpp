@@ -1,5 +1,6 @@
-// The C++ side of the plugin ABI (godwit/plugin.h): a stage is a class with a constructor and run(), a provider one with call(). C++17; JSON is
-// Boost.JSON, compiled into the plugin by godwit_add_plugin(). README.md beside this folder is the tutorial.
+// The C++ side of the plugin ABI (godwit/plugin.h): a stage is a class with a constructor and run(), a provider one
+// with call(). C++17; JSON is Boost.JSON, compiled into the plugin by godwit_add_plugin(). README.md beside this folder
+// is the tutorial.
 #pragma once
 #include <godwit/plugin.h>
 
@@ -19,12 +20,18 @@ namespace godwit {
 
 namespace json = boost::json;
 
-enum class Level : std::int32_t { debug = GW_LOG_DEBUG, info = GW_LOG_INFO, warning = GW_LOG_WARNING, error = GW_LOG_ERROR };
+enum class Level : std::int32_t {
+  debug = GW_LOG_DEBUG,
+  info = GW_LOG_INFO,
+  warning = GW_LOG_WARNING,
+  error = GW_LOG_ERROR
+};
 
 // Ends the call as failed; thrown by fail() and retry(), and by Call::invoke() with what the called method said.
 class Failure : public std::exception {
  public:
-  Failure(std::string code, std::string message, bool retryable, std::optional<std::chrono::milliseconds> retry_after = {})
+  Failure(std::string code, std::string message, bool retryable,
+          std::optional<std::chrono::milliseconds> retry_after = {})
       : code_(std::move(code)), message_(std::move(message)), retryable_(retryable), retry_after_(retry_after) {}
   const char* what() const noexcept override { return message_.c_str(); }
   const std::string& code() const { return code_; }
@@ -43,17 +50,24 @@ class Failure : public std::exception {
 struct Cancelled {};
 
 // The same call would fail again. `code` is short and stable, `text` a sentence for people.
-[[noreturn]] inline void fail(std::string_view code, std::string_view text) { throw Failure(std::string(code), std::string(text), false); }
+[[noreturn]] inline void fail(std::string_view code, std::string_view text) {
+  throw Failure(std::string(code), std::string(text), false);
+}
 
 // Failed for now; the job's retry rule decides. `retry_after` is what the other side asked for.
-[[noreturn]] inline void retry(std::string_view code, std::string_view text, std::optional<std::chrono::milliseconds> retry_after = {}) {
+[[noreturn]] inline void retry(std::string_view code, std::string_view text,
+                               std::optional<std::chrono::milliseconds> retry_after = {}) {
   throw Failure(std::string(code), std::string(text), true, retry_after);
 }
 
 namespace detail {
 
-inline gw_view view(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
-inline std::string_view text(const gw_view& view) { return {reinterpret_cast<const char*>(view.ptr), static_cast<std::size_t>(view.len)}; }
+inline gw_view view(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+inline std::string_view text(const gw_view& view) {
+  return {reinterpret_cast<const char*>(view.ptr), static_cast<std::size_t>(view.len)};
+}
 
 inline json::value parse(std::string_view input) {
   json::parse_options options;
@@ -61,11 +75,14 @@ inline json::value parse(std::string_view input) {
   return json::parse(json::string_view(input.data(), input.size()), {}, options);
 }
 
-inline std::string serialized(const json::object& fields) { return fields.empty() ? std::string() : json::serialize(fields); }
+inline std::string serialized(const json::object& fields) {
+  return fields.empty() ? std::string() : json::serialize(fields);
+}
 
 }  // namespace detail
 
-// The call being executed: a borrowed handle, valid until run() or call() returns. Thread rules as for the functions of gw_host.
+// The call being executed: a borrowed handle, valid until run() or call() returns. Thread rules as for the functions of
+// gw_host.
 class Call {
  public:
   Call(const gw_host* host, gw_call* call) : host_(host), call_(call) {}
@@ -122,17 +139,18 @@ class Call {
     expect(status, "checkpoint_get");
     return take(buffer);
   }
-  // Calls "timetable.search" or "flight-search/1.search" and gives its result; throws Failure with what that method said. Two equal calls that shall
-  // both happen need different suffixes.
+  // Calls "timetable.search" or "flight-search/1.search" and gives its result; throws Failure with what that method
+  // said. Two equal calls that shall both happen need different suffixes.
   json::value invoke(std::string_view name, const json::object& args, std::string_view key_suffix = {}) {
     gw_buf* buffer = nullptr;
-    const gw_status status =
-        host_->invoke(call_, detail::view(name), detail::view(json::serialize(args)), detail::view(key_suffix), &buffer);
+    const gw_status status = host_->invoke(call_, detail::view(name), detail::view(json::serialize(args)),
+                                           detail::view(key_suffix), &buffer);
     if (status != GW_OK && buffer != nullptr) {
       const json::object failure = take(buffer).as_object();
-      const std::int64_t after = failure.at("retry_after_ms").is_null() ? -1 : failure.at("retry_after_ms").to_number<std::int64_t>();
-      throw Failure(std::string(failure.at("code").as_string()), std::string(failure.at("message").as_string()), status == GW_RETRY,
-                    after < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(after)));
+      const std::int64_t after =
+          failure.at("retry_after_ms").is_null() ? -1 : failure.at("retry_after_ms").to_number<std::int64_t>();
+      throw Failure(std::string(failure.at("code").as_string()), std::string(failure.at("message").as_string()),
+                    status == GW_RETRY, after < 0 ? std::nullopt : std::optional(std::chrono::milliseconds(after)));
     }
     expect(status, "invoke");
     return take(buffer);
@@ -221,13 +239,15 @@ gw_status run(void* self, gw_call* handle, gw_view input, Body&& body) noexcept 
 
 template <typename T>
 gw_status run_stage(void* self, gw_call* handle, gw_view, gw_view input) noexcept {
-  return run<T>(self, handle, input, [](T& object, Call& call, const json::object& value) { return json::value(object.run(call, value)); });
+  return run<T>(self, handle, input,
+                [](T& object, Call& call, const json::object& value) { return json::value(object.run(call, value)); });
 }
 
 template <typename T>
 gw_status run_provider(void* self, gw_call* handle, gw_view method, gw_view input) noexcept {
-  return run<T>(self, handle, input,
-                [&](T& object, Call& call, const json::object& value) { return json::value(object.call(call, text(method), value)); });
+  return run<T>(self, handle, input, [&](T& object, Call& call, const json::object& value) {
+    return json::value(object.call(call, text(method), value));
+  });
 }
 
 template <typename T>
@@ -238,23 +258,27 @@ void close(void* self) noexcept {
 }  // namespace detail
 }  // namespace godwit
 
-#define GODWIT_DETAIL_UNIT(Class, id, kind, run)                                  \
-  extern const gw_unit gw_unit_##Class;                                           \
-  const gw_unit gw_unit_##Class = {sizeof(gw_unit), kind, id, &::godwit::detail::open<Class>, &run<Class>, &::godwit::detail::close<Class>};
+#define GODWIT_DETAIL_UNIT(Class, id, kind, run) \
+  extern const gw_unit gw_unit_##Class;          \
+  const gw_unit gw_unit_##Class = {              \
+      sizeof(gw_unit), kind, id, &::godwit::detail::open<Class>, &run<Class>, &::godwit::detail::close<Class>};
 
-// class Class { explicit Class(const json::object& config); json::value run(godwit::Call&, const json::object& input); };
+// class Class { explicit Class(const json::object& config); json::value run(godwit::Call&, const json::object& input);
+// };
 #define GODWIT_STAGE(Class, id) GODWIT_DETAIL_UNIT(Class, id, GW_KIND_STAGE, ::godwit::detail::run_stage)
 
-// class Class { explicit Class(const json::object& config); json::value call(godwit::Call&, std::string_view method, const json::object& args); };
+// class Class { explicit Class(const json::object& config); json::value call(godwit::Call&, std::string_view method,
+// const json::object& args); };
 #define GODWIT_PROVIDER(Class, id) GODWIT_DETAIL_UNIT(Class, id, GW_KIND_PROVIDER, ::godwit::detail::run_provider)
 
 // Makes a unit of another source file, in the same namespace, known to the one with GODWIT_PLUGIN.
 #define GODWIT_UNIT(Class) extern const gw_unit gw_unit_##Class;
 
 // Once in a plugin: GODWIT_PLUGIN(&gw_unit_Rank, &gw_unit_Flights)
-#define GODWIT_PLUGIN(...)                                                                                                    \
-  extern "C" GW_EXPORT const gw_plugin* godwit_plugin_v1(const gw_host*, gw_call*) {                                          \
-    static const gw_unit* const units[] = {__VA_ARGS__};                                                                      \
-    static const gw_plugin plugin = {sizeof(gw_plugin), GW_ABI_MAJOR, GW_ABI_MINOR, sizeof units / sizeof units[0], units, nullptr}; \
-    return &plugin;                                                                                                           \
+#define GODWIT_PLUGIN(...)                                                                              \
+  extern "C" GW_EXPORT const gw_plugin* godwit_plugin_v1(const gw_host*, gw_call*) {                    \
+    static const gw_unit* const units[] = {__VA_ARGS__};                                                \
+    static const gw_plugin plugin = {                                                                   \
+        sizeof(gw_plugin), GW_ABI_MAJOR, GW_ABI_MINOR, sizeof units / sizeof units[0], units, nullptr}; \
+    return &plugin;                                                                                     \
   }

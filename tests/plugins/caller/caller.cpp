@@ -7,7 +7,9 @@ namespace json = godwit::json;
 
 namespace {
 
-std::string text(const json::object& input, const char* key) { return std::string(input.at(key).as_string()); }
+std::string text(const json::object& input, const char* key) {
+  return std::string(input.at(key).as_string());
+}
 
 }  // namespace
 
@@ -20,7 +22,8 @@ class Caller {
   json::value run(godwit::Call& call, const json::object& input) {
     const std::string what = text(input, "do");
     if (what == "invoke")
-      return call.invoke(text(input, "name"), input.at("args").as_object(), input.contains("suffix") ? text(input, "suffix") : std::string());
+      return call.invoke(text(input, "name"), input.at("args").as_object(),
+                         input.contains("suffix") ? text(input, "suffix") : std::string());
     if (what == "fail") godwit::fail(text(input, "code"), text(input, "message"));
     if (what == "retry") godwit::retry("later", "not now", std::chrono::milliseconds(1500));
     if (what == "throw") throw std::runtime_error("an exception of the plugin");
@@ -29,7 +32,10 @@ class Caller {
     if (what == "log") return log(call);
     if (what == "wait") return wait(call);
     if (what == "who")
-      return {{"key", call.idempotency_key()}, {"attempt", call.attempt()}, {"deadline", call.deadline().has_value()}, {"config", config_}};
+      return {{"key", call.idempotency_key()},
+              {"attempt", call.attempt()},
+              {"deadline", call.deadline().has_value()},
+              {"config", config_}};
     godwit::fail("bad_input", "unknown wish: " + what);
   }
 

@@ -1,4 +1,5 @@
-// A long step: counts to args.to, keeps its index after each item, and writes every index it does into a file, so that a test sees where it went on.
+// A long step: counts to args.to, keeps its index after each item, and writes every index it does into a file, so that
+// a test sees where it went on.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,7 +10,8 @@ namespace json = godwit::json;
 
 class CountTo {
  public:
-  explicit CountTo(const json::object& config) : log_(config.contains("log") ? std::string(config.at("log").as_string()) : std::string()) {}
+  explicit CountTo(const json::object& config)
+      : log_(config.contains("log") ? std::string(config.at("log").as_string()) : std::string()) {}
 
   json::value run(godwit::Call& call, const json::object& input) {
     const auto to = input.at("to").to_number<std::int64_t>();

@@ -21,7 +21,8 @@ std::uint64_t hash(std::string_view text) {
 class Count {
  public:
   explicit Count(const json::object& config) {
-    if (const json::value* log = config.if_contains("log")) log_ = ::open(log->as_string().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (const json::value* log = config.if_contains("log"))
+      log_ = ::open(log->as_string().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   }
   Count(Count&& other) noexcept : log_(std::exchange(other.log_, -1)) {}
   ~Count() {
@@ -33,9 +34,11 @@ class Count {
     const std::string text = json::serialize(args);
     if (log_ >= 0) {
       const std::string line = std::string(call.idempotency_key()) + "\t" + text + "\n";
-      if (::write(log_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) godwit::fail("log", "the log of calls cannot be written");
+      if (::write(log_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+        godwit::fail("log", "the log of calls cannot be written");
     }
-    if (const json::value* delay = args.if_contains("delay_ms")) wait(call, std::chrono::milliseconds(delay->to_number<std::int64_t>()));
+    if (const json::value* delay = args.if_contains("delay_ms"))
+      wait(call, std::chrono::milliseconds(delay->to_number<std::int64_t>()));
     const std::uint64_t value = hash(text);
     return {{"price", 50 + value % 900}, {"hash", value % 1'000'000'007}, {"args", args}};
   }

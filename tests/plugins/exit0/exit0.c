@@ -1,8 +1,8 @@
 /* Ends the whole process in the middle of a call as if all were well. */
-#include "../unit.h"
 #include <stdlib.h>
+#include "../unit.h"
 
-static gw_status run(void *self, gw_call *call, gw_view method, gw_view input) {
+static gw_status run(void* self, gw_call* call, gw_view method, gw_view input) {
   (void)self, (void)call, (void)method, (void)input;
   exit(0);
 }

@@ -1,9 +1,9 @@
 /* Floods stdout and stderr with 64 MiB, the last lines of which are recognisable, and then succeeds. */
-#include "../unit.h"
 #include <stdio.h>
 #include <unistd.h>
+#include "../unit.h"
 
-static gw_status run(void *self, gw_call *call, gw_view method, gw_view input) {
+static gw_status run(void* self, gw_call* call, gw_view method, gw_view input) {
   (void)self, (void)method, (void)input;
   static char block[64 * 1024];
   memset(block, 'x', sizeof block);

@@ -1,6 +1,6 @@
 // Says when its first line ran, by the clock that all processes of a machine share: the other end of a measured start.
-#include <godwit/sdk.hpp>
 #include <time.h>
+#include <godwit/sdk.hpp>
 
 namespace json = godwit::json;
 

@@ -11,7 +11,9 @@ using support::PoolWorld;
 
 namespace {
 
-std::size_t open_fds() { return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {})); }
+std::size_t open_fds() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
 
 }  // namespace
 
@@ -19,7 +21,8 @@ TEST_CASE("a plugin that segfaults costs its call, says why, and a neighbour doe
   PoolWorld world;
   Listener& neighbour = world.start("count.search", R"({"delay_ms": 100})");
   Listener& bad = world.start("segv");
-  CHECK_THAT(world.output(bad), Catch::StartsWith("lost: crashed") && Catch::Contains("SIGSEGV") && Catch::Contains("about to touch what is not mine"));
+  CHECK_THAT(world.output(bad), Catch::StartsWith("lost: crashed") && Catch::Contains("SIGSEGV") &&
+                                    Catch::Contains("about to touch what is not mine"));
   CHECK_THAT(world.output(neighbour), Catch::Contains("price"));
   CHECK(world.status("test.count").at("crashes") == 0);
   CHECK(world.status("test.segv").at("crashes") == 1);
@@ -48,7 +51,8 @@ TEST_CASE("other calls of a killed process are lost, those that had not begun go
   for (int i = 0; i < 2; ++i) world.start("hang");  // the places are four
   Listener& queued = world.start("hang", R"({"do": "not"})");
   CHECK(world.failure(hung).code == "timeout");
-  CHECK_THAT(world.output(other), Catch::StartsWith("lost: crashed") && Catch::Contains("did not end when it was told to"));
+  CHECK_THAT(world.output(other),
+             Catch::StartsWith("lost: crashed") && Catch::Contains("did not end when it was told to"));
   CHECK(world.output(queued) == "null");
 }
 
@@ -71,7 +75,8 @@ TEST_CASE("a deadline that the plugin keeps costs no process") {
 
 TEST_CASE("garbage on the protocol's socket ends the process") {
   PoolWorld world;
-  CHECK_THAT(world.output(world.start("garbage")), Catch::StartsWith("lost: crashed") && Catch::Contains("broke the protocol"));
+  CHECK_THAT(world.output(world.start("garbage")),
+             Catch::StartsWith("lost: crashed") && Catch::Contains("broke the protocol"));
 }
 
 TEST_CASE("a flood of output is drained, limited and counted") {
@@ -110,7 +115,8 @@ TEST_CASE("a file that lies in its manifest about what it exports fails its call
   const support::TempDir folder;
   std::filesystem::copy(GODWIT_BINARY_DIR "/test-plugins/noop.so", folder / "noop.so");
   PoolWorld world({}, {folder.path().string()});
-  std::filesystem::copy(GODWIT_BINARY_DIR "/test-plugins/segv.so", folder / "noop.so", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy(GODWIT_BINARY_DIR "/test-plugins/segv.so", folder / "noop.so",
+                        std::filesystem::copy_options::overwrite_existing);
   const auto failed = world.failure(world.start("noop"));
   CHECK(failed.code == "plugin_unusable");
   CHECK_THAT(failed.message, Catch::Contains("\"noop\"") && Catch::Contains("does not export"));

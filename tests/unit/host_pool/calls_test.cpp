@@ -32,7 +32,8 @@ TEST_CASE("sixty-four calls at once and ten thousand in all come back, each with
   for (int i = 0; i < 64; ++i) go();
   world.run_until([&] { return done == total; });
   for (int i = 0; i < total; ++i)
-    REQUIRE(std::get<engine::StepSucceeded>(*listeners[static_cast<std::size_t>(i)].outcome).output == "[" + std::to_string(i) + "]");
+    REQUIRE(std::get<engine::StepSucceeded>(*listeners[static_cast<std::size_t>(i)].outcome).output ==
+            "[" + std::to_string(i) + "]");
   CHECK(world.status("test.noop").at("starts") == 1);
 }
 
@@ -62,7 +63,8 @@ TEST_CASE("a call that waits for a place is cancelled at once") {
 
 TEST_CASE("what a plugin says by failing arrives as it said it") {
   PoolWorld world;
-  const auto failed = world.failure(world.start("caller", R"({"do": "fail", "code": "no_offers", "message": "none today"})"));
+  const auto failed =
+      world.failure(world.start("caller", R"({"do": "fail", "code": "no_offers", "message": "none today"})"));
   CHECK(failed == model::Failure{"no_offers", "none today", false, {}});
   const auto later = world.failure(world.start("caller", R"({"do": "retry"})"));
   CHECK(later == model::Failure{"later", "not now", true, std::chrono::milliseconds(1500)});
@@ -124,7 +126,8 @@ TEST_CASE("a long step goes on from its checkpoint after its process was killed"
   PoolWorld world({{"count_to", {{"log", log}}}});
   Listener first;
   first.on_checkpoint = [&](const std::string& value) {
-    if (value == R"({"done":5,"sum":10})") ::kill(static_cast<pid_t>(world.status("test.checkpoint").at("pid").as_int64()), SIGKILL);
+    if (value == R"({"done":5,"sum":10})")
+      ::kill(static_cast<pid_t>(world.status("test.checkpoint").at("pid").as_int64()), SIGKILL);
   };
   world.begin(first, "count_to", R"({"to": 10, "delay_ms": 5})");
   CHECK_THAT(world.output(first), Catch::StartsWith("lost: crashed") && Catch::Contains("SIGKILL"));
@@ -132,7 +135,8 @@ TEST_CASE("a long step goes on from its checkpoint after its process was killed"
   second.checkpoints = first.checkpoints;
   world.begin(second, "count_to", R"({"to": 10})", {}, 2);
   const std::string result = world.output(second);
-  CHECK_THAT(result, Catch::Contains(R"("sum":45)") && Catch::Contains(R"("attempt":2)") && !Catch::Contains(R"("started_at":0)"));
+  CHECK_THAT(result, Catch::Contains(R"("sum":45)") && Catch::Contains(R"("attempt":2)") &&
+                         !Catch::Contains(R"("started_at":0)"));
   std::ifstream file(log);
   std::map<int, int> times;
   for (int index = 0; file >> index;) ++times[index];
@@ -156,7 +160,8 @@ TEST_CASE("a plugin calls another with a key of its own") {
   const support::TempDir folder;
   const std::string log = (folder / "calls").string();
   PoolWorld world({{"count", {{"log", log}}}});
-  Listener& call = world.start("caller", R"({"do": "invoke", "name": "count-search/1.search", "args": {"day": 3}, "suffix": "third"})");
+  Listener& call = world.start(
+      "caller", R"({"do": "invoke", "name": "count-search/1.search", "args": {"day": 3}, "suffix": "third"})");
   CHECK_THAT(world.output(call), Catch::Contains(R"("args":{"day":3})"));
   std::ifstream file(log);
   std::string line;
@@ -166,10 +171,12 @@ TEST_CASE("a plugin calls another with a key of its own") {
 
 TEST_CASE("a nested call that fails says so to its caller") {
   PoolWorld world;
-  CHECK_THAT(world.output(world.start("caller", R"({"do": "invoke", "name": "count.find", "args": {}})")), Catch::StartsWith("failed: no_such_callable"));
+  CHECK_THAT(world.output(world.start("caller", R"({"do": "invoke", "name": "count.find", "args": {}})")),
+             Catch::StartsWith("failed: no_such_callable"));
   CHECK_THAT(world.output(world.start("caller", R"({"do": "invoke", "name": "segv", "args": {}})")),
              Catch::StartsWith("failed: crashed") && Catch::Contains("SIGSEGV"));
-  const auto retry = world.failure(world.start("caller", R"({"do": "invoke", "name": "caller", "args": {"do": "retry"}})"));
+  const auto retry =
+      world.failure(world.start("caller", R"({"do": "invoke", "name": "caller", "args": {"do": "retry"}})"));
   CHECK(retry == model::Failure{"later", "not now", true, std::chrono::milliseconds(1500)});
 }
 
@@ -185,7 +192,9 @@ TEST_CASE("calls in a circle fail clearly instead of waiting for ever") {
 TEST_CASE("a nested call ends with its caller") {
   PoolWorld world;
   Listener& call = world.start("caller", R"({"do": "invoke", "name": "count.search", "args": {"delay_ms": 60000}})");
-  world.run_until([&] { return world.status("test.count").contains("in_flight") && world.status("test.count").at("in_flight") == 1; });
+  world.run_until([&] {
+    return world.status("test.count").contains("in_flight") && world.status("test.count").at("in_flight") == 1;
+  });
   world.pool().cancel(world.last());
   CHECK(world.output(call) == "cancelled");
   world.run_until([&] { return world.status("test.count").at("in_flight") == 0; });

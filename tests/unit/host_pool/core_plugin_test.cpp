@@ -18,7 +18,8 @@ namespace {
 // Answers each connection with the same bytes and keeps what it was asked.
 class TinyServer {
  public:
-  explicit TinyServer(std::string answer) : answer_(std::move(answer)), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit TinyServer(std::string answer)
+      : answer_(std::move(answer)), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -56,19 +57,26 @@ class TinyServer {
   std::thread thread_;
 };
 
-PoolWorld core_world() { return PoolWorld({}, {GODWIT_BINARY_DIR "/plugins"}); }
+PoolWorld core_world() {
+  return PoolWorld({}, {GODWIT_BINARY_DIR "/plugins"});
+}
 
-std::string quoted(const std::string& text) { return base::json::serialize(base::json::value(text)); }
+std::string quoted(const std::string& text) {
+  return base::json::serialize(base::json::value(text));
+}
 
 }  // namespace
 
 TEST_CASE("shell.run gives output as text, lines or JSON") {
   PoolWorld world = core_world();
-  CHECK(world.output(world.start("shell.run", R"({"argv": ["echo", "a b"]})")) == R"({"exit_code":0,"stdout":"a b\n","stderr":""})");
-  CHECK(world.output(world.start("shell.run", R"({"script": "echo 1; echo 2", "stdout": "lines"})")) == R"({"exit_code":0,"stdout":["1","2"],"stderr":""})");
+  CHECK(world.output(world.start("shell.run", R"({"argv": ["echo", "a b"]})")) ==
+        R"({"exit_code":0,"stdout":"a b\n","stderr":""})");
+  CHECK(world.output(world.start("shell.run", R"({"script": "echo 1; echo 2", "stdout": "lines"})")) ==
+        R"({"exit_code":0,"stdout":["1","2"],"stderr":""})");
   CHECK(world.output(world.start("shell.run", R"({"argv": ["cat"], "stdin": {"x": [1]}, "stdout": "json"})")) ==
         R"({"exit_code":0,"stdout":{"x":[1]},"stderr":""})");
-  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "echo $A; pwd; printf '\\377'", "env": {"A": "7"}, "cwd": "/usr"})")),
+  CHECK_THAT(world.output(world.start(
+                 "shell.run", R"({"script": "echo $A; pwd; printf '\\377'", "env": {"A": "7"}, "cwd": "/usr"})")),
              Catch::Contains("7\\n/usr\\n\xEF\xBF\xBD"));
 }
 
@@ -77,19 +85,28 @@ TEST_CASE("a program that fails says so with its code and its last words") {
   Listener& call = world.start("shell.run", R"({"script": "echo why >&2; exit 3"})");
   CHECK_THAT(world.output(call), Catch::StartsWith("failed: exit_3") && Catch::Contains("why"));
   CHECK(call.has_line("why"));
-  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "exit 3", "ok_exit_codes": [0, 3]})")), Catch::Contains(R"("exit_code":3)"));
-  CHECK_THAT(world.output(world.start("shell.run", R"({"argv": ["/no/such"]})")), Catch::StartsWith("failed: not_started"));
-  CHECK_THAT(world.output(world.start("shell.run", R"({"argv": ["no-such-program"]})")), Catch::StartsWith("failed: not_started"));
-  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "kill -9 $$"})")), Catch::StartsWith("failed: killed") && Catch::Contains("SIGKILL"));
-  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "yes | head -c 100000", "max_output": 1000})")), Catch::StartsWith("failed: too_big"));
-  CHECK_THAT(world.output(world.start("shell.run", R"({"argv": ["echo", "x"], "stdout": "json"})")), Catch::StartsWith("failed: bad_output"));
+  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "exit 3", "ok_exit_codes": [0, 3]})")),
+             Catch::Contains(R"("exit_code":3)"));
+  CHECK_THAT(world.output(world.start("shell.run", R"({"argv": ["/no/such"]})")),
+             Catch::StartsWith("failed: not_started"));
+  CHECK_THAT(world.output(world.start("shell.run", R"({"argv": ["no-such-program"]})")),
+             Catch::StartsWith("failed: not_started"));
+  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "kill -9 $$"})")),
+             Catch::StartsWith("failed: killed") && Catch::Contains("SIGKILL"));
+  CHECK_THAT(world.output(world.start("shell.run", R"({"script": "yes | head -c 100000", "max_output": 1000})")),
+             Catch::StartsWith("failed: too_big"));
+  CHECK_THAT(world.output(world.start("shell.run", R"({"argv": ["echo", "x"], "stdout": "json"})")),
+             Catch::StartsWith("failed: bad_output"));
   CHECK_THAT(world.output(world.start("shell.run", R"({})")), Catch::StartsWith("failed: bad_input"));
 }
 
 TEST_CASE("a large input and a large output pass at the same time") {
   PoolWorld world = core_world();
   const std::string text(1'000'000, 'x');
-  CHECK(world.output(world.start("shell.run", R"({"argv": ["cat"], "max_output": 2000000, "stdin": )" + quoted(text) + "}")).size() > text.size());
+  CHECK(world
+            .output(
+                world.start("shell.run", R"({"argv": ["cat"], "max_output": 2000000, "stdin": )" + quoted(text) + "}"))
+            .size() > text.size());
 }
 
 TEST_CASE("the whole process group of a program is gone after the deadline, a cancellation, and the plugin's death") {
@@ -139,17 +156,24 @@ TEST_CASE("sleep sleeps and wakes when it is cancelled; fail fails") {
   world.run_until([&] { return call.starts == 1; });
   world.pool().cancel(world.last());
   CHECK(world.output(call) == "cancelled");
-  CHECK(world.failure(world.start("fail", R"({"code": "x", "message": "y", "retryable": true})")) == model::Failure{"x", "y", true, {}});
+  CHECK(world.failure(world.start("fail", R"({"code": "x", "message": "y", "retryable": true})")) ==
+        model::Failure{"x", "y", true, {}});
 }
 
 TEST_CASE("http.request sends what it is told and reads what comes") {
   PoolWorld world = core_world();
-  const TinyServer server("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{\"a\":1}");
-  const std::string args = R"({"url": )" + quoted(server.url()) + R"(, "query": {"q": "a b&c", "n": 3}, "headers": {"X-Key": "k"}, "json": {"b": 2}})";
+  const TinyServer server(
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 7\r\nConnection: "
+      "close\r\n\r\n{\"a\":1}");
+  const std::string args = R"({"url": )" + quoted(server.url()) +
+                           R"(, "query": {"q": "a b&c", "n": 3}, "headers": {"X-Key": "k"}, "json": {"b": 2}})";
   const std::string output = world.output(world.start("http.request", args));
-  CHECK_THAT(output, Catch::Contains(R"("status":200)") && Catch::Contains(R"("json":{"a":1})") && Catch::Contains(R"("x-a":"1, 2")"));
-  CHECK_THAT(server.request(), Catch::StartsWith("POST /?q=a%20b%26c&n=3 ") || Catch::StartsWith("POST /?q=a+b%26c&n=3 "));
-  CHECK_THAT(server.request(), Catch::Contains("X-Key: k\r\n") && Catch::Contains("Content-Type: application/json") && Catch::Contains(R"({"b":2})"));
+  CHECK_THAT(output, Catch::Contains(R"("status":200)") && Catch::Contains(R"("json":{"a":1})") &&
+                         Catch::Contains(R"("x-a":"1, 2")"));
+  CHECK_THAT(server.request(),
+             Catch::StartsWith("POST /?q=a%20b%26c&n=3 ") || Catch::StartsWith("POST /?q=a+b%26c&n=3 "));
+  CHECK_THAT(server.request(), Catch::Contains("X-Key: k\r\n") && Catch::Contains("Content-Type: application/json") &&
+                                   Catch::Contains(R"({"b":2})"));
 }
 
 TEST_CASE("http.request tells what may be retried from what may not") {
@@ -158,7 +182,8 @@ TEST_CASE("http.request tells what may be retried from what may not") {
     const TinyServer server(answer);
     return world.failure(world.start("http.request", R"({"url": )" + quoted(server.url()) + more + "}"));
   };
-  const auto busy = failure("HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  const auto busy =
+      failure("HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   CHECK(busy.code == "http_429");
   CHECK(busy.retryable);
   CHECK(busy.retry_after == base::Duration(std::chrono::seconds(7)));
@@ -167,8 +192,11 @@ TEST_CASE("http.request tells what may be retried from what may not") {
   CHECK(missing.code == "http_404");
   CHECK_FALSE(missing.retryable);
   CHECK_THAT(missing.message, Catch::Contains("nothing"));
-  CHECK(failure("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n1234567", R"(, "max_body": 3)").code == "too_big");
-  CHECK(failure("HTTP/1.1 302 Go\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").code == "network");
+  CHECK(
+      failure("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n1234567", R"(, "max_body": 3)").code ==
+      "too_big");
+  CHECK(failure("HTTP/1.1 302 Go\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .code == "network");
   CHECK(failure("").retryable);  // it closed without an answer
   const auto refused = world.failure(world.start("http.request", R"({"url": "http://127.0.0.1:1/"})"));
   CHECK(refused.code == "network");

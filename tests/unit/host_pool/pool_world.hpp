@@ -14,7 +14,9 @@ namespace godwit::support {
 class Listener : public engine::StepListener {
  public:
   void started() override { ++starts; }
-  void progress(std::uint64_t done, std::uint64_t total, std::string fields) override { progresses.push_back({done, total, std::move(fields)}); }
+  void progress(std::uint64_t done, std::uint64_t total, std::string fields) override {
+    progresses.push_back({done, total, std::move(fields)});
+  }
   void log(engine::LogLevel, std::string text, std::string fields, std::string_view stream) override {
     log_size += text.size();
     if (lines.size() < 1000) lines.push_back(std::string(stream) + "|" + text + "|" + fields);
@@ -62,15 +64,18 @@ class Listener : public engine::StepListener {
 // A pool on real host processes and the plugins made for tests. The times are short so that no test waits for them.
 class PoolWorld {
  public:
-  explicit PoolWorld(std::map<std::string, base::json::object> units = {}, std::vector<std::string> directories = {GODWIT_BINARY_DIR "/test-plugins"})
-      : catalog_(directories, {}), pool_(std::make_unique<host_pool::HostPool>(context_, catalog_, settings(std::move(units)))) {}
+  explicit PoolWorld(std::map<std::string, base::json::object> units = {},
+                     std::vector<std::string> directories = {GODWIT_BINARY_DIR "/test-plugins"})
+      : catalog_(directories, {}),
+        pool_(std::make_unique<host_pool::HostPool>(context_, catalog_, settings(std::move(units)))) {}
 
   Listener& start(const std::string& uses, std::string input = "{}", base::Duration timeout = {}) {
     Listener& listener = listeners_.emplace_back();
     begin(listener, uses, std::move(input), timeout);
     return listener;
   }
-  std::uint64_t begin(Listener& listener, const std::string& uses, std::string input, base::Duration timeout = {}, int attempt = 1) {
+  std::uint64_t begin(Listener& listener, const std::string& uses, std::string input, base::Duration timeout = {},
+                      int attempt = 1) {
     engine::StepCall call;
     call.path = "step[" + std::to_string(listeners_.size()) + "]";
     call.idempotency_key = "7/" + call.path;
@@ -96,8 +101,10 @@ class PoolWorld {
   }
   std::string output(Listener& listener) {
     const auto& outcome = wait(listener);
-    if (const auto* failed = std::get_if<engine::StepFailed>(&outcome)) return "failed: " + failed->failure.code + ": " + failed->failure.message;
-    if (const auto* lost = std::get_if<engine::StepLost>(&outcome)) return "lost: " + lost->failure.code + ": " + lost->failure.message;
+    if (const auto* failed = std::get_if<engine::StepFailed>(&outcome))
+      return "failed: " + failed->failure.code + ": " + failed->failure.message;
+    if (const auto* lost = std::get_if<engine::StepLost>(&outcome))
+      return "lost: " + lost->failure.code + ": " + lost->failure.message;
     if (const auto* success = std::get_if<engine::StepSucceeded>(&outcome)) return success->output;
     return "cancelled";
   }

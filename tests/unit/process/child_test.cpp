@@ -54,7 +54,9 @@ std::string output_of(SpawnOptions options) {
   return text;
 }
 
-std::size_t open_fds() { return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {})); }
+std::size_t open_fds() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
 
 }  // namespace
 
@@ -82,7 +84,8 @@ TEST_CASE("a program that cannot be started is an error that names it and leaves
 
 TEST_CASE("a child has the chosen descriptors and no other") {
   const base::UniqueFd extra(::open("/dev/null", O_RDONLY));  // not close-on-exec
-  CHECK(output_of(shell("ls /proc/self/fd | sort -n | tr '\\n' ' '")) == "0 1 2 3 ");  // 3 is the directory that ls reads
+  CHECK(output_of(shell("ls /proc/self/fd | sort -n | tr '\\n' ' '")) ==
+        "0 1 2 3 ");  // 3 is the directory that ls reads
   Pipe out;
   Pipe third;
   SpawnOptions options = shell("echo to three >&3; echo to one; readlink /proc/$$/fd/0 /proc/$$/fd/2");

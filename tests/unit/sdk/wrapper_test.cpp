@@ -16,7 +16,9 @@ struct Seen {
 };
 Seen seen;
 
-std::string copy(gw_view view) { return {reinterpret_cast<const char*>(view.ptr), static_cast<std::size_t>(view.len)}; }
+std::string copy(gw_view view) {
+  return {reinterpret_cast<const char*>(view.ptr), static_cast<std::size_t>(view.len)};
+}
 
 gw_host table() {
   gw_host host{};
@@ -57,7 +59,9 @@ GODWIT_STAGE(Stage, "stage")
 class Provider {
  public:
   explicit Provider(const json::object&) {}
-  json::value call(godwit::Call&, std::string_view method, const json::object& args) { return {{"method", method}, {"args", args}}; }
+  json::value call(godwit::Call&, std::string_view method, const json::object& args) {
+    return {{"method", method}, {"args", args}};
+  }
 };
 GODWIT_PROVIDER(Provider, "provider")
 

@@ -68,7 +68,8 @@ TEST_CASE("a plugin with damaged bytes never crashes the reader") {
   for (int round = 0; round < 500; ++round) {
     std::string bytes = whole;
     // Half of the changes hit the headers, where the sizes and offsets are.
-    for (int change = 0; change < 4; ++change) bytes[random() % (change % 2 == 0 ? 1024 : bytes.size())] = static_cast<char>(random());
+    for (int change = 0; change < 4; ++change)
+      bytes[random() % (change % 2 == 0 ? 1024 : bytes.size())] = static_cast<char>(random());
     write(path, bytes);
     const std::string got = read_or_refuse(path);
     REQUIRE(got.size() <= 1024 * 1024);

@@ -28,11 +28,12 @@ bool has(const std::vector<std::string>& list, const std::string& part) {
 }  // namespace
 
 TEST_CASE("a manifest says everything about its units") {
-  const auto manifest = wire::parse_manifest(R"({"id": "com.example.trips", "version": "1.4.0", "abi": {"major": 1, "minor": 0}, "concurrency": 8,
+  const auto manifest = wire::parse_manifest(
+      R"({"id": "com.example.trips", "version": "1.4.0", "abi": {"major": 1, "minor": 0}, "concurrency": 8,
     "cancel_ms": 500, "units": [
       {"id": "offers.rank", "kind": "stage", "description": "d", "retry_safe": true, "pure": true, "args": {"type": "object"}},
       {"id": "air", "kind": "provider", "implements": ["flight-search/1"], "methods": {"search": {"retry_safe": true}, "book": {}}}]})",
-                                             "plugin.json");
+      "plugin.json");
   CHECK(manifest.cancel == std::chrono::milliseconds(500));
   REQUIRE(manifest.units.size() == 2);
   const wire::Unit& stage = manifest.units[0];
@@ -64,7 +65,8 @@ TEST_CASE("every problem of a manifest is reported with its place") {
 }
 
 TEST_CASE("a plugin for another ABI is refused with both versions and nothing else") {
-  const auto found = problems(R"({"id": "x", "version": "1", "abi": {"major": 2, "minor": 0}, "novelty": true, "units": []})");
+  const auto found =
+      problems(R"({"id": "x", "version": "1", "abi": {"major": 2, "minor": 0}, "novelty": true, "units": []})");
   REQUIRE(found.size() == 1);
   CHECK_THAT(found[0], Catch::Contains("ABI 2") && Catch::Contains("ABI 1"));
 }
