@@ -26,18 +26,24 @@ engine::EngineSettings engine_settings(const config::Settings& settings) {
   return result;
 }
 
-control::RoleMembers members(const config::RoleMembers& from) { return {from.users, from.groups}; }
+control::RoleMembers members(const config::RoleMembers& from) {
+  return {from.users, from.groups};
+}
 
 control::ServerSettings server_settings(const config::Settings& settings) {
   control::ServerSettings result;
-  result.listener = {.path = settings.socket, .group = settings.socket_group, .mode = static_cast<mode_t>(settings.socket_mode)};
+  result.listener = {
+      .path = settings.socket, .group = settings.socket_group, .mode = static_cast<mode_t>(settings.socket_mode)};
   if (::geteuid() != 0) result.listener.directory_mode = 0700;
   result.roles = {members(settings.roles[0]), members(settings.roles[1]), members(settings.roles[2])};
   return result;
 }
 
 store::StoreSettings store_settings(const config::Settings& settings) {
-  return {.url = settings.database_url, .node_name = settings.node_name, .state_dir = settings.state_dir, .bin_dir = settings.database_bin_dir};
+  return {.url = settings.database_url,
+          .node_name = settings.node_name,
+          .state_dir = settings.state_dir,
+          .bin_dir = settings.database_bin_dir};
 }
 
 host_pool::HostSettings host_settings(const config::Settings& settings) {
@@ -51,7 +57,9 @@ void report(const std::vector<base::Error::Problem>& problems) {
   for (const auto& problem : problems) log::warning("{}", problem.text());
 }
 
-std::vector<std::filesystem::path> paths(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+std::vector<std::filesystem::path> paths(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
 
 json::array problems_json(const std::vector<base::Error::Problem>& problems) {
   json::array out;
@@ -91,7 +99,10 @@ control::Services Daemon::make_services() {
               if (plugin.at("id") == json::string_view(id)) return plugin.as_object();
             throw base::not_found("there is no plugin '" + id + "'", "`godwit plugin list` shows what there is");
           },
-      .hosts_status = [this] { return json::object{{"hosts", hosts_.status()}, {"problems", problems_json(catalog_.problems())}}; },
+      .hosts_status =
+          [this] {
+            return json::object{{"hosts", hosts_.status()}, {"problems", problems_json(catalog_.problems())}};
+          },
       .control_status = [this] { return server_ ? server_->status() : json::object(); },
       .reload = [this] { return reload(); },
       .version = kVersion,

@@ -17,8 +17,8 @@
 
 namespace godwit::app {
 
-// The parts of godwitd, made in the order of the floors and taken down in the reverse one. Everything but the store's threads lives on one
-// loop.
+// The parts of godwitd, made in the order of the floors and taken down in the reverse one. Everything but the store's
+// threads lives on one loop.
 class Daemon {
  public:
   explicit Daemon(config::Settings settings);

@@ -19,7 +19,9 @@ void LoopClock::cancel(std::uint64_t timer) {
   when_.erase(found);
 }
 
-void LoopClock::post(std::function<void()> work) { boost::asio::post(loop_, std::move(work)); }
+void LoopClock::post(std::function<void()> work) {
+  boost::asio::post(loop_, std::move(work));
+}
 
 void LoopClock::arm() {
   armed_ = timers_.empty() ? base::Tick::max() : timers_.begin()->first.first;

@@ -8,8 +8,9 @@
 
 namespace godwit::app {
 
-// The engine's clock on the daemon's loop: all timers in one ordered map behind one timer of the loop, so that a hundred thousand waiting
-// runs cost as many map entries and nothing else. post() may be called from any thread, the rest on the loop's only.
+// The engine's clock on the daemon's loop: all timers in one ordered map behind one timer of the loop, so that a
+// hundred thousand waiting runs cost as many map entries and nothing else. post() may be called from any thread, the
+// rest on the loop's only.
 class LoopClock : public engine::Clock {
  public:
   explicit LoopClock(boost::asio::io_context& loop) : loop_(loop), alarm_(loop) {}

@@ -5,16 +5,24 @@
 #include "base/paths.hpp"
 #include "config/settings.hpp"
 
-// godwitd: reads the settings, makes the parts, serves. Exit codes are those of base::ErrorKind; 0 after an orderly end.
+// godwitd: reads the settings, makes the parts, serves. Exit codes are those of base::ErrorKind; 0 after an orderly
+// end.
 int main(int argc, char** argv) {
   using namespace godwit;
   try {
     const auto line = config::read_settings({argv + 1, argv + argc}, base::read_surroundings());
     switch (line.request) {
-      case config::Request::help: std::fputs(config::settings_help().c_str(), stdout); return 0;
-      case config::Request::version: std::puts("godwitd " GODWIT_VERSION); return 0;
-      case config::Request::print_config: std::fputs(config::settings_file().c_str(), stdout); return 0;
-      case config::Request::start: break;
+      case config::Request::help:
+        std::fputs(config::settings_help().c_str(), stdout);
+        return 0;
+      case config::Request::version:
+        std::puts("godwitd " GODWIT_VERSION);
+        return 0;
+      case config::Request::print_config:
+        std::fputs(config::settings_file().c_str(), stdout);
+        return 0;
+      case config::Request::start:
+        break;
     }
     base::log::start(line.settings.log_level);
     return app::Daemon(line.settings).run();

@@ -6,9 +6,12 @@ namespace godwit::base {
 namespace {
 
 constexpr std::array kKinds{
-    ErrorKindInfo{ErrorKind::failed, "failed", 1, -32000},       ErrorKindInfo{ErrorKind::usage, "usage", 2, -32602},
-    ErrorKindInfo{ErrorKind::not_found, "not_found", 3, -32001}, ErrorKindInfo{ErrorKind::unavailable, "unavailable", 4, -32002},
-    ErrorKindInfo{ErrorKind::denied, "denied", 5, -32003},       ErrorKindInfo{ErrorKind::refused, "refused", 6, -32004},
+    ErrorKindInfo{ErrorKind::failed, "failed", 1, -32000},
+    ErrorKindInfo{ErrorKind::usage, "usage", 2, -32602},
+    ErrorKindInfo{ErrorKind::not_found, "not_found", 3, -32001},
+    ErrorKindInfo{ErrorKind::unavailable, "unavailable", 4, -32002},
+    ErrorKindInfo{ErrorKind::denied, "denied", 5, -32003},
+    ErrorKindInfo{ErrorKind::refused, "refused", 6, -32004},
     ErrorKindInfo{ErrorKind::internal, "internal", 1, -32603},
 };
 
@@ -34,8 +37,12 @@ std::string Place::text() const {
   return text;
 }
 
-std::string below(const std::string& path, std::string_view key) { return path.empty() ? std::string(key) : path + "." + std::string(key); }
-std::string below(const std::string& path, std::size_t index) { return path + "[" + std::to_string(index) + "]"; }
+std::string below(const std::string& path, std::string_view key) {
+  return path.empty() ? std::string(key) : path + "." + std::string(key);
+}
+std::string below(const std::string& path, std::size_t index) {
+  return path + "[" + std::to_string(index) + "]";
+}
 
 const ErrorKindInfo& info(ErrorKind kind) {
   for (const auto& entry : kKinds)

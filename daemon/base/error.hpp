@@ -21,7 +21,8 @@ struct Place {
 std::string below(const std::string& path, std::string_view key);
 std::string below(const std::string& path, std::size_t index);
 
-// The kinds an error's reader acts on differently; the CLI's exit codes and the socket's error codes come from the table in error.cpp.
+// The kinds an error's reader acts on differently; the CLI's exit codes and the socket's error codes come from the
+// table in error.cpp.
 enum class ErrorKind {
   failed,       // the operation was tried and did not work: exit 1
   usage,        // the command line is wrong: exit 2
@@ -41,7 +42,8 @@ struct ErrorKindInfo {
 const ErrorKindInfo& info(ErrorKind kind);
 const ErrorKindInfo* find_error_kind_by_rpc_code(int rpc_code);
 
-// An error a person reads: what is wrong, where, and what to do. Input that is wrong in several places carries all of them.
+// An error a person reads: what is wrong, where, and what to do. Input that is wrong in several places carries all of
+// them.
 class Error : public std::runtime_error {
  public:
   struct Problem {

@@ -4,8 +4,9 @@
 
 namespace godwit::base {
 
-// The text with every character that could steer a terminal written out ("\x1b", "\u009b", and the marks that turn the direction of writing):
-// data must not be able to move the cursor, change colours or hide itself. `lines` keeps line feeds and tabs as they are.
+// The text with every character that could steer a terminal written out ("\x1b", "\u009b", and the marks that turn the
+// direction of writing): data must not be able to move the cursor, change colours or hide itself. `lines` keeps line
+// feeds and tabs as they are.
 std::string printable(std::string_view text, bool lines = false);
 // Columns the text takes on a terminal: two for wide characters, none for combining ones.
 std::size_t display_width(std::string_view text);

@@ -13,7 +13,9 @@ using Instant = std::chrono::sys_time<Duration>;
 using Tick = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
 Instant now();
-inline Tick tick() { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now()); }
+inline Tick tick() {
+  return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now());
+}
 
 // "250ms", "2s", "1m30s", "3d", "0"; units us ms s m h d w. Empty for anything else, negative values and overflow.
 std::optional<Duration> parse_duration(std::string_view text);
@@ -24,7 +26,11 @@ std::string format_duration(Duration duration);
 std::string format_instant(Instant instant);
 std::optional<Instant> parse_instant(std::string_view text);
 
-inline std::int64_t to_microseconds(Instant instant) { return instant.time_since_epoch().count(); }
-inline Instant from_microseconds(std::int64_t value) { return Instant(Duration(value)); }
+inline std::int64_t to_microseconds(Instant instant) {
+  return instant.time_since_epoch().count();
+}
+inline Instant from_microseconds(std::int64_t value) {
+  return Instant(Duration(value));
+}
 
 }  // namespace godwit::base

@@ -27,8 +27,8 @@ struct StepTask {
   int attempt = 1;
   int lost = 0;  // attempts of it that ended with the loss of their host
   Phase phase = Phase::limit;
-  base::Instant since;           // of the phase
-  base::Instant started_at;      // of the attempt
+  base::Instant since;       // of the phase
+  base::Instant started_at;  // of the attempt
   Limits::Ticket ticket = 0;
   std::uint64_t call = 0;   // the runner's number
   std::uint64_t timer = 0;  // of the backoff
@@ -41,12 +41,12 @@ struct StepTask {
 
 // What a run knows of one of its stages while it is in memory.
 struct StageData {
-  base::json::array items;            // of a foreach
-  std::vector<std::string> outputs;   // JSON text by item, when a later expression wants them
+  base::json::array items;           // of a foreach
+  std::vector<std::string> outputs;  // JSON text by item, when a later expression wants them
   std::map<std::int64_t, model::Failure> failures;
   std::map<std::int64_t, model::StepState> not_succeeded;
-  bool skipped = false;               // `when` was false
-  base::json::value value;            // stages.<name>, once the stage is done
+  bool skipped = false;     // `when` was false
+  base::json::value value;  // stages.<name>, once the stage is done
   std::shared_ptr<const Callable> callable;
 };
 
@@ -65,7 +65,7 @@ struct ActiveRun {
   std::map<std::string, UnfinishedRun::Attempts> attempts;  // of an earlier life, by path
   std::vector<StepDone> recorded;                           // of an earlier life, until their stages are open
 
-  base::json::object pins;        // what each `uses` meant at the submit: {"callable","plugin","version"}
+  base::json::object pins;         // what each `uses` meant at the submit: {"callable","plugin","version"}
   bool accepts_installed = false;  // a person said to go on with the versions that are installed
 
   bool touched = false;  // a step was handed out in this life

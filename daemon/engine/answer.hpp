@@ -11,8 +11,8 @@ namespace godwit::engine {
 template <typename T>
 class Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                // NOLINT: a value is a result
-  Result(base::Error error) : error_(std::move(error)) {}      // NOLINT: so is an error
+  Result(T value) : value_(std::move(value)) {}            // NOLINT: a value is a result
+  Result(base::Error error) : error_(std::move(error)) {}  // NOLINT: so is an error
   explicit operator bool() const { return value_.has_value(); }
   T& operator*() { return *value_; }
   const T& operator*() const { return *value_; }

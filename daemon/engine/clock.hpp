@@ -12,7 +12,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual base::Instant now() const = 0;
   virtual base::Tick tick() const = 0;
-  // Calls `work` on the engine's thread once `when` has come, never from inside this call. Returns a number for cancel(), never 0.
+  // Calls `work` on the engine's thread once `when` has come, never from inside this call. Returns a number for
+  // cancel(), never 0.
   virtual std::uint64_t at(base::Tick when, std::function<void()> work) = 0;
   virtual void cancel(std::uint64_t timer) = 0;
   // Calls `work` on the engine's thread after what is being done now.

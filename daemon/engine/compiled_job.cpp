@@ -6,7 +6,8 @@
 
 namespace godwit::engine {
 
-CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job) : job_(std::move(job)), language_(std::make_unique<expression::Language>()) {
+CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job)
+    : job_(std::move(job)), language_(std::make_unique<expression::Language>()) {
   parameters_ = std::make_unique<jobfile::ParameterSchema>(*job_, *language_);
   for (const auto& spec : job_->stages) {
     Stage stage{.spec = &spec};
@@ -39,7 +40,8 @@ void CompiledJob::want_outputs_of(const std::vector<expression::Reference>& refe
   for (const auto& reference : references) {
     if (reference.root != "stages") continue;
     for (auto& stage : stages_)
-      if (reference.member == stage.spec->name || reference.member == "*" || reference.member.empty()) stage.output_wanted = true;
+      if (reference.member == stage.spec->name || reference.member == "*" || reference.member.empty())
+        stage.output_wanted = true;
   }
 }
 

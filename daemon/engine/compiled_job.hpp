@@ -34,7 +34,8 @@ class CompiledJob {
   const std::vector<Stage>& stages() const { return stages_; }
   const expression::CompiledTemplate* result() const { return result_.get(); }
   const jobfile::ParameterSchema& parameters() const { return *parameters_; }
-  // Evaluating changes nothing that another evaluation sees, so a job that is shared by its runs lends its language to all of them.
+  // Evaluating changes nothing that another evaluation sees, so a job that is shared by its runs lends its language to
+  // all of them.
   expression::Language& language() const { return *language_; }
   Plan new_plan() const;
 

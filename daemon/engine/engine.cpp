@@ -11,10 +11,13 @@ namespace json = base::json;
 
 class Engine::Impl {
  public:
-  Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library, std::function<void()> fenced)
+  Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library,
+       std::function<void()> fenced)
       : store_(store),
         jobs_(store),
-        runner_({store, steps, clock, limits_, followers_}, settings.steps_in_flight_max, settings.seed, [this](ActiveRun&) { on_ended(); }, std::move(fenced)),
+        runner_(
+            {store, steps, clock, limits_, followers_}, settings.steps_in_flight_max, settings.seed,
+            [this](ActiveRun&) { on_ended(); }, std::move(fenced)),
         intake_({store, steps, clock, limits_, library, jobs_, runner_}, settings.active_runs_max),
         interventions_({store, clock, limits_, jobs_, runner_, intake_}) {
     for (const auto& [name, permits] : settings.limits) limits_.set(name, permits, Limits::Source::config);
@@ -42,8 +45,13 @@ class Engine::Impl {
       auto& count = by_state[json::string_view(name.data(), name.size())];
       count = count.as_int64() + 1;
     }
-    return {{"ready", ready_}, {"runs_in_memory", runner_.runs().size()}, {"runs_by_state", std::move(by_state)}, {"more_in_store", intake_.backlog()},
-            {"steps_in_flight", runner_.in_flight()},  {"steps_done", runner_.steps_done()},   {"runs_submitted", intake_.submitted()},
+    return {{"ready", ready_},
+            {"runs_in_memory", runner_.runs().size()},
+            {"runs_by_state", std::move(by_state)},
+            {"more_in_store", intake_.backlog()},
+            {"steps_in_flight", runner_.in_flight()},
+            {"steps_done", runner_.steps_done()},
+            {"runs_submitted", intake_.submitted()},
             {"runs_ended", ended_}};
   }
 
@@ -64,11 +72,14 @@ class Engine::Impl {
   bool ready_ = false;  // the unfinished runs of earlier lives are at work again, as far as there is room
 };
 
-Engine::Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library, std::function<void()> fenced)
+Engine::Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library,
+               std::function<void()> fenced)
     : impl_(std::make_unique<Impl>(std::move(settings), store, runner, clock, library, std::move(fenced))) {}
 Engine::~Engine() = default;
 
-void Engine::start(std::function<void()> ready) { impl_->start(std::move(ready)); }
+void Engine::start(std::function<void()> ready) {
+  impl_->start(std::move(ready));
+}
 
 void Engine::drain(std::function<void()> drained) {
   impl_->intake_.stop();
@@ -79,33 +90,51 @@ void Engine::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
   impl_->intake_.submit(std::move(request), std::move(caller), std::move(answer));
 }
 
-void Engine::submit_many(SubmitRequest request, std::vector<json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer) {
+void Engine::submit_many(SubmitRequest request, std::vector<json::object> params, Caller caller,
+                         Answer<std::vector<model::RunId>> answer) {
   impl_->intake_.submit_many(std::move(request), std::move(params), std::move(caller), std::move(answer));
 }
 
-void Engine::cancel(model::RunId run, Caller caller, Answer<Nothing> answer) { impl_->interventions_.cancel(run, std::move(caller), std::move(answer)); }
-void Engine::pause(model::RunId run, Caller caller, Answer<Nothing> answer) { impl_->interventions_.pause(run, std::move(caller), std::move(answer)); }
-void Engine::resume(model::RunId run, Caller caller, Answer<Nothing> answer) { impl_->interventions_.resume(run, std::move(caller), std::move(answer)); }
+void Engine::cancel(model::RunId run, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.cancel(run, std::move(caller), std::move(answer));
+}
+void Engine::pause(model::RunId run, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.pause(run, std::move(caller), std::move(answer));
+}
+void Engine::resume(model::RunId run, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.resume(run, std::move(caller), std::move(answer));
+}
 void Engine::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
   impl_->interventions_.retry(run, std::move(from), std::move(caller), std::move(answer));
 }
-void Engine::why(model::RunId run, Answer<json::object> answer) { impl_->interventions_.why(run, std::move(answer)); }
+void Engine::why(model::RunId run, Answer<json::object> answer) {
+  impl_->interventions_.why(run, std::move(answer));
+}
 
 json::object Engine::live(model::RunId run) const {
   const ActiveRun* active = impl_->runner_.find(run);
   return active ? live_view(*active) : json::object();
 }
 
-std::uint64_t Engine::follow(model::RunId run, Follower follower) { return impl_->followers_.add(run, std::move(follower)); }
-void Engine::unfollow(std::uint64_t number) { impl_->followers_.remove(number); }
+std::uint64_t Engine::follow(model::RunId run, Follower follower) {
+  return impl_->followers_.add(run, std::move(follower));
+}
+void Engine::unfollow(std::uint64_t number) {
+  impl_->followers_.remove(number);
+}
 
 json::array Engine::limits() const {
   json::array out;
   for (const auto& limit : impl_->limits_.view()) {
     json::array holders;
-    for (const auto& [holder, permits] : limit.holders) holders.push_back(json::object{{"step", holder}, {"permits", permits}});
-    out.push_back(json::object{{"name", limit.name}, {"permits", limit.permits}, {"used", limit.used}, {"waiting", limit.waiting},
-                               {"source", Limits::name(limit.source)}, {"holders", std::move(holders)}});
+    for (const auto& [holder, permits] : limit.holders)
+      holders.push_back(json::object{{"step", holder}, {"permits", permits}});
+    out.push_back(json::object{{"name", limit.name},
+                               {"permits", limit.permits},
+                               {"used", limit.used},
+                               {"waiting", limit.waiting},
+                               {"source", Limits::name(limit.source)},
+                               {"holders", std::move(holders)}});
   }
   return out;
 }
@@ -118,6 +147,8 @@ std::vector<base::Error::Problem> Engine::check(const model::Job& job) const {
   return impl_->intake_.problems(CompiledJob(std::make_shared<const model::Job>(job)));
 }
 
-json::object Engine::status() const { return impl_->status(); }
+json::object Engine::status() const {
+  return impl_->status();
+}
 
 }  // namespace godwit::engine

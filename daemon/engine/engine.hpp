@@ -22,11 +22,11 @@ struct Caller {
 };
 
 struct SubmitRequest {
-  std::string job;         // the name of a job in the library, unless `text` is given
-  std::string text;        // a whole job file
-  std::string file;        // its name, for messages
+  std::string job;   // the name of a job in the library, unless `text` is given
+  std::string text;  // a whole job file
+  std::string file;  // its name, for messages
   base::json::object params;
-  std::string key;         // makes the submit idempotent within the job; empty for none
+  std::string key;  // makes the submit idempotent within the job; empty for none
 };
 struct SubmitReceipt {
   model::RunId run{};
@@ -37,17 +37,19 @@ struct SubmitReceipt {
 using Follower = std::function<void(const base::json::object& event)>;
 
 struct EngineSettings {
-  std::size_t active_runs_max = 4096;   // runs held in memory at once; others wait in the store
+  std::size_t active_runs_max = 4096;  // runs held in memory at once; others wait in the store
   std::size_t steps_in_flight_max = 1024;
-  std::map<std::string, int> limits;    // the operator's, from the config file
-  std::uint64_t seed = 0;               // of the jitter of backoffs
+  std::map<std::string, int> limits;  // the operator's, from the config file
+  std::uint64_t seed = 0;             // of the jitter of backoffs
 };
 
 // Runs jobs. A library without I/O of its own: everything goes through Store, StepRunner and Clock, on one thread.
 class Engine {
  public:
-  // `fenced` is called, perhaps often, once another process has taken this node's place: nothing more can be stored, the process should end.
-  Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library, std::function<void()> fenced);
+  // `fenced` is called, perhaps often, once another process has taken this node's place: nothing more can be stored,
+  // the process should end.
+  Engine(EngineSettings settings, Store& store, StepRunner& runner, Clock& clock, jobfile::Library& library,
+         std::function<void()> fenced);
   ~Engine();
   Engine(const Engine&) = delete;
 
@@ -58,15 +60,18 @@ class Engine {
 
   void submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> answer);
   // The same for many sets of parameters of one job: all are stored, or none.
-  void submit_many(SubmitRequest request, std::vector<base::json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer);
+  void submit_many(SubmitRequest request, std::vector<base::json::object> params, Caller caller,
+                   Answer<std::vector<model::RunId>> answer);
   void cancel(model::RunId run, Caller caller, Answer<Nothing> answer);
   void pause(model::RunId run, Caller caller, Answer<Nothing> answer);
   void resume(model::RunId run, Caller caller, Answer<Nothing> answer);
-  // A blocked run goes on (its unfinished step is attempted again) and keeps its number. A failed or cancelled one, or any one with `from`,
-  // is continued by a new run that takes over the finished steps which do not depend on `from`; the answer is the number of the run to look at.
+  // A blocked run goes on (its unfinished step is attempted again) and keeps its number. A failed or cancelled one, or
+  // any one with `from`, is continued by a new run that takes over the finished steps which do not depend on `from`;
+  // the answer is the number of the run to look at.
   void retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
 
-  // What keeps the run from going on, exactly: {"run","state","reasons":[{"code","text",...}]}. not_found for a run not in memory and not stored.
+  // What keeps the run from going on, exactly: {"run","state","reasons":[{"code","text",...}]}. not_found for a run not
+  // in memory and not stored.
   void why(model::RunId run, Answer<base::json::object> answer);
   // State, progress and steps in flight of a run in memory; empty when it is not.
   base::json::object live(model::RunId run) const;
@@ -79,7 +84,8 @@ class Engine {
   base::json::array limits() const;
   void set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer);
 
-  // Problems of a job with what is installed: unknown `uses`, inputs against the plugins' schemas. Empty when there are none.
+  // Problems of a job with what is installed: unknown `uses`, inputs against the plugins' schemas. Empty when there are
+  // none.
   std::vector<base::Error::Problem> check(const model::Job& job) const;
   // Numbers for `godwit status`: runs by state in memory, steps in flight, queue lengths, totals since the start.
   base::json::object status() const;

@@ -7,22 +7,25 @@ namespace godwit::engine {
 
 // Which runs a list shows; newest first.
 struct RunFilter {
-  std::optional<model::RunState> state;  // as the store knows it: succeeded, failed, cancelled, paused, blocked; anything else means "not ended"
+  std::optional<model::RunState>
+      state;  // as the store knows it: succeeded, failed, cancelled, paused, blocked; anything else means "not ended"
   std::string job;
   std::size_t limit = 50;
   std::optional<model::RunId> before;
 };
 
-// What the store remembers, ready to be shown: answers are JSON as the control protocol gives it. Members are named like the columns of the
-// views godwit.runs and godwit.steps; instants are RFC 3339 text; payloads are JSON values.
+// What the store remembers, ready to be shown: answers are JSON as the control protocol gives it. Members are named
+// like the columns of the views godwit.runs and godwit.steps; instants are RFC 3339 text; payloads are JSON values.
 class History {
  public:
   virtual ~History() = default;
   virtual void list_runs(RunFilter filter, Answer<base::json::array> answer) = 0;
-  // The run's row with "progress", "changes" [], "emitted" (count), and without its steps. not_found when there is no such run.
+  // The run's row with "progress", "changes" [], "emitted" (count), and without its steps. not_found when there is no
+  // such run.
   virtual void show_run(model::RunId run, Answer<base::json::object> answer) = 0;
   // Steps by path order of finish; {"steps":[...], "more":bool}. `with_output` adds the outputs.
-  virtual void list_steps(model::RunId run, std::size_t offset, std::size_t limit, bool with_output, Answer<base::json::object> answer) = 0;
+  virtual void list_steps(model::RunId run, std::size_t offset, std::size_t limit, bool with_output,
+                          Answer<base::json::object> answer) = 0;
   // Log lines with "seq" greater than `after`, oldest first.
   virtual void read_logs(model::RunId run, std::int64_t after, std::size_t limit, Answer<base::json::array> answer) = 0;
   // {"state","result","error"} of an ended run; null state members as in show_run for one that has not ended.

@@ -9,7 +9,7 @@ namespace json = base::json;
 
 namespace {
 
-constexpr std::size_t kPage = 512;        // stored runs loaded at once
+constexpr std::size_t kPage = 512;       // stored runs loaded at once
 constexpr std::size_t kInboxPage = 512;  // submits by SQL taken at once
 
 // Counts answers that are still to come and calls `done` when the last one is there.
@@ -29,14 +29,15 @@ class Countdown {
 
 void Intake::start(std::function<void()> ready) {
   refilling_ = true;
-  parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_), [this, ready = std::move(ready)](Result<std::vector<UnfinishedRun>> loaded) {
-    on_loaded(std::move(loaded), [this, ready] {
-      started_ = true;
-      ready();
-      refill();
-      parts_.store.watch_inbox([this] { read_inbox(); });
-    });
-  });
+  parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_),
+                               [this, ready = std::move(ready)](Result<std::vector<UnfinishedRun>> loaded) {
+                                 on_loaded(std::move(loaded), [this, ready] {
+                                   started_ = true;
+                                   ready();
+                                   refill();
+                                   parts_.store.watch_inbox([this] { read_inbox(); });
+                                 });
+                               });
 }
 
 void Intake::refill() {
@@ -74,9 +75,11 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
 
 void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
   const std::string version = run.run.version;
-  parts_.jobs.load(version, [this, run = std::move(run), answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
+  parts_.jobs.load(version, [this, run = std::move(run),
+                             answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
     if (!job) {
-      block_stored(run, "version " + run.run.version.substr(0, 12) + " of job '" + run.run.job + "' cannot be used: " + job.error().what());
+      block_stored(run, "version " + run.run.version.substr(0, 12) + " of job '" + run.run.job +
+                            "' cannot be used: " + job.error().what());
       return answer(job.error());
     }
     std::vector<std::string> missing;
@@ -86,13 +89,15 @@ void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
     }
     if (missing.empty()) return put_to_work(std::move(run), *job, std::move(answer));
     const model::RunId id = run.run.run;
-    parts_.store.read_outputs(id, std::move(missing), [this, run = std::move(run), job = *job, answer = std::move(answer)](
-                                                          Result<std::map<std::string, std::string>> outputs) mutable {
-      if (!outputs) return answer(outputs.error());
-      for (auto& step : run.steps)
-        if (const auto found = outputs->find(step.path); found != outputs->end()) step.output = std::move(found->second);
-      put_to_work(std::move(run), job, std::move(answer));
-    });
+    parts_.store.read_outputs(id, std::move(missing),
+                              [this, run = std::move(run), job = *job,
+                               answer = std::move(answer)](Result<std::map<std::string, std::string>> outputs) mutable {
+                                if (!outputs) return answer(outputs.error());
+                                for (auto& step : run.steps)
+                                  if (const auto found = outputs->find(step.path); found != outputs->end())
+                                    step.output = std::move(found->second);
+                                put_to_work(std::move(run), job, std::move(answer));
+                              });
   });
 }
 
@@ -113,8 +118,10 @@ void Intake::put_to_work(UnfinishedRun stored, std::shared_ptr<const CompiledJob
     if (attempts.in_doubt) doubtful = path;
   ActiveRun& active = *run;
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
-    parts_.runner.block(active, "unknown outcome of " + doubtful +
-                                    ": the daemon ended in mid-call and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run",
+    parts_.runner.block(active,
+                        "unknown outcome of " + doubtful +
+                            ": the daemon ended in mid-call and the call is not safe to repeat; `godwit retry` makes "
+                            "it again, `godwit cancel` ends the run",
                         doubtful);
   parts_.runner.take_up(std::move(run));
   answer(Nothing{});
@@ -132,7 +139,8 @@ std::string Intake::pins(const CompiledJob& job) const {
   json::object pins;
   for (const auto& stage : job.stages()) {
     const auto callable = parts_.steps.resolve(stage.spec->uses);
-    pins[stage.spec->uses] = json::object{{"callable", callable->name}, {"plugin", callable->plugin}, {"version", callable->version}};
+    pins[stage.spec->uses] =
+        json::object{{"callable", callable->name}, {"plugin", callable->plugin}, {"version", callable->version}};
   }
   return json::serialize(pins);
 }
@@ -150,19 +158,27 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
     try {
       const auto callable = parts_.steps.resolve(stage.spec->uses);
       if (stage.with->is_constant() && !callable->args_schema.empty())
-        jobfile::InputSchema(callable->args_schema, callable->name).check(base::parse_json(stage.with->constant_text()));
+        jobfile::InputSchema(callable->args_schema, callable->name)
+            .check(base::parse_json(stage.with->constant_text()));
     } catch (const base::Error& error) {
       add(error, stage.spec->uses_place);
     }
     for (const auto& [name, count] : stage.spec->limits) {
       const auto declared = job.job().limits.find(name);
-      const int permits = parts_.limits.known(name) ? parts_.limits.permits(name) : declared == job.job().limits.end() ? -1 : declared->second;
+      const int permits = parts_.limits.known(name)            ? parts_.limits.permits(name)
+                          : declared == job.job().limits.end() ? -1
+                                                               : declared->second;
       base::Place place = stage.spec->place;
       place.path = "stages." + stage.spec->name + ".limits." + name;
       if (permits < 0)
-        problems.push_back({"unknown limit '" + name + "'", place, "declare it under `limits:` of the job or of the daemon's settings, or by `godwit limit set " + name + " N`"});
+        problems.push_back(
+            {"unknown limit '" + name + "'", place,
+             "declare it under `limits:` of the job or of the daemon's settings, or by `godwit limit set " + name +
+                 " N`"});
       else if (count > permits)
-        problems.push_back({"asks for " + std::to_string(count) + " permits of limit '" + name + "', which has " + std::to_string(permits), place, "it could never start"});
+        problems.push_back({"asks for " + std::to_string(count) + " permits of limit '" + name + "', which has " +
+                                std::to_string(permits),
+                            place, "it could never start"});
     }
   }
   return problems;
@@ -178,8 +194,10 @@ void Intake::declare_limits(const CompiledJob& job) {
 
 Intake::Accepted Intake::accept(const SubmitRequest& request) {
   Accepted accepted;
-  accepted.job = request.text.empty() ? parts_.jobs.compile(parts_.library.find(request.job)) : parts_.jobs.parse(request.text, request.file);
-  if (auto found = problems(*accepted.job); !found.empty()) throw base::Error(base::ErrorKind::refused, std::move(found));
+  accepted.job = request.text.empty() ? parts_.jobs.compile(parts_.library.find(request.job))
+                                      : parts_.jobs.parse(request.text, request.file);
+  if (auto found = problems(*accepted.job); !found.empty())
+    throw base::Error(base::ErrorKind::refused, std::move(found));
   accepted.pins = pins(*accepted.job);
   declare_limits(*accepted.job);
   return accepted;
@@ -207,15 +225,19 @@ void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
   submitted.key = std::move(request.key);
   submitted.submitted_by = std::move(caller.name);
   submitted.submitted_at = parts_.clock.now();
-  parts_.store.allocate_runs(1, [this, job, submitted = std::move(submitted), answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
+  parts_.store.allocate_runs(1, [this, job, submitted = std::move(submitted),
+                                 answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
     if (!ids) return answer(ids.error());
     submitted.run = ids->front();
     auto facts = facts_of(*job);
     facts.emplace_back(submitted);
-    parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted), answer = std::move(answer)](const Verdict& verdict) mutable {
+    parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted),
+                                           answer = std::move(answer)](const Verdict& verdict) mutable {
       if (verdict.kind == Verdict::duplicate) return answer(SubmitReceipt{*verdict.existing, true});
-      if (verdict.kind == Verdict::refused) return answer(base::refused("the parameters cannot be stored: " + verdict.message));
-      if (verdict.kind == Verdict::fenced) return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
+      if (verdict.kind == Verdict::refused)
+        return answer(base::refused("the parameters cannot be stored: " + verdict.message));
+      if (verdict.kind == Verdict::fenced)
+        return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
       parts_.jobs.stored(job->job().version);
       const model::RunId run = submitted.run;
       admit(std::move(submitted), job);
@@ -224,7 +246,8 @@ void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
   });
 }
 
-void Intake::submit_many(SubmitRequest request, std::vector<json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer) {
+void Intake::submit_many(SubmitRequest request, std::vector<json::object> params, Caller caller,
+                         Answer<std::vector<model::RunId>> answer) {
   std::shared_ptr<const CompiledJob> job;
   auto batch = std::make_shared<std::vector<Submitted>>();
   try {
@@ -244,21 +267,25 @@ void Intake::submit_many(SubmitRequest request, std::vector<json::object> params
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
   }
   if (batch->empty()) return parts_.clock.post([answer = std::move(answer)] { answer(std::vector<model::RunId>{}); });
-  parts_.store.allocate_runs(batch->size(), [this, job, batch, answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
-    if (!ids) return answer(ids.error());
-    auto facts = facts_of(*job);
-    for (std::size_t i = 0; i < batch->size(); ++i) {
-      (*batch)[i].run = (*ids)[i];
-      facts.emplace_back((*batch)[i]);
-    }
-    parts_.store.append(std::move(facts), [this, job, batch, ids = *ids, answer = std::move(answer)](const Verdict& verdict) {
-      if (verdict.kind == Verdict::refused) return answer(base::refused("the parameters cannot be stored: " + verdict.message));
-      if (verdict.kind == Verdict::fenced) return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
-      parts_.jobs.stored(job->job().version);
-      for (auto& submitted : *batch) admit(std::move(submitted), job);
-      answer(ids);
-    });
-  });
+  parts_.store.allocate_runs(
+      batch->size(), [this, job, batch, answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
+        if (!ids) return answer(ids.error());
+        auto facts = facts_of(*job);
+        for (std::size_t i = 0; i < batch->size(); ++i) {
+          (*batch)[i].run = (*ids)[i];
+          facts.emplace_back((*batch)[i]);
+        }
+        parts_.store.append(
+            std::move(facts), [this, job, batch, ids = *ids, answer = std::move(answer)](const Verdict& verdict) {
+              if (verdict.kind == Verdict::refused)
+                return answer(base::refused("the parameters cannot be stored: " + verdict.message));
+              if (verdict.kind == Verdict::fenced)
+                return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
+              parts_.jobs.stored(job->job().version);
+              for (auto& submitted : *batch) admit(std::move(submitted), job);
+              answer(ids);
+            });
+      });
 }
 
 // A run that was just stored starts at once when there is room and nobody older waits in the store.
@@ -320,7 +347,8 @@ void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
   }
   auto facts = facts_of(*job);
   facts.emplace_back(submitted);
-  parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted), done = std::move(done)](const Verdict& verdict) mutable {
+  parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted),
+                                         done = std::move(done)](const Verdict& verdict) mutable {
     if (verdict.kind == Verdict::committed) {
       parts_.jobs.stored(job->job().version);
       ++submitted_;

@@ -11,8 +11,9 @@
 
 namespace godwit::engine {
 
-// How runs come into memory: by a submit, from the inbox of the SQL function, or from the store, where an earlier life or a full house left
-// them. Only so many are in memory at once; the others wait in the store in the order of their numbers.
+// How runs come into memory: by a submit, from the inbox of the SQL function, or from the store, where an earlier life
+// or a full house left them. Only so many are in memory at once; the others wait in the store in the order of their
+// numbers.
 class Intake {
  public:
   struct Parts {
@@ -30,13 +31,15 @@ class Intake {
   void stop() { stopped_ = true; }
 
   void submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> answer);
-  void submit_many(SubmitRequest request, std::vector<base::json::object> params, Caller caller, Answer<std::vector<model::RunId>> answer);
+  void submit_many(SubmitRequest request, std::vector<base::json::object> params, Caller caller,
+                   Answer<std::vector<model::RunId>> answer);
   // Takes a stored run into memory now, whatever the room: a person asked for it. `answer` comes when it is at work.
   void take_up(UnfinishedRun run, Answer<Nothing> answer);
   // A run left memory.
   void ended();
 
-  // What the job needs and this node lacks, each with its place: plugins, limits, inputs that the plugins' schemas refuse.
+  // What the job needs and this node lacks, each with its place: plugins, limits, inputs that the plugins' schemas
+  // refuse.
   std::vector<base::Error::Problem> problems(const CompiledJob& job) const;
   std::string pins(const CompiledJob& job) const;
 
@@ -62,8 +65,8 @@ class Intake {
 
   Parts parts_;
   std::size_t active_max_;
-  model::RunId cursor_{};       // stored runs up to this number are in memory, ended, or somebody's who asked for them
-  bool more_in_store_ = true;   // stored runs may wait beyond the cursor; before the start nobody knows
+  model::RunId cursor_{};      // stored runs up to this number are in memory, ended, or somebody's who asked for them
+  bool more_in_store_ = true;  // stored runs may wait beyond the cursor; before the start nobody knows
   bool refilling_ = false;
   bool reading_inbox_ = false;
   bool inbox_again_ = false;

@@ -15,12 +15,15 @@ base::Error ended_error(model::RunId run, model::RunState state) {
 }
 
 base::Error verdict_error(const Verdict& verdict) {
-  if (verdict.kind == Verdict::fenced) return base::Error(base::ErrorKind::unavailable, "another daemon took this node's place");
+  if (verdict.kind == Verdict::fenced)
+    return base::Error(base::ErrorKind::unavailable, "another daemon took this node's place");
   return base::refused("the change cannot be stored: " + verdict.message);
 }
 
-// The finished steps that a run continued from `from` takes over: all but what `from` names, what depends on it, and what failed the run.
-std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<StepDone>& steps, const std::string& from) {
+// The finished steps that a run continued from `from` takes over: all but what `from` names, what depends on it, and
+// what failed the run.
+std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<StepDone>& steps,
+                                    const std::string& from) {
   std::optional<CompiledJob::Parsed> start;
   std::vector<bool> again(job.stages().size(), false);
   if (!from.empty()) {
@@ -36,8 +39,9 @@ std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<St
     if (!parsed || again[parsed->step.stage]) continue;
     if (start && !parsed->list && parsed->step == start->step) continue;
     const model::Stage& spec = *job.stages()[parsed->step.stage].spec;
-    const bool failed_the_run = step.state == model::StepState::failed &&
-                                (parsed->step.item == StepRef::kSingle || spec.on_item_error == model::OnItemError::fail);
+    const bool failed_the_run =
+        step.state == model::StepState::failed &&
+        (parsed->step.item == StepRef::kSingle || spec.on_item_error == model::OnItemError::fail);
     if (!failed_the_run) kept.push_back(step.path);
   }
   return kept;
@@ -46,20 +50,22 @@ std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<St
 }  // namespace
 
 Audited Interventions::audit(const Caller& caller, std::string command, std::string target, json::object detail) const {
-  return Audited{caller.uid, caller.name, std::move(command), std::move(target), json::serialize(detail), parts_.clock.now()};
+  return Audited{caller.uid,        caller.name, std::move(command), std::move(target), json::serialize(detail),
+                 parts_.clock.now()};
 }
 
-void Interventions::change(model::RunId run, RunChange change, const Caller& caller, std::string command, std::function<void(ActiveRun*)> effect,
-                           Answer<Nothing> answer, std::vector<Fact> more) {
+void Interventions::change(model::RunId run, RunChange change, const Caller& caller, std::string command,
+                           std::function<void(ActiveRun*)> effect, Answer<Nothing> answer, std::vector<Fact> more) {
   std::vector<Fact> facts;
   facts.emplace_back(RunChanged{run, change, caller.name, {}, {}, parts_.clock.now()});
   facts.emplace_back(audit(caller, std::move(command), model::text(run)));
   for (auto& fact : more) facts.push_back(std::move(fact));
-  parts_.store.append(std::move(facts), [this, run, effect = std::move(effect), answer = std::move(answer)](const Verdict& verdict) {
-    if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
-    effect(parts_.runner.find(run));
-    answer(Nothing{});
-  });
+  parts_.store.append(std::move(facts),
+                      [this, run, effect = std::move(effect), answer = std::move(answer)](const Verdict& verdict) {
+                        if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
+                        effect(parts_.runner.find(run));
+                        answer(Nothing{});
+                      });
 }
 
 void Interventions::load_waiting(model::RunId run, Answer<UnfinishedRun> answer) {
@@ -71,29 +77,38 @@ void Interventions::load_waiting(model::RunId run, Answer<UnfinishedRun> answer)
 
 void Interventions::cancel(model::RunId run, Caller caller, Answer<Nothing> answer) {
   if (parts_.runner.find(run)) {
-    return change(run, RunChange::cancel_requested, caller, "run.cancel", [this, who = caller.name](ActiveRun* active) {
-      if (!active || active->ending) return;
-      active->cancelling = true;
-      active->cancelled_by = who;
-      parts_.runner.wind_up(*active);
-    }, std::move(answer));
+    return change(
+        run, RunChange::cancel_requested, caller, "run.cancel",
+        [this, who = caller.name](ActiveRun* active) {
+          if (!active || active->ending) return;
+          active->cancelling = true;
+          active->cancelled_by = who;
+          parts_.runner.wind_up(*active);
+        },
+        std::move(answer));
   }
   load_waiting(run, [this, run, caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
     if (!stored) return answer(stored.error());
     std::vector<Fact> end;
-    end.emplace_back(RunDone{.run = run, .state = model::RunState::cancelled,
-                             .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}}, .at = parts_.clock.now()});
-    change(run, RunChange::cancel_requested, caller, "run.cancel", [](ActiveRun*) {}, answer, std::move(end));
+    end.emplace_back(RunDone{.run = run,
+                             .state = model::RunState::cancelled,
+                             .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
+                             .at = parts_.clock.now()});
+    change(
+        run, RunChange::cancel_requested, caller, "run.cancel", [](ActiveRun*) {}, answer, std::move(end));
   });
 }
 
 void Interventions::pause(model::RunId run, Caller caller, Answer<Nothing> answer) {
   const auto store_it = [this, run, caller](Answer<Nothing> done) {
-    change(run, RunChange::paused, caller, "run.pause", [this](ActiveRun* active) {
-      if (!active) return;
-      active->paused = true;
-      parts_.runner.tell_state(*active);
-    }, std::move(done));
+    change(
+        run, RunChange::paused, caller, "run.pause",
+        [this](ActiveRun* active) {
+          if (!active) return;
+          active->paused = true;
+          parts_.runner.tell_state(*active);
+        },
+        std::move(done));
   };
   if (parts_.runner.find(run)) return store_it(std::move(answer));
   load_waiting(run, [store_it, answer = std::move(answer)](Result<UnfinishedRun> stored) {
@@ -104,12 +119,15 @@ void Interventions::pause(model::RunId run, Caller caller, Answer<Nothing> answe
 
 void Interventions::resume(model::RunId run, Caller caller, Answer<Nothing> answer) {
   const auto store_it = [this, run, caller](Answer<Nothing> done) {
-    change(run, RunChange::resumed, caller, "run.resume", [this](ActiveRun* active) {
-      if (!active) return;
-      active->paused = false;
-      parts_.runner.tell_state(*active);
-      parts_.runner.advance(*active);
-    }, std::move(done));
+    change(
+        run, RunChange::resumed, caller, "run.resume",
+        [this](ActiveRun* active) {
+          if (!active) return;
+          active->paused = false;
+          parts_.runner.tell_state(*active);
+          parts_.runner.advance(*active);
+        },
+        std::move(done));
   };
   if (const ActiveRun* active = parts_.runner.find(run)) {
     if (!active->paused) return answer(base::refused("run " + model::text(run) + " is not paused"));
@@ -125,32 +143,45 @@ void Interventions::resume(model::RunId run, Caller caller, Answer<Nothing> answ
 void Interventions::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
   if (const ActiveRun* active = parts_.runner.find(run)) {
     if (active->blocked.empty() || !from.empty())
-      return answer(base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
-    return change(run, RunChange::unblocked, caller, "run.retry", [this](ActiveRun* unblocked) {
-      if (!unblocked) return;
-      parts_.runner.unblock(*unblocked);
-    }, [run, answer](const Result<Nothing>& done) { done ? answer(run) : answer(done.error()); });
+      return answer(
+          base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
+    return change(
+        run, RunChange::unblocked, caller, "run.retry",
+        [this](ActiveRun* unblocked) {
+          if (!unblocked) return;
+          parts_.runner.unblock(*unblocked);
+        },
+        [run, answer](const Result<Nothing>& done) { done ? answer(run) : answer(done.error()); });
   }
-  parts_.store.load_run(run, [this, run, from = std::move(from), caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
-    if (!stored) return answer(stored.error());
-    if (stored->ended) return continue_anew(std::move(*stored), from, caller, answer);
-    if (stored->blocked.empty() || !from.empty()) return answer(base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
-    // Blocked without being in memory: its version could not be used. The next start, or this, tries again.
-    change(run, RunChange::unblocked, caller, "run.retry", [](ActiveRun*) {}, [this, run, answer](const Result<Nothing>& done) {
-      if (!done) return answer(done.error());
-      parts_.store.load_run(run, [this, run, answer](Result<UnfinishedRun> again) {
-        if (!again) return answer(again.error());
-        parts_.intake.take_up(std::move(*again), [run, answer](const Result<Nothing>& taken) { taken ? answer(run) : answer(taken.error()); });
+  parts_.store.load_run(
+      run, [this, run, from = std::move(from), caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
+        if (!stored) return answer(stored.error());
+        if (stored->ended) return continue_anew(std::move(*stored), from, caller, answer);
+        if (stored->blocked.empty() || !from.empty())
+          return answer(
+              base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
+        // Blocked without being in memory: its version could not be used. The next start, or this, tries again.
+        change(
+            run, RunChange::unblocked, caller, "run.retry", [](ActiveRun*) {},
+            [this, run, answer](const Result<Nothing>& done) {
+              if (!done) return answer(done.error());
+              parts_.store.load_run(run, [this, run, answer](Result<UnfinishedRun> again) {
+                if (!again) return answer(again.error());
+                parts_.intake.take_up(std::move(*again), [run, answer](const Result<Nothing>& taken) {
+                  taken ? answer(run) : answer(taken.error());
+                });
+              });
+            });
       });
-    });
-  });
 }
 
 void Interventions::continue_anew(UnfinishedRun old, std::string from, Caller caller, Answer<model::RunId> answer) {
   if (*old.ended == model::RunState::succeeded && from.empty())
-    return answer(base::refused("run " + model::text(old.run.run) + " succeeded", {}, "name the step to begin with: --from STEP"));
+    return answer(base::refused("run " + model::text(old.run.run) + " succeeded", {},
+                                "name the step to begin with: --from STEP"));
   const std::string version = old.run.version;
-  parts_.jobs.load(version, [this, old = std::move(old), from = std::move(from), caller, answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
+  parts_.jobs.load(version, [this, old = std::move(old), from = std::move(from), caller,
+                             answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
     if (!job) return answer(job.error());
     Submitted anew = old.run;
     try {
@@ -164,17 +195,21 @@ void Interventions::continue_anew(UnfinishedRun old, std::string from, Caller ca
     anew.from_inbox = false;
     anew.submitted_by = caller.name;
     anew.submitted_at = parts_.clock.now();
-    parts_.store.allocate_runs(1, [this, anew = std::move(anew), from, caller, answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
+    parts_.store.allocate_runs(1, [this, anew = std::move(anew), from, caller,
+                                   answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
       if (!ids) return answer(ids.error());
       const model::RunId id = anew.run = ids->front();
       std::vector<Fact> facts;
-      facts.emplace_back(audit(caller, "run.retry", model::text(*anew.retry_of), {{"from", from}, {"new_run", model::number(id)}}));
+      facts.emplace_back(
+          audit(caller, "run.retry", model::text(*anew.retry_of), {{"from", from}, {"new_run", model::number(id)}}));
       facts.emplace_back(std::move(anew));
       parts_.store.append(std::move(facts), [this, id, answer = std::move(answer)](const Verdict& verdict) {
         if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
         parts_.store.load_run(id, [this, id, answer](Result<UnfinishedRun> stored) {
           if (!stored) return answer(stored.error());
-          parts_.intake.take_up(std::move(*stored), [id, answer](const Result<Nothing>& taken) { taken ? answer(id) : answer(taken.error()); });
+          parts_.intake.take_up(std::move(*stored), [id, answer](const Result<Nothing>& taken) {
+            taken ? answer(id) : answer(taken.error());
+          });
         });
       });
     });
@@ -182,7 +217,9 @@ void Interventions::continue_anew(UnfinishedRun old, std::string from, Caller ca
 }
 
 void Interventions::set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer) {
-  if (permits < 0) return answer(base::refused("a limit cannot have " + std::to_string(permits) + " permits", {}, "give 0 to let nothing through"));
+  if (permits < 0)
+    return answer(base::refused("a limit cannot have " + std::to_string(permits) + " permits", {},
+                                "give 0 to let nothing through"));
   std::vector<Fact> facts;
   facts.emplace_back(LimitSet{name, permits});
   facts.emplace_back(audit(caller, "limit.set", name, {{"permits", permits}}));
@@ -195,7 +232,9 @@ void Interventions::set_limit(std::string name, int permits, Caller caller, Answ
 
 void Interventions::why(model::RunId run, Answer<json::object> answer) {
   const auto view = [run](std::string_view state, json::array reasons) {
-    return json::object{{"run", model::number(run)}, {"state", json::string_view(state.data(), state.size())}, {"reasons", std::move(reasons)}};
+    return json::object{{"run", model::number(run)},
+                        {"state", json::string_view(state.data(), state.size())},
+                        {"reasons", std::move(reasons)}};
   };
   if (const ActiveRun* active = parts_.runner.find(run))
     return answer(view(model::name(active->state()), reasons(*active, parts_.limits, parts_.store)));
@@ -203,14 +242,17 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
     if (!stored) return answer(stored.error());
     json::array list;
     if (stored->ended) {
-      list.push_back(json::object{{"code", "ended"}, {"text", "the run has ended; see `godwit show " + model::text(run) + "`"}});
+      list.push_back(
+          json::object{{"code", "ended"}, {"text", "the run has ended; see `godwit show " + model::text(run) + "`"}});
       return answer(view(model::name(*stored->ended), std::move(list)));
     }
     if (!stored->blocked.empty()) {
       list.push_back(json::object{{"code", "blocked"}, {"text", stored->blocked}, {"step", stored->blocked_path}});
       return answer(view(model::name(model::RunState::blocked), std::move(list)));
     }
-    list.push_back(json::object{{"code", "active_runs"}, {"text", "waits in the store for room among the runs in memory (engine.active_runs_max)"}});
+    list.push_back(
+        json::object{{"code", "active_runs"},
+                     {"text", "waits in the store for room among the runs in memory (engine.active_runs_max)"}});
     answer(view(model::name(model::RunState::queued), std::move(list)));
   });
 }

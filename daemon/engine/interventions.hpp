@@ -31,8 +31,8 @@ class Interventions {
  private:
   Audited audit(const Caller& caller, std::string command, std::string target, base::json::object detail = {}) const;
   // Appends the change and its audit line; `effect` comes after the commit, with the run if it is in memory then.
-  void change(model::RunId run, RunChange change, const Caller& caller, std::string command, std::function<void(ActiveRun*)> effect,
-              Answer<Nothing> answer, std::vector<Fact> more = {});
+  void change(model::RunId run, RunChange change, const Caller& caller, std::string command,
+              std::function<void(ActiveRun*)> effect, Answer<Nothing> answer, std::vector<Fact> more = {});
   // Gives a run that is not in memory and has not ended, or answers why not.
   void load_waiting(model::RunId run, Answer<UnfinishedRun> answer);
   void continue_anew(UnfinishedRun old, std::string from, Caller caller, Answer<model::RunId> answer);

@@ -15,7 +15,8 @@ std::shared_ptr<const CompiledJob> JobCache::find(const std::string& version) co
 }
 
 void JobCache::keep(const std::shared_ptr<const CompiledJob>& job) {
-  if (versions_.size() > 4 * kRecentMax) std::erase_if(versions_, [](const auto& entry) { return entry.second.expired(); });
+  if (versions_.size() > 4 * kRecentMax)
+    std::erase_if(versions_, [](const auto& entry) { return entry.second.expired(); });
   versions_[job->job().version] = job;
   if (recent_.size() == kRecentMax) recent_.erase(recent_.begin());
   recent_.push_back(job);

@@ -12,8 +12,8 @@
 
 namespace godwit::engine {
 
-// The versions of jobs that runs need now, compiled. A version lives as long as a run or the library holds it; old ones come back from the
-// store.
+// The versions of jobs that runs need now, compiled. A version lives as long as a run or the library holds it; old ones
+// come back from the store.
 class JobCache {
  public:
   explicit JobCache(Store& store) : store_(store) {}

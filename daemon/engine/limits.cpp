@@ -6,9 +6,12 @@ namespace godwit::engine {
 
 std::string_view Limits::name(Source source) {
   switch (source) {
-    case Source::job: return "job";
-    case Source::config: return "config";
-    case Source::operator_: return "operator";
+    case Source::job:
+      return "job";
+    case Source::config:
+      return "config";
+    case Source::operator_:
+      return "operator";
   }
   return "";
 }
@@ -73,7 +76,8 @@ Limits::Request* Limits::front(Limit& limit) {
 }
 
 bool Limits::can_grant(const Request& request) const {
-  return std::all_of(request.demand.begin(), request.demand.end(), [](const auto& part) { return part.first->used + part.second <= part.first->permits; });
+  return std::all_of(request.demand.begin(), request.demand.end(),
+                     [](const auto& part) { return part.first->used + part.second <= part.first->permits; });
 }
 
 void Limits::take(Request& request) {
@@ -86,15 +90,17 @@ bool Limits::waiting(Ticket ticket) const {
   return found != requests_.end() && found->second->waiting;
 }
 
-// Grants what is first in line everywhere it waits. The oldest request of all is first in all its queues, so there is no deadlock; granting
-// it may make another one first elsewhere, hence the look at the other queues of what was granted.
+// Grants what is first in line everywhere it waits. The oldest request of all is first in all its queues, so there is
+// no deadlock; granting it may make another one first elsewhere, hence the look at the other queues of what was
+// granted.
 void Limits::serve(Limit& limit) {
   std::vector<Limit*> to_look_at{&limit};
   while (!to_look_at.empty()) {
     Limit& current = *to_look_at.back();
     Request* request = front(current);
     const bool first_everywhere =
-        request && std::all_of(request->demand.begin(), request->demand.end(), [&](const auto& part) { return front(*part.first) == request; });
+        request && std::all_of(request->demand.begin(), request->demand.end(),
+                               [&](const auto& part) { return front(*part.first) == request; });
     if (!first_everywhere || !can_grant(*request)) {
       to_look_at.pop_back();
       continue;
@@ -139,7 +145,8 @@ std::vector<Limits::View> Limits::missing(Ticket ticket) const {
   for (auto& candidate : view()) {
     const Limit* limit = &limits_.at(candidate.name);
     const auto& demand = found->second->demand;
-    if (std::any_of(demand.begin(), demand.end(), [&](const auto& part) { return part.first == limit; })) result.push_back(std::move(candidate));
+    if (std::any_of(demand.begin(), demand.end(), [&](const auto& part) { return part.first == limit; }))
+      result.push_back(std::move(candidate));
   }
   return result;
 }

@@ -11,8 +11,8 @@
 
 namespace godwit::engine {
 
-// Named semaphores with weighted permits, local to this node. A request for several is granted all at once or not at all, and in the order
-// of arrival: nobody who asks for little overtakes somebody who waits for much of the same limit.
+// Named semaphores with weighted permits, local to this node. A request for several is granted all at once or not at
+// all, and in the order of arrival: nobody who asks for little overtakes somebody who waits for much of the same limit.
 class Limits {
  public:
   // Whose word on the number of permits counts: a later one wins over an earlier one, never the other way.
@@ -24,13 +24,14 @@ class Limits {
   // A place in the queues, or granted permits. Given back with release(), granted or not; 0 is none.
   using Ticket = std::uint64_t;
 
-  // Declares a limit or changes its permits. Fewer than are in use: nothing is taken away, nothing more is granted until enough came back.
+  // Declares a limit or changes its permits. Fewer than are in use: nothing is taken away, nothing more is granted
+  // until enough came back.
   void set(const std::string& name, int permits, Source source);
   bool known(const std::string& name) const { return limits_.contains(name); }
   int permits(const std::string& name) const;
 
-  // Asks for permits; every limit must be known. When they are free the ticket has them at once; else waiting() is true and `granted` is
-  // called from inside a later release() or set(). `holder` is what people see.
+  // Asks for permits; every limit must be known. When they are free the ticket has them at once; else waiting() is true
+  // and `granted` is called from inside a later release() or set(). `holder` is what people see.
   Ticket acquire(const Demand& demand, std::string holder, std::function<void()> granted);
   void release(Ticket ticket);
   bool waiting(Ticket ticket) const;

@@ -34,7 +34,8 @@ StepRef Plan::open_taken(std::size_t index) {
 
 void Plan::open(std::size_t index, std::int64_t items, int parallel) {
   Stage& stage = stages_[index];
-  if (stage.phase != Phase::pending || ready_.empty() || ready_.back() != index) throw std::logic_error("the stage is not the next to open");
+  if (stage.phase != Phase::pending || ready_.empty() || ready_.back() != index)
+    throw std::logic_error("the stage is not the next to open");
   ready_.pop_back();
   stage.phase = Phase::open;
   stage.single = false;
@@ -75,14 +76,17 @@ void Plan::left(StepRef step) {
 void Plan::finished(StepRef step, model::StepState state) {
   Stage& stage = stages_[step.stage];
   const std::size_t item = step.item == StepRef::kSingle ? 0 : static_cast<std::size_t>(step.item);
-  if (stage.phase != Phase::open || item >= stage.finished.size() || stage.finished[item]) throw std::logic_error("the step cannot finish now");
+  if (stage.phase != Phase::open || item >= stage.finished.size() || stage.finished[item])
+    throw std::logic_error("the step cannot finish now");
   // A step of an earlier life was never handed out in this one: the cursor has not passed it.
   if (static_cast<std::int64_t>(item) < stage.cursor) {
     --stage.counts.unrecorded;
     --unrecorded_;
   }
   stage.finished[item] = true;
-  (state == model::StepState::succeeded ? stage.counts.succeeded : state == model::StepState::failed ? stage.counts.failed : stage.counts.skipped) += 1;
+  (state == model::StepState::succeeded ? stage.counts.succeeded
+   : state == model::StepState::failed  ? stage.counts.failed
+                                        : stage.counts.skipped) += 1;
   if (stage.counts.finished() == stage.counts.total) complete(step.stage);
 }
 
@@ -91,7 +95,8 @@ void Plan::complete(std::size_t index) {
   ++stages_done_;
   std::erase(open_, index);
   for (const std::size_t next : stages_[index].needed_by)
-    if (--stages_[next].needs_left == 0) ready_.insert(std::lower_bound(ready_.begin(), ready_.end(), next, std::greater<>()), next);
+    if (--stages_[next].needs_left == 0)
+      ready_.insert(std::lower_bound(ready_.begin(), ready_.end(), next, std::greater<>()), next);
 }
 
 bool Plan::is_last(StepRef step) const {

@@ -16,14 +16,14 @@ struct StepRef {
   bool operator==(const StepRef&) const = default;
 };
 
-// What is ready in one run of a graph of stages. Pure: knows no time, no I/O and no job; it is told what happened and says what may happen
-// next.
+// What is ready in one run of a graph of stages. Pure: knows no time, no I/O and no job; it is told what happened and
+// says what may happen next.
 class Plan {
  public:
   enum class Phase { pending, open, done };
   struct Counts {
-    std::int64_t total = 0;      // steps of the stage; 1 for a single step
-    std::int64_t in_flight = 0;  // handed out by next_step() and not left()
+    std::int64_t total = 0;       // steps of the stage; 1 for a single step
+    std::int64_t in_flight = 0;   // handed out by next_step() and not left()
     std::int64_t unrecorded = 0;  // left() and not finished()
     std::int64_t succeeded = 0, failed = 0, skipped = 0;
     std::int64_t finished() const { return succeeded + failed + skipped; }
@@ -43,8 +43,8 @@ class Plan {
 
   // Hands out a step that may be started now; each once.
   std::optional<StepRef> next_step();
-  // The step's attempt is over and its place is free for the next; what it did is not recorded yet. The steps that are done with but not
-  // recorded are bounded too, so that a store that is away stops the stage.
+  // The step's attempt is over and its place is free for the next; what it did is not recorded yet. The steps that are
+  // done with but not recorded are bounded too, so that a store that is away stops the stage.
   void left(StepRef step);
   // The step is recorded. Also for a step of an earlier life, once its stage is open.
   void finished(StepRef step, model::StepState state);

@@ -8,22 +8,32 @@ namespace {
 
 std::string_view phase_name(StepTask::Phase phase) {
   switch (phase) {
-    case StepTask::Phase::limit: return "waits for a limit";
-    case StepTask::Phase::marking: return "starting";
-    case StepTask::Phase::queued: return "waits for a place in its plugin";
-    case StepTask::Phase::running: return "running";
-    case StepTask::Phase::backoff: return "waits to retry";
-    case StepTask::Phase::doubtful: return "of unknown outcome";
-    case StepTask::Phase::recording: return "being recorded";
+    case StepTask::Phase::limit:
+      return "waits for a limit";
+    case StepTask::Phase::marking:
+      return "starting";
+    case StepTask::Phase::queued:
+      return "waits for a place in its plugin";
+    case StepTask::Phase::running:
+      return "running";
+    case StepTask::Phase::backoff:
+      return "waits to retry";
+    case StepTask::Phase::doubtful:
+      return "of unknown outcome";
+    case StepTask::Phase::recording:
+      return "being recorded";
   }
   return "";
 }
 
 std::string_view stage_state(const ActiveRun& run, std::size_t stage) {
   switch (run.plan.phase(stage)) {
-    case Plan::Phase::pending: return "pending";
-    case Plan::Phase::open: return "running";
-    case Plan::Phase::done: return run.stages[stage].skipped ? "skipped" : "done";
+    case Plan::Phase::pending:
+      return "pending";
+    case Plan::Phase::open:
+      return "running";
+    case Plan::Phase::done:
+      return run.stages[stage].skipped ? "skipped" : "done";
   }
   return "";
 }
@@ -37,9 +47,10 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
     }
     holders += (holders.empty() ? "" : ", ") + holder;
   }
-  std::string text = task.path + " waits for limit '" + limit.name + "': " + std::to_string(limit.used) + " of " + std::to_string(limit.permits) +
-                     " permits are taken" + (holders.empty() ? "" : " by " + holders);
-  return {{"code", "limit"}, {"text", text}, {"step", task.path}, {"limit", limit.name}, {"used", limit.used}, {"permits", limit.permits}};
+  std::string text = task.path + " waits for limit '" + limit.name + "': " + std::to_string(limit.used) + " of " +
+                     std::to_string(limit.permits) + " permits are taken" + (holders.empty() ? "" : " by " + holders);
+  return {{"code", "limit"},     {"text", text},       {"step", task.path},
+          {"limit", limit.name}, {"used", limit.used}, {"permits", limit.permits}};
 }
 
 void explain_task(const StepTask& task, const Limits& limits, json::array& out) {
@@ -49,22 +60,31 @@ void explain_task(const StepTask& task, const Limits& limits, json::array& out) 
       break;
     case StepTask::Phase::backoff: {
       const std::string until = base::format_instant(task.next_at);
-      out.push_back(json::object{{"code", "backoff"}, {"step", task.path}, {"until", until},
-                                 {"text", task.path + " is tried again at " + until + " (attempt " + std::to_string(task.attempt) + ") after: " +
-                                              task.last_failure.code + ": " + task.last_failure.message}});
+      out.push_back(json::object{
+          {"code", "backoff"},
+          {"step", task.path},
+          {"until", until},
+          {"text", task.path + " is tried again at " + until + " (attempt " + std::to_string(task.attempt) +
+                       ") after: " + task.last_failure.code + ": " + task.last_failure.message}});
       break;
     }
     case StepTask::Phase::queued:
-      out.push_back(json::object{{"code", "plugin_busy"}, {"step", task.path}, {"plugin", task.callable->plugin},
-                                 {"text", task.path + " waits for a free place in plugin '" + task.callable->plugin + "'"}});
+      out.push_back(
+          json::object{{"code", "plugin_busy"},
+                       {"step", task.path},
+                       {"plugin", task.callable->plugin},
+                       {"text", task.path + " waits for a free place in plugin '" + task.callable->plugin + "'"}});
       break;
     case StepTask::Phase::running:
-      out.push_back(json::object{{"code", "running"}, {"step", task.path},
-                                 {"text", task.path + " has been running in plugin '" + task.callable->plugin + "' since " + base::format_instant(task.since)}});
+      out.push_back(json::object{{"code", "running"},
+                                 {"step", task.path},
+                                 {"text", task.path + " has been running in plugin '" + task.callable->plugin +
+                                              "' since " + base::format_instant(task.since)}});
       break;
     case StepTask::Phase::marking:
     case StepTask::Phase::doubtful:
-    case StepTask::Phase::recording: break;
+    case StepTask::Phase::recording:
+      break;
   }
 }
 
@@ -81,8 +101,12 @@ json::object progress_of(const ActiveRun& run) {
   json::array stages;
   for (std::size_t i = 0; i < run.stages.size(); ++i) {
     const auto& counts = run.plan.counts(i);
-    stages.push_back(json::object{{"name", run.job->stages()[i].spec->name}, {"state", stage_state(run, i)}, {"done", counts.finished()},
-                                  {"total", counts.total}, {"failed", counts.failed}, {"in_flight", counts.in_flight}});
+    stages.push_back(json::object{{"name", run.job->stages()[i].spec->name},
+                                  {"state", stage_state(run, i)},
+                                  {"done", counts.finished()},
+                                  {"total", counts.total},
+                                  {"failed", counts.failed},
+                                  {"in_flight", counts.in_flight}});
   }
   progress["stages"] = std::move(stages);
   return progress;
@@ -97,8 +121,12 @@ json::object live_view(const ActiveRun& run) {
   json::array steps;
   for (const auto& [number, task] : run.tasks) {
     if (steps.size() == 50) break;
-    json::object step{{"path", task->path}, {"phase", phase_name(task->phase)}, {"attempt", task->attempt}, {"since", base::format_instant(task->since)}};
-    if (task->progress_total > 0) step["progress"] = json::object{{"done", task->progress_done}, {"total", task->progress_total}};
+    json::object step{{"path", task->path},
+                      {"phase", phase_name(task->phase)},
+                      {"attempt", task->attempt},
+                      {"since", base::format_instant(task->since)}};
+    if (task->progress_total > 0)
+      step["progress"] = json::object{{"done", task->progress_done}, {"total", task->progress_total}};
     steps.push_back(std::move(step));
   }
   view["steps"] = std::move(steps);
@@ -109,11 +137,21 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Store& sto
   json::array out;
   const auto status = store.status();
   if (const auto* state = status.if_contains("state"); state && *state != "up")
-    out.push_back(json::object{{"code", "database"}, {"text", "the database is " + std::string(state->as_string()) + "; nothing is recorded until it is back"}});
-  if (run.paused) out.push_back(json::object{{"code", "paused"}, {"text", "paused by a person; `godwit resume " + model::text(run.id()) + "` lets it go on"}});
-  if (!run.blocked.empty()) out.push_back(json::object{{"code", "blocked"}, {"text", run.blocked}, {"step", run.blocked_path}});
-  if (run.cancelling) out.push_back(json::object{{"code", "cancelling"}, {"text", "is being cancelled; waits for the steps under way to end"}});
-  if (run.starved) out.push_back(json::object{{"code", "steps_in_flight"}, {"text", "waits for a place among the steps in flight (engine.steps_in_flight_max)"}});
+    out.push_back(json::object{
+        {"code", "database"},
+        {"text", "the database is " + std::string(state->as_string()) + "; nothing is recorded until it is back"}});
+  if (run.paused)
+    out.push_back(
+        json::object{{"code", "paused"},
+                     {"text", "paused by a person; `godwit resume " + model::text(run.id()) + "` lets it go on"}});
+  if (!run.blocked.empty())
+    out.push_back(json::object{{"code", "blocked"}, {"text", run.blocked}, {"step", run.blocked_path}});
+  if (run.cancelling)
+    out.push_back(
+        json::object{{"code", "cancelling"}, {"text", "is being cancelled; waits for the steps under way to end"}});
+  if (run.starved)
+    out.push_back(json::object{{"code", "steps_in_flight"},
+                               {"text", "waits for a place among the steps in flight (engine.steps_in_flight_max)"}});
   for (const auto& [number, task] : run.tasks) {
     if (out.size() >= 20) break;
     explain_task(*task, limits, out);

@@ -5,11 +5,13 @@
 
 namespace godwit::engine {
 
-// {"done","total","failed","fields":{...},"stages":[{"name","state","done","total","failed","in_flight"}]}: steps finished and known so
-// far; a stage that is not open yet counts as one. When one long step is all that runs, "done" and "total" are that step's own.
+// {"done","total","failed","fields":{...},"stages":[{"name","state","done","total","failed","in_flight"}]}: steps
+// finished and known so far; a stage that is not open yet counts as one. When one long step is all that runs, "done"
+// and "total" are that step's own.
 base::json::object progress_of(const ActiveRun& run);
 
-// progress_of() with "run", "job", "state", "steps" (those under way, at most 50: path, phase, attempt, since), "blocked".
+// progress_of() with "run", "job", "state", "steps" (those under way, at most 50: path, phase, attempt, since),
+// "blocked".
 base::json::object live_view(const ActiveRun& run);
 
 // What keeps the run from going on: [{"code","text",...}], empty when nothing does.

@@ -11,13 +11,15 @@ namespace json = base::json;
 
 namespace {
 
-// How often a step whose host was lost is attempted again beyond its own retries: the host may have been lost through somebody else's fault.
+// How often a step whose host was lost is attempted again beyond its own retries: the host may have been lost through
+// somebody else's fault.
 constexpr int kLostAttemptsMax = 3;
 constexpr auto kProgressInterval = std::chrono::seconds(1);
 
 // Whether nothing of the task is under way outside: it can be given up at once.
 bool is_idle(const StepTask& task) {
-  return task.phase == StepTask::Phase::limit || task.phase == StepTask::Phase::backoff || task.phase == StepTask::Phase::doubtful;
+  return task.phase == StepTask::Phase::limit || task.phase == StepTask::Phase::backoff ||
+         task.phase == StepTask::Phase::doubtful;
 }
 
 // Whether the run cannot go on when this step has failed for good.
@@ -25,7 +27,9 @@ bool fails_run(const ActiveRun& run, StepRef step) {
   return step.item == StepRef::kSingle || run.job->stages()[step.stage].spec->on_item_error == model::OnItemError::fail;
 }
 
-model::Failure failure_of(const base::Error& error, std::string code) { return {std::move(code), error.what(), false, {}}; }
+model::Failure failure_of(const base::Error& error, std::string code) {
+  return {std::move(code), error.what(), false, {}};
+}
 
 }  // namespace
 
@@ -54,20 +58,28 @@ class Runner::Listener : public StepListener {
   void log(LogLevel level, std::string text, std::string fields, std::string_view stream) override {
     const auto at = runner_.parts_.clock.now();
     if (runner_.parts_.followers.watched(run_.id()))
-      runner_.parts_.followers.tell(run_.id(), json::object{{"event", "log"}, {"run", model::number(run_.id())}, {"path", task_.path},
-                                                            {"level", name(level)}, {"stream", json::string_view(stream.data(), stream.size())},
-                                                            {"text", text}, {"at", base::format_instant(at)}});
-    runner_.parts_.store.append_relaxed(Logged{run_.id(), task_.path, level, std::string(stream), std::move(text), std::move(fields), at});
+      runner_.parts_.followers.tell(run_.id(), json::object{{"event", "log"},
+                                                            {"run", model::number(run_.id())},
+                                                            {"path", task_.path},
+                                                            {"level", name(level)},
+                                                            {"stream", json::string_view(stream.data(), stream.size())},
+                                                            {"text", text},
+                                                            {"at", base::format_instant(at)}});
+    runner_.parts_.store.append_relaxed(
+        Logged{run_.id(), task_.path, level, std::string(stream), std::move(text), std::move(fields), at});
   }
   void checkpoint_put(std::string key, std::string value, std::function<void(bool)> stored) override {
     std::vector<Fact> facts;
     facts.emplace_back(CheckpointPut{run_.id(), task_.path, std::move(key), std::move(value)});
-    runner_.parts_.store.append(std::move(facts), [stored = std::move(stored)](const Verdict& verdict) { stored(verdict.kind == Verdict::committed); });
+    runner_.parts_.store.append(std::move(facts), [stored = std::move(stored)](const Verdict& verdict) {
+      stored(verdict.kind == Verdict::committed);
+    });
   }
   void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) override {
-    runner_.parts_.store.read_checkpoint(run_.id(), task_.path, std::move(key), [value = std::move(value)](Result<std::optional<std::string>> result) {
-      value(result ? std::move(*result) : std::nullopt);
-    });
+    runner_.parts_.store.read_checkpoint(run_.id(), task_.path, std::move(key),
+                                         [value = std::move(value)](Result<std::optional<std::string>> result) {
+                                           value(result ? std::move(*result) : std::nullopt);
+                                         });
   }
   void finished(StepOutcome outcome) override { runner_.on_outcome(run_, task_, std::move(outcome)); }
 
@@ -77,8 +89,13 @@ class Runner::Listener : public StepListener {
   StepTask& task_;
 };
 
-Runner::Runner(Parts parts, std::size_t in_flight_max, std::uint64_t seed, std::function<void(ActiveRun&)> ended, std::function<void()> fenced)
-    : parts_(parts), in_flight_max_(in_flight_max), ended_(std::move(ended)), fenced_(std::move(fenced)), random_(seed) {}
+Runner::Runner(Parts parts, std::size_t in_flight_max, std::uint64_t seed, std::function<void(ActiveRun&)> ended,
+               std::function<void()> fenced)
+    : parts_(parts),
+      in_flight_max_(in_flight_max),
+      ended_(std::move(ended)),
+      fenced_(std::move(fenced)),
+      random_(seed) {}
 
 Runner::~Runner() = default;
 
@@ -112,7 +129,12 @@ void Runner::arm_timeout(ActiveRun& run) {
     ActiveRun* active = find(id);
     if (!active || active->ending || active->failure) return;
     active->timeout_timer = 0;
-    fail_run(*active, {"timeout", "the run did not end within its timeout of " + base::format_duration(*active->job->job().timeout), false, {}}, {});
+    fail_run(*active,
+             {"timeout",
+              "the run did not end within its timeout of " + base::format_duration(*active->job->job().timeout),
+              false,
+              {}},
+             {});
   });
 }
 
@@ -182,11 +204,16 @@ void Runner::open_list(ActiveRun& run, std::size_t index) {
   auto value = run.job->language().evaluate(*stage.foreach, run.scope);
   // An empty Lua table may have come as an object; it is the empty list here.
   if (value.is_object() && value.as_object().empty()) value = json::array();
-  if (!value.is_array()) throw base::refused("foreach needs a list, and got " + std::string(json::to_string(value.kind())), stage.foreach->source().place);
+  if (!value.is_array())
+    throw base::refused("foreach needs a list, and got " + std::string(json::to_string(value.kind())),
+                        stage.foreach->source().place);
   StageData& data = run.stages[index];
   data.items = std::move(value.as_array());
   data.outputs.resize(stage.output_wanted ? data.items.size() : 0);
-  StepDone list{.run = run.id(), .path = run.job->list_path(index), .started_at = parts_.clock.now(), .finished_at = parts_.clock.now()};
+  StepDone list{.run = run.id(),
+                .path = run.job->list_path(index),
+                .started_at = parts_.clock.now(),
+                .finished_at = parts_.clock.now()};
   list.output = json::serialize(data.items);
   std::vector<Fact> facts;
   facts.emplace_back(std::move(list));
@@ -212,7 +239,8 @@ void Runner::restore(ActiveRun& run, std::size_t index) {
       run.failure = done.failure;
       run.failed_path = done.path;
     }
-    if (static_cast<std::size_t>(item) < data.outputs.size()) data.outputs[static_cast<std::size_t>(item)] = std::move(done.output);
+    if (static_cast<std::size_t>(item) < data.outputs.size())
+      data.outputs[static_cast<std::size_t>(item)] = std::move(done.output);
     run.plan.finished(parsed->step, done.state);
   }
   if (run.plan.phase(index) == Plan::Phase::done) run.publish(index);
@@ -243,9 +271,12 @@ bool Runner::resolve(ActiveRun& run, std::size_t index) {
     return false;
   }
   if (pin && !run.accepts_installed && pin->at("version").as_string() != data.callable->version) {
-    block(run, "the run is pinned to plugin '" + data.callable->plugin + "' " + std::string(pin->at("version").as_string()) + ", installed is " +
-                   data.callable->version + "; install the pinned version, or let it go on with the installed one by `godwit retry " +
-                   model::text(run.id()) + "`", spec.name);
+    block(run,
+          "the run is pinned to plugin '" + data.callable->plugin + "' " + std::string(pin->at("version").as_string()) +
+              ", installed is " + data.callable->version +
+              "; install the pinned version, or let it go on with the installed one by `godwit retry " +
+              model::text(run.id()) + "`",
+          spec.name);
     data.callable = nullptr;
     return false;
   }
@@ -257,7 +288,8 @@ void Runner::block(ActiveRun& run, std::string why, std::string path) {
   run.blocked = why;
   run.blocked_path = path;
   std::vector<Fact> facts;
-  facts.emplace_back(RunChanged{run.id(), RunChange::blocked, "godwitd", std::move(why), std::move(path), parts_.clock.now()});
+  facts.emplace_back(
+      RunChanged{run.id(), RunChange::blocked, "godwitd", std::move(why), std::move(path), parts_.clock.now()});
   parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
     if (verdict.kind == Verdict::fenced) return fenced_();
     if (ActiveRun* active = find(id)) tell_state(*active);
@@ -326,7 +358,9 @@ bool Runner::make_input(ActiveRun& run, StepTask& task) {
     }
     if (!task.callable->args_schema.empty()) {
       auto& checker = input_schemas_[task.callable.get()];
-      if (!checker.second) checker = {task.callable, std::make_unique<jobfile::InputSchema>(task.callable->args_schema, task.callable->name)};
+      if (!checker.second)
+        checker = {task.callable,
+                   std::make_unique<jobfile::InputSchema>(task.callable->args_schema, task.callable->name)};
       checker.second->check(input);
     }
     return true;
@@ -341,16 +375,17 @@ void Runner::take_limits(ActiveRun& run, StepTask& task) {
   if (!demand.empty()) {
     task.phase = StepTask::Phase::limit;
     task.since = parts_.clock.now();
-    task.ticket = parts_.limits.acquire(demand, model::text(run.id()) + "/" + task.path, [this, id = run.id(), number = task.number] {
-      with_task(id, number, [this](ActiveRun& active, StepTask& granted) { mark_or_start(active, granted); });
-    });
+    task.ticket = parts_.limits.acquire(
+        demand, model::text(run.id()) + "/" + task.path, [this, id = run.id(), number = task.number] {
+          with_task(id, number, [this](ActiveRun& active, StepTask& granted) { mark_or_start(active, granted); });
+        });
     if (parts_.limits.waiting(task.ticket)) return;
   }
   mark_or_start(run, task);
 }
 
-// A call that must not be repeated blindly is announced in the store first: if this process dies, the next one knows that it may have
-// had its effect.
+// A call that must not be repeated blindly is announced in the store first: if this process dies, the next one knows
+// that it may have had its effect.
 void Runner::mark_or_start(ActiveRun& run, StepTask& task) {
   if (run.job->stages()[task.step.stage].spec->retry_safe.value_or(task.callable->retry_safe)) return start(run, task);
   task.phase = StepTask::Phase::marking;
@@ -368,8 +403,9 @@ void Runner::start(ActiveRun& run, StepTask& task) {
   const model::Stage& spec = *run.job->stages()[task.step.stage].spec;
   task.phase = StepTask::Phase::queued;
   task.since = parts_.clock.now();
-  StepCall call{run.id(), task.path, task.attempt, parts_.store.store_id() + ":" + model::text(run.id()) + ":" + task.path, task.input,
-                spec.timeout.value_or(base::Duration(0))};
+  StepCall call{run.id(),     task.path,
+                task.attempt, parts_.store.store_id() + ":" + model::text(run.id()) + ":" + task.path,
+                task.input,   spec.timeout.value_or(base::Duration(0))};
   if (!task.listener) task.listener = std::make_unique<Listener>(*this, run, task);
   task.call = parts_.steps.start(task.callable, std::move(call), *task.listener);
 }
@@ -377,12 +413,13 @@ void Runner::start(ActiveRun& run, StepTask& task) {
 void Runner::start_after_backoff(ActiveRun& run, StepTask& task) {
   task.phase = StepTask::Phase::backoff;
   task.since = parts_.clock.now();
-  task.timer = parts_.clock.at(parts_.clock.tick() + (task.next_at - parts_.clock.now()), [this, id = run.id(), number = task.number] {
-    with_task(id, number, [this](ActiveRun& active, StepTask& waited) {
-      waited.timer = 0;
-      take_limits(active, waited);
-    });
-  });
+  task.timer = parts_.clock.at(parts_.clock.tick() + (task.next_at - parts_.clock.now()),
+                               [this, id = run.id(), number = task.number] {
+                                 with_task(id, number, [this](ActiveRun& active, StepTask& waited) {
+                                   waited.timer = 0;
+                                   take_limits(active, waited);
+                                 });
+                               });
 }
 
 void Runner::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome) {
@@ -435,8 +472,11 @@ void Runner::on_loss(ActiveRun& run, StepTask& task, model::Failure failure) {
     const std::string path = task.path;
     task.phase = StepTask::Phase::doubtful;
     task.since = parts_.clock.now();
-    return block(run, "unknown outcome of " + path + ": its host process was lost in mid-call (" + failure.message +
-                          ") and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run", path);
+    return block(
+        run,
+        "unknown outcome of " + path + ": its host process was lost in mid-call (" + failure.message +
+            ") and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run",
+        path);
   }
   if (task.lost++ < kLostAttemptsMax) return again(run, task, failure);
   failure.retryable = false;
@@ -480,8 +520,8 @@ void Runner::drop(ActiveRun& run, StepTask& task) {
   run.tasks.erase(task.number);
 }
 
-void Runner::record(ActiveRun& run, StepTask& task, model::StepState state, std::string output, std::optional<model::Failure> failure,
-                    std::vector<Emitted> emitted) {
+void Runner::record(ActiveRun& run, StepTask& task, model::StepState state, std::string output,
+                    std::optional<model::Failure> failure, std::vector<Emitted> emitted) {
   StageData& stage = run.stages[task.step.stage];
   const std::int64_t item = task.step.item == StepRef::kSingle ? 0 : task.step.item;
   if (static_cast<std::size_t>(item) < stage.outputs.size()) stage.outputs[static_cast<std::size_t>(item)] = output;
@@ -491,10 +531,11 @@ void Runner::record(ActiveRun& run, StepTask& task, model::StepState state, std:
   run.plan.left(task.step);
   left_flight();
   std::vector<Fact> facts;
-  facts.emplace_back(StepDone{run.id(), task.path, state, task.attempt, task.args_hash, std::move(output), std::move(failure), task.started_at,
-                              parts_.clock.now(), std::move(emitted)});
+  facts.emplace_back(StepDone{run.id(), task.path, state, task.attempt, task.args_hash, std::move(output),
+                              std::move(failure), task.started_at, parts_.clock.now(), std::move(emitted)});
   // The last step takes the run's end with it: one commit less for every run.
-  const bool with_end = run.plan.is_last(task.step) && run.tasks.size() == 1 && !run.failure && !run.cancelling && state != model::StepState::failed;
+  const bool with_end = run.plan.is_last(task.step) && run.tasks.size() == 1 && !run.failure && !run.cancelling &&
+                        state != model::StepState::failed;
   if (with_end) {
     run.publish(task.step.stage);
     run.ending = true;
@@ -503,20 +544,23 @@ void Runner::record(ActiveRun& run, StepTask& task, model::StepState state, std:
   const auto keep = runs_.at(run.id());
   std::optional<RunDone> end_fact;
   if (with_end) end_fact = std::get<RunDone>(facts.back());
-  parts_.store.append(std::move(facts), [this, keep, number = task.number, state, end_fact = std::move(end_fact)](const Verdict& verdict) {
+  parts_.store.append(std::move(facts), [this, keep, number = task.number, state,
+                                         end_fact = std::move(end_fact)](const Verdict& verdict) {
     on_recorded(keep, number, state, end_fact.has_value(), verdict);
     if (end_fact && verdict.kind == Verdict::committed) end(*keep, *end_fact);
   });
 }
 
-void Runner::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t number, model::StepState state, bool with_end, const Verdict& verdict) {
+void Runner::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t number, model::StepState state,
+                         bool with_end, const Verdict& verdict) {
   if (verdict.kind == Verdict::fenced) return fenced_();
   StepTask& task = *run->tasks.at(number);
   if (verdict.kind == Verdict::refused) {
     // The store cannot hold what the step gave. What it can always hold is the reason, in words of ours.
     run->ending = run->ending && !with_end;
     model::Failure failure{"store_refused", "the output cannot be stored: " + verdict.message, false, {}};
-    StepDone done{run->id(), task.path, model::StepState::failed, task.attempt, task.args_hash, {}, failure, task.started_at, parts_.clock.now(), {}};
+    StepDone done{run->id(), task.path, model::StepState::failed, task.attempt,       task.args_hash,
+                  {},        failure,   task.started_at,          parts_.clock.now(), {}};
     std::vector<Fact> facts;
     facts.emplace_back(std::move(done));
     parts_.store.append(std::move(facts), [this, run, number](const Verdict& second) {
@@ -568,7 +612,8 @@ RunDone Runner::make_end(ActiveRun& run) {
   if (!run.failure) {
     try {
       if (const auto* result = run.job->result()) {
-        done.result = result->is_constant() ? result->constant_text() : json::serialize(run.job->language().render(*result, run.scope));
+        done.result = result->is_constant() ? result->constant_text()
+                                            : json::serialize(run.job->language().render(*result, run.scope));
       } else {
         done.result = json::serialize(run.stages.back().value);
       }
@@ -606,7 +651,9 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
     const auto counts = run.done();
     event["done"] = counts.done;
     event["total"] = counts.total;
-    if (done.failure) event["error"] = json::object{{"code", done.failure->code}, {"message", done.failure->message}, {"path", done.failed_path}};
+    if (done.failure)
+      event["error"] =
+          json::object{{"code", done.failure->code}, {"message", done.failure->message}, {"path", done.failed_path}};
     if (!run.fields.empty()) event["fields"] = run.fields;
     parts_.followers.tell(run.id(), event);
   }
@@ -645,14 +692,16 @@ void Runner::drain(std::function<void()> drained) {
 void Runner::note_progress(ActiveRun& run) {
   if (run.ending) return;
   dirty_.insert(run.id());
-  if (!progress_timer_) progress_timer_ = parts_.clock.at(parts_.clock.tick() + kProgressInterval, [this] { flush_progress(); });
+  if (!progress_timer_)
+    progress_timer_ = parts_.clock.at(parts_.clock.tick() + kProgressInterval, [this] { flush_progress(); });
   tell_progress(run);
 }
 
 void Runner::flush_progress() {
   progress_timer_ = 0;
   for (const model::RunId id : std::exchange(dirty_, {}))
-    if (const ActiveRun* run = find(id)) parts_.store.append_relaxed(ProgressNoted{id, json::serialize(progress_of(*run))});
+    if (const ActiveRun* run = find(id))
+      parts_.store.append_relaxed(ProgressNoted{id, json::serialize(progress_of(*run))});
 }
 
 void Runner::tell_progress(ActiveRun& run) {
@@ -673,10 +722,15 @@ void Runner::tell_step(ActiveRun& run, const StepTask& task, model::StepState st
   if (!parts_.followers.watched(run.id())) return;
   // One event for each item of a long list would drown its reader; the counts say it better.
   if (task.step.item != StepRef::kSingle && state == model::StepState::succeeded) return;
-  json::object event{{"event", "step"}, {"run", model::number(run.id())}, {"path", task.path}, {"state", model::name(state)}, {"attempt", task.attempt}};
+  json::object event{{"event", "step"},
+                     {"run", model::number(run.id())},
+                     {"path", task.path},
+                     {"state", model::name(state)},
+                     {"attempt", task.attempt}};
   const auto& failures = run.stages[task.step.stage].failures;
   const auto why = failures.find(task.step.item == StepRef::kSingle ? 0 : task.step.item);
-  if (why != failures.end()) event["error"] = json::object{{"code", why->second.code}, {"message", why->second.message}};
+  if (why != failures.end())
+    event["error"] = json::object{{"code", why->second.code}, {"message", why->second.message}};
   parts_.followers.tell(run.id(), event);
 }
 

@@ -17,8 +17,8 @@
 
 namespace godwit::engine {
 
-// Drives the runs in memory: opens stages, takes limits, has steps executed, records how they ended, ends runs. Everything it decides
-// follows from the plan and the facts; what is not yet recorded is never built upon.
+// Drives the runs in memory: opens stages, takes limits, has steps executed, records how they ended, ends runs.
+// Everything it decides follows from the plan and the facts; what is not yet recorded is never built upon.
 class Runner {
  public:
   struct Parts {
@@ -28,8 +28,10 @@ class Runner {
     Limits& limits;
     Followers& followers;
   };
-  // `ended` is called when a run's end is stored and it has left memory; `fenced` when another process took this node's place.
-  Runner(Parts parts, std::size_t in_flight_max, std::uint64_t seed, std::function<void(ActiveRun&)> ended, std::function<void()> fenced);
+  // `ended` is called when a run's end is stored and it has left memory; `fenced` when another process took this node's
+  // place.
+  Runner(Parts parts, std::size_t in_flight_max, std::uint64_t seed, std::function<void(ActiveRun&)> ended,
+         std::function<void()> fenced);
   ~Runner();
 
   // Takes up a run, with what an earlier life recorded of it in `recorded` and `attempts`.
@@ -75,9 +77,10 @@ class Runner {
   void again(ActiveRun& run, StepTask& task, const model::Failure& failure);
   void shape_output(ActiveRun& run, StepTask& task, StepSucceeded& success);
 
-  void record(ActiveRun& run, StepTask& task, model::StepState state, std::string output, std::optional<model::Failure> failure,
-              std::vector<Emitted> emitted);
-  void on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t task, model::StepState state, bool with_end, const Verdict& verdict);
+  void record(ActiveRun& run, StepTask& task, model::StepState state, std::string output,
+              std::optional<model::Failure> failure, std::vector<Emitted> emitted);
+  void on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t task, model::StepState state, bool with_end,
+                   const Verdict& verdict);
   void drop(ActiveRun& run, StepTask& task);
   RunDone make_end(ActiveRun& run);
   void finish(ActiveRun& run);
@@ -99,7 +102,8 @@ class Runner {
   std::function<void()> fenced_;
   std::mt19937_64 random_;
   std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>> runs_;
-  std::unordered_map<const Callable*, std::pair<std::shared_ptr<const Callable>, std::unique_ptr<jobfile::InputSchema>>> input_schemas_;
+  std::unordered_map<const Callable*, std::pair<std::shared_ptr<const Callable>, std::unique_ptr<jobfile::InputSchema>>>
+      input_schemas_;
   std::deque<model::RunId> starved_;
   std::unordered_set<model::RunId> dirty_;  // runs whose progress changed since it was last noted
   std::uint64_t progress_timer_ = 0;

@@ -46,8 +46,8 @@ struct StepSucceeded {
 struct StepFailed {
   model::Failure failure;
 };
-// The host process was lost in mid-call, so nobody can say whether the call had its effect. `failure` names the cause: signal or exit code, last
-// lines of stderr.
+// The host process was lost in mid-call, so nobody can say whether the call had its effect. `failure` names the cause:
+// signal or exit code, last lines of stderr.
 struct StepLost {
   model::Failure failure;
 };
@@ -56,7 +56,9 @@ using StepOutcome = std::variant<StepSucceeded, StepFailed, StepLost, StepCancel
 
 enum class LogLevel { debug, info, warning, error };
 inline constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
-inline std::string_view name(LogLevel level) { return kLogLevels[static_cast<std::size_t>(level)]; }
+inline std::string_view name(LogLevel level) {
+  return kLogLevels[static_cast<std::size_t>(level)];
+}
 
 // What a running step says on its way. All calls come on the engine's thread and never after the outcome.
 class StepListener {
@@ -75,16 +77,19 @@ class StepListener {
   virtual void finished(StepOutcome outcome) = 0;
 };
 
-// Runs attempts of steps in plugins. Used on the engine's thread only; answers come later, never from inside a call to it.
+// Runs attempts of steps in plugins. Used on the engine's thread only; answers come later, never from inside a call to
+// it.
 class StepRunner {
  public:
   virtual ~StepRunner() = default;
-  // What `uses` means: "timetable.search", or "flight-search/1.search" by the configured (or only) provider of the contract. Throws
-  // Error(refused) that says what is missing and what there is.
+  // What `uses` means: "timetable.search", or "flight-search/1.search" by the configured (or only) provider of the
+  // contract. Throws Error(refused) that says what is missing and what there is.
   virtual std::shared_ptr<const Callable> resolve(const std::string& uses) const = 0;
-  // Starts an attempt; `listener` must live until its finished(). Returns a number for cancel(), unique for the life of the runner.
+  // Starts an attempt; `listener` must live until its finished(). Returns a number for cancel(), unique for the life of
+  // the runner.
   virtual std::uint64_t start(std::shared_ptr<const Callable> callable, StepCall call, StepListener& listener) = 0;
-  // Asks for an end, by force after the plugin's grace time; finished() follows in any case. Unknown numbers are ignored.
+  // Asks for an end, by force after the plugin's grace time; finished() follows in any case. Unknown numbers are
+  // ignored.
   virtual void cancel(std::uint64_t number) = 0;
 };
 

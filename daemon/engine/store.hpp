@@ -23,7 +23,8 @@ struct JobStored {
   std::string file;
   std::string text;
 };
-// A run was accepted. `from_inbox`: it came by the SQL function and takes its row of the inbox away in the same transaction.
+// A run was accepted. `from_inbox`: it came by the SQL function and takes its row of the inbox away in the same
+// transaction.
 struct Submitted {
   model::RunId run{};
   std::string job;
@@ -76,7 +77,8 @@ struct CheckpointPut {
 };
 // Something other than a step changed what a run does next.
 enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested };
-inline constexpr std::array<std::string_view, 5> kRunChanges{"paused", "resumed", "blocked", "unblocked", "cancel_requested"};
+inline constexpr std::array<std::string_view, 5> kRunChanges{"paused", "resumed", "blocked", "unblocked",
+                                                             "cancel_requested"};
 struct RunChanged {
   model::RunId run{};
   RunChange change = RunChange::paused;
@@ -121,12 +123,13 @@ struct Logged {
   std::string fields;  // JSON object or empty
   base::Instant at;
 };
-using Fact = std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, RunChanged, RunDone, LimitSet, Audited,
-                          ProgressNoted, Logged>;
+using Fact = std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, RunChanged,
+                          RunDone, LimitSet, Audited, ProgressNoted, Logged>;
 
-// How appended facts ended. `duplicate`: a Submitted had a key that is taken, nothing of its group was stored, `existing` is the run that has
-// it. `refused`: the store cannot hold these facts (say, text that is not UTF-8); nothing of the group was stored. `fenced`: another process
-// took this node's place; nothing was stored and nothing more will be.
+// How appended facts ended. `duplicate`: a Submitted had a key that is taken, nothing of its group was stored,
+// `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text that is not UTF-8);
+// nothing of the group was stored. `fenced`: another process took this node's place; nothing was stored and nothing
+// more will be.
 struct Verdict {
   enum Kind { committed, duplicate, refused, fenced } kind = committed;
   std::optional<model::RunId> existing;
@@ -136,18 +139,19 @@ struct Verdict {
 // What the store knows of one run that has not ended.
 struct UnfinishedRun {
   struct Attempts {
-    int made = 0;                // attempts known to have failed or to have been started
-    bool in_doubt = false;       // the last one was started, must not be repeated blindly, and has no end
-    base::Instant next_at;       // when the next may be made
+    int made = 0;           // attempts known to have failed or to have been started
+    bool in_doubt = false;  // the last one was started, must not be repeated blindly, and has no end
+    base::Instant next_at;  // when the next may be made
     model::Failure last_failure;
   };
   Submitted run;
-  std::vector<StepDone> steps;              // finished; `emitted` is left empty; outputs over 64 KiB are left empty, see output_omitted
-  std::vector<std::string> output_omitted;  // paths of succeeded steps whose output must be read with read_outputs()
+  std::vector<StepDone>
+      steps;  // finished; `emitted` is left empty; outputs over 64 KiB are left empty, see output_omitted
+  std::vector<std::string> output_omitted;   // paths of succeeded steps whose output must be read with read_outputs()
   std::map<std::string, Attempts> attempts;  // of unfinished steps
   bool paused = false;
   bool cancel_requested = false;
-  std::string blocked;       // why it is blocked, empty when it is not
+  std::string blocked;  // why it is blocked, empty when it is not
   std::string blocked_path;
   std::optional<model::RunState> ended;  // only load_run() gives runs that have ended
 };
@@ -162,23 +166,28 @@ struct InboxEntry {
   base::Instant submitted_at;
 };
 
-// The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away nothing is answered:
-// calls wait until it is back, unless stop() ends them with Error(unavailable).
+// The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away
+// nothing is answered: calls wait until it is back, unless stop() ends them with Error(unavailable).
 class Store {
  public:
   virtual ~Store() = default;
-  // Stores the facts of one call in one transaction, together with those of other calls as it suits. `settled` comes after the commit.
+  // Stores the facts of one call in one transaction, together with those of other calls as it suits. `settled` comes
+  // after the commit.
   virtual void append(std::vector<Fact> facts, std::function<void(Verdict)> settled) = 0;
-  // The same for facts that may be lost in a crash; they ride along or are written within a second. Dropped beyond a bound, with a count.
+  // The same for facts that may be lost in a crash; they ride along or are written within a second. Dropped beyond a
+  // bound, with a count.
   virtual void append_relaxed(Fact fact) = 0;
   // `count` numbers for new runs, in growing order.
   virtual void allocate_runs(std::size_t count, Answer<std::vector<model::RunId>> answer) = 0;
-  // This node's runs that have not ended, by growing number, those after `after`, at most `limit`. The steps come with them.
+  // This node's runs that have not ended, by growing number, those after `after`, at most `limit`. The steps come with
+  // them.
   virtual void load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) = 0;
   // One run's facts in the same form, ended or not; not_found when there is none.
   virtual void load_run(model::RunId run, Answer<UnfinishedRun> answer) = 0;
-  virtual void read_outputs(model::RunId run, std::vector<std::string> paths, Answer<std::map<std::string, std::string>> answer) = 0;
-  virtual void read_checkpoint(model::RunId run, std::string path, std::string key, Answer<std::optional<std::string>> answer) = 0;
+  virtual void read_outputs(model::RunId run, std::vector<std::string> paths,
+                            Answer<std::map<std::string, std::string>> answer) = 0;
+  virtual void read_checkpoint(model::RunId run, std::string path, std::string key,
+                               Answer<std::optional<std::string>> answer) = 0;
   virtual void load_job(std::string version, Answer<JobStored> answer) = 0;
   virtual void load_limits(Answer<std::vector<LimitSet>> answer) = 0;
   virtual void read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) = 0;

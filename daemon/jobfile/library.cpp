@@ -22,7 +22,8 @@ std::vector<fs::path> job_files(const fs::path& directory, std::vector<base::Err
   for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
     const auto extension = entries->path().extension();
     std::error_code ignored;
-    if ((extension == ".yaml" || extension == ".yml") && entries->is_regular_file(ignored)) files.push_back(entries->path());
+    if ((extension == ".yaml" || extension == ".yml") && entries->is_regular_file(ignored))
+      files.push_back(entries->path());
   }
   if (error) problems.push_back({"the job directory cannot be read: " + error.message(), {directory.string()}, {}});
   std::sort(files.begin(), files.end());
@@ -30,7 +31,8 @@ std::vector<fs::path> job_files(const fs::path& directory, std::vector<base::Err
 }
 
 std::string read_file(const fs::path& file) {
-  if (fs::file_size(file) > kFileMax) throw base::refused("the file is larger than 1 MiB, which no job is", {file.string()});
+  if (fs::file_size(file) > kFileMax)
+    throw base::refused("the file is larger than 1 MiB, which no job is", {file.string()});
   std::ifstream in(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (!in) throw base::refused("the file cannot be read", {file.string()});
@@ -48,7 +50,9 @@ Library::Report Library::reload() {
       try {
         auto job = std::make_shared<const model::Job>(parse(read_file(file), file.string()));
         const auto [position, is_new] = read.try_emplace(job->name, job);
-        if (!is_new) throw base::refused("job '" + job->name + "' is already defined in " + position->second->file, {file.string()}, "give it another name");
+        if (!is_new)
+          throw base::refused("job '" + job->name + "' is already defined in " + position->second->file,
+                              {file.string()}, "give it another name");
         ++report.loaded;
       } catch (const base::Error& error) {
         bad_files.insert(file.string());
@@ -76,7 +80,10 @@ std::shared_ptr<const model::Job> Library::find(const std::string& name) const {
   std::vector<std::string> names;
   for (const auto& [known, job] : jobs_) names.push_back(known);
   const std::string suggestion = base::suggest(name, names);
-  throw base::not_found("there is no job '" + name + "'", !suggestion.empty() ? suggestion : names.empty() ? "no job directory has any job; see `godwit status`" : "`godwit job list` shows what there is");
+  throw base::not_found("there is no job '" + name + "'", !suggestion.empty() ? suggestion
+                                                          : names.empty()
+                                                              ? "no job directory has any job; see `godwit status`"
+                                                              : "`godwit job list` shows what there is");
 }
 
 std::vector<std::shared_ptr<const model::Job>> Library::list() const {

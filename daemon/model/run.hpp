@@ -12,8 +12,12 @@ namespace godwit::model {
 
 // Names one run within one store. Handed out by a sequence of the store: grows, may have gaps, starts at 1.
 enum class RunId : std::int64_t {};
-inline std::int64_t number(RunId id) { return static_cast<std::int64_t>(id); }
-inline std::string text(RunId id) { return std::to_string(number(id)); }
+inline std::int64_t number(RunId id) {
+  return static_cast<std::int64_t>(id);
+}
+inline std::string text(RunId id) {
+  return std::to_string(number(id));
+}
 
 enum class RunState { queued, running, waiting, paused, blocked, succeeded, failed, cancelled };
 
@@ -34,15 +38,23 @@ inline constexpr std::array kRunStates{
     RunStateInfo{RunState::failed, "failed", true, "ended with an error"},
     RunStateInfo{RunState::cancelled, "cancelled", true, "ended by a person"},
 };
-inline const RunStateInfo& info(RunState state) { return kRunStates[static_cast<std::size_t>(state)]; }
-inline std::string_view name(RunState state) { return info(state).name; }
-inline bool is_terminal(RunState state) { return info(state).terminal; }
+inline const RunStateInfo& info(RunState state) {
+  return kRunStates[static_cast<std::size_t>(state)];
+}
+inline std::string_view name(RunState state) {
+  return info(state).name;
+}
+inline bool is_terminal(RunState state) {
+  return info(state).terminal;
+}
 std::optional<RunState> parse_run_state(std::string_view name);
 
 // How one step ended. A failed step may still let its run go on (on_item_error: record).
 enum class StepState { succeeded, failed, skipped };
 inline constexpr std::array<std::string_view, 3> kStepStates{"succeeded", "failed", "skipped"};
-inline std::string_view name(StepState state) { return kStepStates[static_cast<std::size_t>(state)]; }
+inline std::string_view name(StepState state) {
+  return kStepStates[static_cast<std::size_t>(state)];
+}
 std::optional<StepState> parse_step_state(std::string_view name);
 
 // Why a step failed, as it is stored with the step and shown to people.

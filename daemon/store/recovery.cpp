@@ -33,7 +33,8 @@ SELECT run, path, state, attempt, args_hash, CASE WHEN octet_length(output) <= $
   started_at, finished_at FROM godwit.step WHERE run = ANY ($1::bigint[]) ORDER BY run, finished_at)sql";
 
 constexpr auto kAttempts = R"sql(
-SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at FROM godwit.attempt a WHERE a.run = ANY ($1::bigint[])
+SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at, NOT EXISTS (SELECT FROM godwit.run_change c
+    WHERE c.run = a.run AND c.change = $2 AND c.at >= a.at) FROM godwit.attempt a WHERE a.run = ANY ($1::bigint[])
   AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND s.path = a.path) ORDER BY a.run, a.path, a.attempt, a.phase)sql";
 
 constexpr auto kChanges =
@@ -70,11 +71,12 @@ engine::StepDone step(const pqxx::row& row) {
   return step;
 }
 
-// Rows come in the order of attempts, a started one before its failure.
+// Rows come in the order of attempts, a started one before its failure. A person who let the run go on since has answered the doubt.
 void add_attempt(engine::UnfinishedRun::Attempts& attempts, const pqxx::row& row) {
   attempts.made = static_cast<int>(integer(row[2]));
-  attempts.in_doubt = integer(row[3]) == 0;
-  if (attempts.in_doubt) return;
+  const bool started = integer(row[3]) == 0;
+  attempts.in_doubt = started && view(row[6]) == "t";
+  if (started) return;
   attempts.last_failure = parse_failure(view(row[4]));
   attempts.next_at = instant(row[5]);
 }
@@ -117,7 +119,7 @@ std::vector<engine::UnfinishedRun> with_facts(Snapshot& work, const pqxx::result
     run.steps.push_back(step(row));
     if (view(row[6]) == "t") run.output_omitted.push_back(run.steps.back().path);
   }
-  for (const auto& row : work.exec_params(kAttempts, ids))
+  for (const auto& row : work.exec_params(kAttempts, ids, static_cast<int>(engine::RunChange::unblocked)))
     add_attempt(runs[places.at(integer(row[0]))].attempts[text(row[1])], row);
   for (const auto& row : work.exec_params(kChanges, ids)) apply_change(runs[places.at(integer(row[0]))], row);
   return runs;
@@ -137,10 +139,15 @@ std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const
 
 engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
   std::vector<engine::UnfinishedRun> runs;
+  std::optional<model::RunState> ended;
   connection.transaction<Snapshot>([&](Snapshot& work) {
+    ended.reset();
+    for (const auto& row : work.exec_params("SELECT state FROM godwit.run_done WHERE run = $1", model::number(run)))
+      ended = static_cast<model::RunState>(integer(row[0]));
     runs = with_facts(work, work.exec_params(fmt::format(kRunColumns, "WHERE r.id = $1"), model::number(run)));
   });
   if (runs.empty()) throw base::not_found("there is no run " + model::text(run));
+  runs.front().ended = ended;
   return std::move(runs.front());
 }
 

@@ -15,8 +15,8 @@ namespace {
 
 constexpr int kInt8 = 20, kText = 25;
 
-// A one-dimensional array in PostgreSQL's binary form (src/backend/utils/adt/arrayfuncs.c describes it): dimensions, has-null flag, element
-// type, length, lower bound, then each element behind its length.
+// A one-dimensional array in PostgreSQL's binary form (src/backend/utils/adt/arrayfuncs.c describes it): dimensions,
+// has-null flag, element type, length, lower bound, then each element behind its length.
 class BinaryArray {
  public:
   BinaryArray(int element_type, int count) {
@@ -49,10 +49,13 @@ class BinaryArray {
 }  // namespace
 
 Floor::Floor(const std::string& conninfo) : connection_(PQconnectdb(conninfo.c_str())) {
-  exec("drop schema if exists bench_floor cascade; create schema bench_floor;"
-       "create table bench_floor.step(run bigint, path text collate \"C\", output text, at timestamptz default now(), primary key(run, path));"
-       "create table bench_floor.run(id bigint primary key, job text default 'noop', params text, at timestamptz default now());"
-       "create index on bench_floor.run(at)");
+  exec(
+      "drop schema if exists bench_floor cascade; create schema bench_floor;"
+      "create table bench_floor.step(run bigint, path text collate \"C\", output text, at timestamptz default now(), "
+      "primary key(run, path));"
+      "create table bench_floor.run(id bigint primary key, job text default 'noop', params text, at timestamptz "
+      "default now());"
+      "create index on bench_floor.run(at)");
 }
 
 Floor::~Floor() {
@@ -64,7 +67,8 @@ void Floor::exec(const std::string& sql) {
   PGresult* result = PQexec(static_cast<PGconn*>(connection_), sql.c_str());
   const auto status = PQresultStatus(result);
   PQclear(result);
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) throw std::runtime_error(PQerrorMessage(static_cast<PGconn*>(connection_)));
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+    throw std::runtime_error(PQerrorMessage(static_cast<PGconn*>(connection_)));
 }
 
 double Floor::insert(const std::string& statement, int batch, double seconds, int parameters) {
@@ -97,11 +101,14 @@ double Floor::insert(const std::string& statement, int batch, double seconds, in
 }
 
 double Floor::steps(int batch, double seconds) {
-  return insert("insert into bench_floor.step(run, output, path) select * from unnest($1::bigint[], $2::text[], $3::text[])", batch, seconds, 3);
+  return insert(
+      "insert into bench_floor.step(run, output, path) select * from unnest($1::bigint[], $2::text[], $3::text[])",
+      batch, seconds, 3);
 }
 
 double Floor::submits(int batch, double seconds) {
-  return insert("insert into bench_floor.run(id, params) select * from unnest($1::bigint[], $2::text[])", batch, seconds, 2);
+  return insert("insert into bench_floor.run(id, params) select * from unnest($1::bigint[], $2::text[])", batch,
+                seconds, 2);
 }
 
 }  // namespace godwit::bench

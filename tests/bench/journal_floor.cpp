@@ -1,5 +1,6 @@
-// How near the journal comes to what PostgreSQL itself can do: steps per second through PostgresStore::append() with 1, 10, 100 and 1,000
-// groups outstanding, against plain libpq that writes the same rows in batches of that size, in turn, on the same private cluster.
+// How near the journal comes to what PostgreSQL itself can do: steps per second through PostgresStore::append() with 1,
+// 10, 100 and 1,000 groups outstanding, against plain libpq that writes the same rows in batches of that size, in turn,
+// on the same private cluster.
 //   journal_floor [seconds per measurement] [rounds]
 #include <arpa/inet.h>
 #include <libpq-fe.h>
@@ -24,7 +25,9 @@ const std::string kOutput =
     R"(sed do eiusmod tempor incididunt ut labore et dolore magna aliqua. Ut enim"})";
 constexpr int kRuns = 100;
 
-std::string path_of(std::int64_t number) { return "search[" + std::to_string(number) + "]"; }
+std::string path_of(std::int64_t number) {
+  return "search[" + std::to_string(number) + "]";
+}
 
 // The floor: nothing but libpq, arrays built by hand, one prepared INSERT with autocommit.
 class Floor {
@@ -32,11 +35,13 @@ class Floor {
   explicit Floor(const std::string& url) : connection_(PQconnectdb(url.c_str())) {
     check(PQstatus(connection_) == CONNECTION_OK);
     clear(PQexec(connection_, "SET plan_cache_mode = force_generic_plan"));
-    clear(PQprepare(connection_, "steps",
-                    "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at) "
-                    "SELECT * FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::integer[], $5::bigint[], $6::text[], $7::text[], "
-                    "$8::timestamptz[], $9::timestamptz[])",
-                    0, nullptr));
+    clear(PQprepare(
+        connection_, "steps",
+        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at) "
+        "SELECT * FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::integer[], $5::bigint[], $6::text[], "
+        "$7::text[], "
+        "$8::timestamptz[], $9::timestamptz[])",
+        0, nullptr));
   }
   ~Floor() { PQfinish(connection_); }
 
@@ -132,8 +137,10 @@ class Ours {
   double batch_size() {
     const auto status = store_.status();
     const auto& journal = status.at("journal").as_object();
-    const auto facts = journal.at("facts").to_number<std::uint64_t>(), batches = journal.at("batches").to_number<std::uint64_t>();
-    const double size = static_cast<double>(facts - facts_) / static_cast<double>(std::max<std::uint64_t>(1, batches - batches_));
+    const auto facts = journal.at("facts").to_number<std::uint64_t>(),
+               batches = journal.at("batches").to_number<std::uint64_t>();
+    const double size =
+        static_cast<double>(facts - facts_) / static_cast<double>(std::max<std::uint64_t>(1, batches - batches_));
     facts_ = facts;
     batches_ = batches;
     return size;
@@ -192,7 +199,8 @@ int main(int count, char** arguments) {
       rates.push_back(ours.rate(outstanding, seconds));
       ratios.push_back(rates.back() / floors.back());
     }
-    std::printf("%12d %14.0f %14.0f %8.2f %18.1f\n", outstanding, median(rates), median(floors), median(ratios), ours.batch_size());
+    std::printf("%12d %14.0f %14.0f %8.2f %18.1f\n", outstanding, median(rates), median(floors), median(ratios),
+                ours.batch_size());
     std::fflush(stdout);
   }
   return 0;

@@ -16,17 +16,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-const std::string kBody = R"({"ok":true,"model":"simulated","usage":{"in":1234,"out":567},"text":")" + std::string(130, 'x') + "\"}";
+const std::string kBody =
+    R"({"ok":true,"model":"simulated","usage":{"in":1234,"out":567},"text":")" + std::string(130, 'x') + "\"}";
 
 }  // namespace
 
 LoopbackProvider::LoopbackProvider(std::chrono::milliseconds delay)
-    : delay_(delay), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), wake_(::eventfd(0, EFD_CLOEXEC)) {
+    : delay_(delay),
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+      wake_(::eventfd(0, EFD_CLOEXEC)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_.get(), 1024) != 0 ||
+  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::listen(listener_.get(), 1024) != 0 ||
       ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
     throw std::runtime_error("no loopback port");
   port_ = ntohs(address.sin_port);
@@ -50,10 +54,14 @@ void LoopbackProvider::serve() {
   watch(wake_.get());
   std::map<int, std::pair<base::UniqueFd, std::string>> clients;
   std::deque<std::pair<Clock::time_point, int>> due;
-  const std::string reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(kBody.size()) + "\r\n\r\n" + kBody;
+  const std::string reply =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(kBody.size()) +
+      "\r\n\r\n" + kBody;
   while (!stopping_) {
     int timeout = -1;
-    if (!due.empty()) timeout = static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(due.front().first - Clock::now()).count()));
+    if (!due.empty())
+      timeout = static_cast<int>(std::max<std::int64_t>(
+          0, std::chrono::ceil<std::chrono::milliseconds>(due.front().first - Clock::now()).count()));
     epoll_event events[256];
     const int count = ::epoll_wait(poller.get(), events, 256, timeout);
     for (int i = 0; i < count; ++i) {

@@ -7,7 +7,8 @@
 
 namespace godwit::bench {
 
-// An HTTP/1.1 server on loopback that answers every request after a fixed delay: the slow outside world, at little cost of its own.
+// An HTTP/1.1 server on loopback that answers every request after a fixed delay: the slow outside world, at little cost
+// of its own.
 class LoopbackProvider {
  public:
   explicit LoopbackProvider(std::chrono::milliseconds delay);

@@ -1,5 +1,6 @@
-// Measures godwit beside what PostgreSQL itself can do with the same rows, in one run on one machine: only the ratios mean anything
-// elsewhere. fsync and synchronous_commit are on. Peers' figures were measured apart, on a machine of the same kind, and are printed as such.
+// Measures godwit beside what PostgreSQL itself can do with the same rows, in one run on one machine: only the ratios
+// mean anything elsewhere. fsync and synchronous_commit are on. Peers' figures were measured apart, on a machine of the
+// same kind, and are printed as such.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -25,15 +26,17 @@ namespace json = base::json;
 namespace {
 
 // Medians of the peers on a machine of this kind, each at its best setting.
-constexpr double kPeerStepsPerSecond = 1272;   // Restate, 100 workflows at once
-constexpr double kPeerStepsOneRun = 245;       // DBOS
-constexpr double kPeerJobsPerSecond = 8744;    // graphile-worker, batched
-constexpr double kPeerRecoverySeconds = 1.6;   // Restate, 1,000 workflows
-constexpr double kPeerIdleMegabytes = 72;      // graphile-worker
+constexpr double kPeerStepsPerSecond = 1272;  // Restate, 100 workflows at once
+constexpr double kPeerStepsOneRun = 245;      // DBOS
+constexpr double kPeerJobsPerSecond = 8744;   // graphile-worker, batched
+constexpr double kPeerRecoverySeconds = 1.6;  // Restate, 1,000 workflows
+constexpr double kPeerIdleMegabytes = 72;     // graphile-worker
 
 const std::string kPayload = "{\"text\":\"" + std::string(204 - 11, 'x') + "\"}";
 
-double seconds_since(base::Tick start) { return std::chrono::duration<double>(base::tick() - start).count(); }
+double seconds_since(base::Tick start) {
+  return std::chrono::duration<double>(base::tick() - start).count();
+}
 
 std::string chain_job(const std::string& name, int steps) {
   std::string yaml = "job: " + name + "\nstages:\n";
@@ -53,9 +56,12 @@ class Bench {
     write("ten", chain_job("ten", 10));
     write("thousand", chain_job("thousand", 1000));
     write("stamp", "job: stamp\nstages:\n  only: {uses: stamp}\n");
-    write("held", "job: held\nstages:\n  a: {uses: noop, with: {v: 1}}\n  b: {needs: [a], uses: hold, with: {file: '" + (jobs_ / "go").string() + "'}}\n");
-    write("fan", "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: http.request, retry_safe: true,\n"
-                 "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\nresult: '${ stages.call.count }'\n");
+    write("held", "job: held\nstages:\n  a: {uses: noop, with: {v: 1}}\n  b: {needs: [a], uses: hold, with: {file: '" +
+                      (jobs_ / "go").string() + "'}}\n");
+    write("fan",
+          "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: "
+          "http.request, retry_safe: true,\n"
+          "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\nresult: '${ stages.call.count }'\n");
     daemon_.emplace(support::DaemonOptions{.job_dirs = {(jobs_ / "jobs").string()}});
     daemon_->start();
   }
@@ -65,16 +71,22 @@ class Bench {
     const double per_batch = floor.steps(1000, 4);
     const int runs = 3000, steps = runs * 10;
     warm_up();
-    const double daemon_before = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu(), postgres_before = postgres_cpu();
+    const double daemon_before = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu(),
+                 postgres_before = postgres_cpu();
     const auto start = base::tick();
     submit_many("ten", runs);
     wait_for_steps_of("ten", runs);
     const double elapsed = seconds_since(start), rate = steps / elapsed;
-    const double daemon_cpu = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu() - daemon_before, postgres = postgres_cpu() - postgres_before;
-    report.add({"durable steps/s, many runs at once", figure(rate, "/s"), "floor " + figure(per_batch, "/s"), rate / per_batch, 0.35});
-    report.add({"  the same beside the best peer", figure(rate, "/s"), "Restate " + figure(kPeerStepsPerSecond, "/s"), rate / kPeerStepsPerSecond, 20});
-    report.add({"CPU s per 1,000 steps: daemon and host", figure(daemon_cpu / steps * 1000, "s"), "0.02 s", daemon_cpu / steps * 1000 / 0.02, 1, true});
-    report.add({"CPU s per 1,000 steps: PostgreSQL", figure(postgres / steps * 1000, "s"), "0.03 s", postgres / steps * 1000 / 0.03, 1, true});
+    const double daemon_cpu = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu() - daemon_before,
+                 postgres = postgres_cpu() - postgres_before;
+    report.add({"durable steps/s, many runs at once", figure(rate, "/s"), "floor " + figure(per_batch, "/s"),
+                rate / per_batch, 0.35});
+    report.add({"  the same beside the best peer", figure(rate, "/s"), "Restate " + figure(kPeerStepsPerSecond, "/s"),
+                rate / kPeerStepsPerSecond, 20});
+    report.add({"CPU s per 1,000 steps: daemon and host", figure(daemon_cpu / steps * 1000, "s"), "0.02 s",
+                daemon_cpu / steps * 1000 / 0.02, 1, true});
+    report.add({"CPU s per 1,000 steps: PostgreSQL", figure(postgres / steps * 1000, "s"), "0.03 s",
+                postgres / steps * 1000 / 0.03, 1, true});
   }
 
   void steps_one_run(Report& report) {
@@ -84,8 +96,10 @@ class Bench {
     submit_and_wait("thousand");
     const double rate = 1000 / seconds_since(start);
     const double commits = (first + floor.steps(1, 2)) / 2;
-    report.add({"durable steps/s of one run", figure(rate, "/s"), "floor " + figure(commits, "commits/s"), rate / commits, 0.6});
-    report.add({"  the same beside the best peer", figure(rate, "/s"), "DBOS " + figure(kPeerStepsOneRun, "/s"), rate / kPeerStepsOneRun, 1});
+    report.add({"durable steps/s of one run", figure(rate, "/s"), "floor " + figure(commits, "commits/s"),
+                rate / commits, 0.6});
+    report.add({"  the same beside the best peer", figure(rate, "/s"), "DBOS " + figure(kPeerStepsOneRun, "/s"),
+                rate / kPeerStepsOneRun, 1});
   }
 
   void jobs(Report& report) {
@@ -94,7 +108,8 @@ class Bench {
     submit_many("noop", count);
     wait_for_steps_of("noop", count);
     const double rate = count / seconds_since(start);
-    report.add({"no-op jobs/s, submit to result", figure(rate, "/s"), "graphile-worker " + figure(kPeerJobsPerSecond, "/s"), rate / kPeerJobsPerSecond, 2});
+    report.add({"no-op jobs/s, submit to result", figure(rate, "/s"),
+                "graphile-worker " + figure(kPeerJobsPerSecond, "/s"), rate / kPeerJobsPerSecond, 2});
   }
 
   void submits(Report& report) {
@@ -137,7 +152,8 @@ class Bench {
       do result = connection.call("run.result", {{"run", run}});
       while (result.at("state") != "succeeded");
       const double began = result.at("result").at("monotonic_ns").to_number<double>();
-      milliseconds.push_back((began - (static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec))) / 1e6);
+      milliseconds.push_back((began - (static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec))) /
+                             1e6);
       std::this_thread::sleep_for(15ms);
     }
     std::sort(milliseconds.begin(), milliseconds.end());
@@ -155,13 +171,17 @@ class Bench {
       walls.push_back(seconds_since(start));
     }
     std::sort(walls.begin(), walls.end());
-    report.add({"fan-out, 1,000 calls of 20 ms, 50 at a time", figure(walls[1], "s") + " (max " + std::to_string(provider.in_flight_max()) + ")", "ideal 0.400 s", walls[1] / 0.4, 1.15, true});
+    report.add({"fan-out, 1,000 calls of 20 ms, 50 at a time",
+                figure(walls[1], "s") + " (max " + std::to_string(provider.in_flight_max()) + ")", "ideal 0.400 s",
+                walls[1] / 0.4, 1.15, true});
   }
 
   void recovery(Report& report) {
     const int count = 1000;
     submit_many("held", count);
-    while (daemon_->query("select count(*) from godwit.steps where path = 'a' and job = 'held'").at(0) != std::to_string(count)) std::this_thread::sleep_for(20ms);
+    while (daemon_->query("select count(*) from godwit.steps where path = 'a' and job = 'held'").at(0) !=
+           std::to_string(count))
+      std::this_thread::sleep_for(20ms);
     daemon_->kill();
     std::this_thread::sleep_for(300ms);
     const auto start = base::tick();
@@ -171,7 +191,8 @@ class Bench {
     RpcConnection connection(daemon_->socket());
     const auto status = json::serialize(connection.call("daemon.status"));
     if (status.find("\"runs_in_memory\":1000") == std::string::npos) std::printf("  note: %s\n", status.c_str());
-    report.add({"1,000 killed runs at work again", figure(ready, "s"), "Restate " + figure(kPeerRecoverySeconds, "s"), ready / 0.5, 1, true});
+    report.add({"1,000 killed runs at work again", figure(ready, "s"), "Restate " + figure(kPeerRecoverySeconds, "s"),
+                ready / 0.5, 1, true});
     std::ofstream(jobs_ / "go") << "1";
     settle();
   }
@@ -184,11 +205,15 @@ class Bench {
     double bytes = bench::resident_bytes(fresh.pid());
     const double daemon_only = bytes;
     for (const pid_t host : fresh.hosts()) bytes += bench::resident_bytes(host);
-    report.add({"memory idle: daemon and one host", figure(bytes / 1e6, "MB") + " (daemon " + figure(daemon_only / 1e6, "MB") + ")", "graphile-worker " + figure(kPeerIdleMegabytes, "MB"), bytes / 30e6, 1, true});
+    report.add({"memory idle: daemon and one host",
+                figure(bytes / 1e6, "MB") + " (daemon " + figure(daemon_only / 1e6, "MB") + ")",
+                "graphile-worker " + figure(kPeerIdleMegabytes, "MB"), bytes / 30e6, 1, true});
   }
 
  private:
-  void write(const std::string& name, const std::string& text) { std::ofstream(jobs_ / "jobs" / (name + ".yaml")) << text; }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(jobs_ / "jobs" / (name + ".yaml")) << text;
+  }
 
   bench::Floor floor() {
     std::ifstream in(daemon_->dir() / "state" / "postgres" / "data" / "postmaster.pid");
@@ -215,13 +240,16 @@ class Bench {
       answered += static_cast<int>(reply.at("result").at("runs").as_array().size());
     }
   }
-  // All runs of the job have ended when the daemon has no run in memory and none waiting: asked over the socket, not in the database.
+  // All runs of the job have ended when the daemon has no run in memory and none waiting: asked over the socket, not in
+  // the database.
   void wait_for_steps_of(const std::string&, int) { settle(); }
   void settle() {
     RpcConnection connection(daemon_->socket());
     for (;;) {
       const std::string status = json::serialize(connection.call("daemon.status"));
-      if (status.find("\"runs_in_memory\":0") != std::string::npos && status.find("\"more_in_store\":false") != std::string::npos) return;
+      if (status.find("\"runs_in_memory\":0") != std::string::npos &&
+          status.find("\"more_in_store\":false") != std::string::npos)
+        return;
       std::this_thread::sleep_for(5ms);
     }
   }
@@ -248,12 +276,14 @@ class Bench {
 
 int main(int argc, char** argv) {
   const std::vector<std::pair<const char*, void (Bench::*)(Report&)>> parts{
-      {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},         {"submits", &Bench::submits},
-      {"bulk", &Bench::bulk_submits},     {"latency", &Bench::start_latency},  {"fan", &Bench::fan_out},       {"recovery", &Bench::recovery},
-      {"memory", &Bench::idle_memory}};
+      {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},
+      {"submits", &Bench::submits},       {"bulk", &Bench::bulk_submits},      {"latency", &Bench::start_latency},
+      {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory}};
   Report report;
   Bench bench;
   for (const auto& [name, measure] : parts)
-    if (argc < 2 || std::any_of(argv + 1, argv + argc, [&](const char* wanted) { return std::strcmp(wanted, name) == 0; })) (bench.*measure)(report);
+    if (argc < 2 ||
+        std::any_of(argv + 1, argv + argc, [&](const char* wanted) { return std::strcmp(wanted, name) == 0; }))
+      (bench.*measure)(report);
   return report.print() ? 0 : 1;
 }

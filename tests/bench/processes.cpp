@@ -45,7 +45,8 @@ double cpu_seconds_of_tree(pid_t root) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     Stat stat;
-    if (name.find_first_not_of("0123456789") == std::string::npos && read_stat(std::stoi(name), stat)) all[std::stoi(name)] = stat;
+    if (name.find_first_not_of("0123456789") == std::string::npos && read_stat(std::stoi(name), stat))
+      all[std::stoi(name)] = stat;
   }
   double sum = 0;
   for (const auto& [pid, stat] : all) {

@@ -16,15 +16,19 @@ bool Report::print() const {
   for (const auto& row : rows_) {
     const bool reached = row.at_most ? row.ratio <= row.wanted : row.ratio >= row.wanted;
     all = all && reached;
-    std::printf("%-46s %-18s %-34s %8.2f  %s %.2f %s\n", row.quantity.c_str(), row.godwit.c_str(), row.beside.c_str(), row.ratio,
-                row.at_most ? "<=" : ">=", row.wanted, reached ? "" : "MISSED");
+    std::printf("%-46s %-18s %-34s %8.2f  %s %.2f %s\n", row.quantity.c_str(), row.godwit.c_str(), row.beside.c_str(),
+                row.ratio, row.at_most ? "<=" : ">=", row.wanted, reached ? "" : "MISSED");
   }
   return all;
 }
 
 std::string figure(double value, const std::string& unit) {
   char text[64];
-  std::snprintf(text, sizeof text, value >= 1000 ? "%.0f %s" : value >= 10 ? "%.1f %s" : "%.3f %s", value, unit.c_str());
+  std::snprintf(text, sizeof text,
+                value >= 1000 ? "%.0f %s"
+                : value >= 10 ? "%.1f %s"
+                              : "%.3f %s",
+                value, unit.c_str());
   return text;
 }
 

@@ -4,7 +4,8 @@
 
 namespace godwit::bench {
 
-// The table that a benchmark run prints: each quantity beside its floor or a peer, as a ratio, with what design asks for.
+// The table that a benchmark run prints: each quantity beside its floor or a peer, as a ratio, with what design asks
+// for.
 class Report {
  public:
   struct Row {

@@ -13,11 +13,14 @@ RpcConnection::RpcConnection(const std::string& socket) : fd_(::socket(AF_UNIX, 
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   socket.copy(address.sun_path, sizeof address.sun_path - 1);
-  if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw std::runtime_error("cannot connect to " + socket);
+  if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    throw std::runtime_error("cannot connect to " + socket);
 }
 
 void RpcConnection::send(const std::string& method, const json::object& params) {
-  const std::string text = json::serialize(json::object{{"jsonrpc", "2.0"}, {"id", ++last_id_}, {"method", method}, {"params", params}}) + "\n";
+  const std::string text =
+      json::serialize(json::object{{"jsonrpc", "2.0"}, {"id", ++last_id_}, {"method", method}, {"params", params}}) +
+      "\n";
   for (std::size_t sent = 0; sent < text.size();) {
     const ssize_t count = ::send(fd_.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (count <= 0) throw std::runtime_error("the daemon closed the connection");
@@ -41,14 +44,17 @@ std::string RpcConnection::receive_text() {
   }
 }
 
-json::object RpcConnection::receive() { return base::parse_json(receive_text()).as_object(); }
+json::object RpcConnection::receive() {
+  return base::parse_json(receive_text()).as_object();
+}
 
 json::value RpcConnection::call(const std::string& method, const json::object& params) {
   send(method, params);
   for (;;) {
     auto reply = receive();
     if (!reply.contains("id")) continue;
-    if (const auto* error = reply.if_contains("error")) throw std::runtime_error(method + ": " + json::serialize(*error));
+    if (const auto* error = reply.if_contains("error"))
+      throw std::runtime_error(method + ": " + json::serialize(*error));
     return reply.at("result");
   }
 }

@@ -14,19 +14,24 @@ std::int64_t submit(DaemonProcess& daemon, const std::string& name, const std::s
   return daemon.call("run.submit", {{"file", name + ".yaml"}, {"text", text}}).at("run").to_number<std::int64_t>();
 }
 
-std::string error_of(const json::object& end) { return json::serialize(end.at("error")); }
+std::string error_of(const json::object& end) {
+  return json::serialize(end.at("error"));
+}
 
 }  // namespace
 
 TEST_CASE("each bad plugin fails its own step with the cause while a neighbour's run finishes") {
   DaemonProcess daemon;
   daemon.start();
-  const auto neighbour = submit(daemon, "neighbour", "{foreach: '${ range(1, 300) }', parallel: 4, uses: count-search/1.search, with: {n: '${ item }', delay_ms: 20}}");
+  const auto neighbour = submit(daemon, "neighbour",
+                                "{foreach: '${ range(1, 300) }', parallel: 4, uses: count-search/1.search, with: {n: "
+                                "'${ item }', delay_ms: 20}}");
   const auto segv = submit(daemon, "a", "{uses: segv, retry_safe: true, retry: {backoff: 50ms}}");
   const auto exits = submit(daemon, "b", "{uses: exit0, retry_safe: true, retry: {backoff: 50ms}}");
   const auto hangs = submit(daemon, "c", "{uses: hang, timeout: 1s, retry_safe: true}");
   const auto garbage = submit(daemon, "d", "{uses: garbage, retry_safe: true, retry: {backoff: 50ms}}");
-  const auto segv_end = daemon.wait_for_end(segv), exit_end = daemon.wait_for_end(exits), hang_end = daemon.wait_for_end(hangs), garbage_end = daemon.wait_for_end(garbage);
+  const auto segv_end = daemon.wait_for_end(segv), exit_end = daemon.wait_for_end(exits),
+             hang_end = daemon.wait_for_end(hangs), garbage_end = daemon.wait_for_end(garbage);
   for (const auto& end : {segv_end, exit_end, hang_end, garbage_end}) CHECK(end.at("state") == "failed");
   CHECK_THAT(error_of(segv_end), Catch::Contains("SIGSEGV"));
   CHECK_THAT(error_of(exit_end), Catch::Contains("exit code 0"));
@@ -41,7 +46,8 @@ TEST_CASE("an unsafe call whose plugin dies blocks its run with the cause") {
   daemon.start();
   const auto run = submit(daemon, "a", "{uses: segv, retry_safe: false}");
   std::string why;
-  for (int i = 0; i < 2000 && why.find("unknown outcome") == std::string::npos; ++i) why = json::serialize(daemon.call("run.why", {{"run", run}}));
+  for (int i = 0; i < 2000 && why.find("unknown outcome") == std::string::npos; ++i)
+    why = json::serialize(daemon.call("run.why", {{"run", run}}));
   CHECK_THAT(why, Catch::Contains("unknown outcome") && Catch::Contains("SIGSEGV"));
   CHECK(daemon.cli({"cancel", std::to_string(run)}).exit_code == 0);
   CHECK(daemon.wait_for_end(run).at("state") == "cancelled");

@@ -1,12 +1,13 @@
-// Goal: kill anything at any moment, and the run ends with the result of an undisturbed one; what was recorded as finished is never sent
-// again. Method: a sweep of 2,000 searches against a provider that writes down every call before it answers, while processes are killed at
-// random moments. The seed is printed; the moments depend on the machine's speed all the same.
+// Goal: kill anything at any moment, and the run ends with the result of an undisturbed one; what was recorded as
+// finished is never sent again. Method: a sweep of 2,000 searches against a provider that writes down every call before
+// it answers, while processes are killed at random moments. The seed is printed; the moments depend on the machine's
+// speed all the same.
+#include <signal.h>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <map>
 #include <random>
 #include <set>
-#include <signal.h>
 #include <thread>
 
 #include "support/daemon_process.hpp"
@@ -44,25 +45,30 @@ std::map<std::string, int> count_lines(const std::string& file) {
   return counts;
 }
 
-// A daemon with the counting provider, and the promise that is checked: the number of calls of a recorded step never changes.
+// A daemon with the counting provider, and the promise that is checked: the number of calls of a recorded step never
+// changes.
 class Sweep {
  public:
   Sweep() {
     std::filesystem::create_directory(jobs_ / "jobs");
     std::ofstream(jobs_ / "jobs" / "sweep.yaml") << kJob;
     calls_ = (jobs_ / "calls.log").string();
-    daemon.emplace(support::DaemonOptions{.settings = "plugins: {count: {log: " + calls_ + "}}\n", .job_dirs = {(jobs_ / "jobs").string()}});
+    daemon.emplace(support::DaemonOptions{.settings = "plugins: {count: {log: " + calls_ + "}}\n",
+                                          .job_dirs = {(jobs_ / "jobs").string()}});
     daemon->start();
   }
 
   std::int64_t submit(int delay_ms) {
-    return daemon->call("run.submit", {{"job", "sweep"}, {"params", {{"count", kSearches}, {"delay_ms", delay_ms}}}}).at("run").to_number<std::int64_t>();
+    return daemon->call("run.submit", {{"job", "sweep"}, {"params", {{"count", kSearches}, {"delay_ms", delay_ms}}}})
+        .at("run")
+        .to_number<std::int64_t>();
   }
   // To be called while nothing is being sent: what is recorded now has been called as often as it ever will be.
   void remember(std::int64_t run) {
     const std::string prefix = ":" + std::to_string(run) + ":";
     const auto counts = count_lines(calls_);
-    for (const auto& path : daemon->query("select path from godwit.steps where run = " + std::to_string(run) + " and state = 'succeeded' and path like 'search[_%]'")) {
+    for (const auto& path : daemon->query("select path from godwit.steps where run = " + std::to_string(run) +
+                                          " and state = 'succeeded' and path like 'search[_%]'")) {
       for (const auto& [key, count] : counts) {
         if (key.size() > path.size() && key.ends_with(prefix + path)) final_counts_[key] = count;
       }
@@ -124,7 +130,8 @@ TEST_CASE("the daemon is killed fifty times during a sweep") {
   const auto quiet = sweep.daemon->wait_for_end(sweep.submit(30)).at("result");
   CHECK(result == quiet);
   CHECK(sweep.remembered() > 0);
-  WARN("50 kills: " << sweep.remembered() << " steps were finished before a kill, " << sweep.calls() - calls_before - kSearches << " calls for " << kSearches << " searches");
+  WARN("50 kills: " << sweep.remembered() << " steps were finished before a kill, "
+                    << sweep.calls() - calls_before - kSearches << " calls for " << kSearches << " searches");
 }
 
 TEST_CASE("the database's postmaster is killed during a sweep") {
@@ -147,7 +154,8 @@ TEST_CASE("the database's postmaster is killed during a sweep") {
   CHECK(result == quiet);
   sweep.remember(run);
   // Nobody lost a call here: the daemon and the plugin lived, so each search was sent once.
-  for (const auto& count : sweep.daemon->query("select count(*) from godwit.steps where run = " + std::to_string(run) + " and path like 'search[_%]'"))
+  for (const auto& count : sweep.daemon->query("select count(*) from godwit.steps where run = " + std::to_string(run) +
+                                               " and path like 'search[_%]'"))
     CHECK(count == std::to_string(kSearches));
 }
 
@@ -174,7 +182,9 @@ TEST_CASE("the plugin's process is killed during a sweep") {
 
 TEST_CASE("a long step goes on from its checkpoint after the daemon was killed") {
   Sweep sweep;
-  const auto receipt = sweep.daemon->call("run.submit", {{"file", "long.yaml"}, {"text", "job: long\nstages:\n  count: {uses: count_to, with: {to: 100, delay_ms: 10}}\n"}});
+  const auto receipt = sweep.daemon->call(
+      "run.submit", {{"file", "long.yaml"},
+                     {"text", "job: long\nstages:\n  count: {uses: count_to, with: {to: 100, delay_ms: 10}}\n"}});
   const auto run = receipt.at("run").to_number<std::int64_t>();
   for (int kills = 0; kills < 3; ++kills) {
     std::this_thread::sleep_for(250ms);

@@ -13,16 +13,21 @@ namespace {
 // One daemon for all cases of this file: each submits its own runs.
 DaemonProcess& daemon() {
   static support::TempDir jobs;
-  static DaemonProcess process([] {
-    std::ofstream(jobs / "hello.yaml") << "job: hello\nparams: {who: {type: string, default: world}}\nstages:\n  say: {uses: noop, with: {text: 'hello ${ params.who }'}}\nresult: '${ stages.say.text }'\n";
-    std::ofstream(jobs / "bad.yaml") << "job: bad\nstages:\n  s: {usess: noop}\n";
-    return support::DaemonOptions{.job_dirs = {jobs.path().string()}};
-  }());
+  static DaemonProcess process(
+      [] {
+        std::ofstream(jobs / "hello.yaml")
+            << "job: hello\nparams: {who: {type: string, default: world}}\nstages:\n  say: {uses: noop, with: {text: "
+               "'hello ${ params.who }'}}\nresult: '${ stages.say.text }'\n";
+        std::ofstream(jobs / "bad.yaml") << "job: bad\nstages:\n  s: {usess: noop}\n";
+        return support::DaemonOptions{.job_dirs = {jobs.path().string()}};
+      }());
   if (!process.running()) process.start();
   return process;
 }
 
-std::int64_t run_number(const std::string& output) { return std::stoll(output.substr(output.find_first_of("0123456789"))); }
+std::int64_t run_number(const std::string& output) {
+  return std::stoll(output.substr(output.find_first_of("0123456789")));
+}
 
 }  // namespace
 
@@ -35,10 +40,12 @@ TEST_CASE("submit --wait prints the result and exits with 0") {
 
 TEST_CASE("a failed run exits with 1 and names the step and the cause") {
   support::TempDir dir;
-  std::ofstream(dir / "f.yaml") << "job: f\nstages:\n  breaks: {uses: fail, with: {code: broken, message: the reason}}\n";
+  std::ofstream(dir / "f.yaml")
+      << "job: f\nstages:\n  breaks: {uses: fail, with: {code: broken, message: the reason}}\n";
   const auto result = daemon().cli({"submit", (dir / "f.yaml").string(), "--wait"});
   CHECK(result.exit_code == 1);
-  CHECK_THAT(result.out + result.err, Catch::Contains("breaks") && Catch::Contains("broken") && Catch::Contains("the reason"));
+  CHECK_THAT(result.out + result.err,
+             Catch::Contains("breaks") && Catch::Contains("broken") && Catch::Contains("the reason"));
 }
 
 TEST_CASE("each wrong call has its exit code") {
@@ -47,20 +54,32 @@ TEST_CASE("each wrong call has its exit code") {
   CHECK(daemon().cli({"submit", "helo"}).exit_code == 3);
   CHECK_THAT(daemon().cli({"submit", "helo"}).err, Catch::Contains("did you mean 'hello'"));
   CHECK(daemon().cli({"submit", "hello", "-p", "whom=x"}).exit_code == 6);
-  CHECK(support::run_command(std::string(GODWIT_BINARY_DIR) + "/bin/godwit", {"--socket", "/nonexistent/socket", "status"}).exit_code == 4);
+  CHECK(support::run_command(std::string(GODWIT_BINARY_DIR) + "/bin/godwit",
+                             {"--socket", "/nonexistent/socket", "status"})
+            .exit_code == 4);
 }
 
 TEST_CASE("the same key gives the same run") {
-  const auto first = daemon().cli({"submit", "hello", "--key", "k1"}), second = daemon().cli({"submit", "hello", "--key", "k1"});
+  const auto first = daemon().cli({"submit", "hello", "--key", "k1"}),
+             second = daemon().cli({"submit", "hello", "--key", "k1"});
   CHECK(run_number(first.out) == run_number(second.out));
 }
 
 TEST_CASE("lists, shows, logs and the rest answer in words and in JSON") {
   const auto run = std::to_string(run_number(daemon().cli({"submit", "hello"}).out));
   daemon().wait_for_end(std::stoll(run));
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"list"}, {"show", run}, {"logs", run}, {"result", run}, {"why", run}, {"job", "list"}, {"job", "show", "hello"}, {"job", "graph", "hello"},
-           {"plugin", "list"}, {"limit", "list"}, {"status"}, {"audit"}}) {
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"list"},
+                                                                                       {"show", run},
+                                                                                       {"logs", run},
+                                                                                       {"result", run},
+                                                                                       {"why", run},
+                                                                                       {"job", "list"},
+                                                                                       {"job", "show", "hello"},
+                                                                                       {"job", "graph", "hello"},
+                                                                                       {"plugin", "list"},
+                                                                                       {"limit", "list"},
+                                                                                       {"status"},
+                                                                                       {"audit"}}) {
     INFO(command[0] << " " << (command.size() > 1 ? command[1] : ""));
     CHECK(daemon().cli(command).exit_code == 0);
     auto as_json = command;
@@ -79,7 +98,8 @@ TEST_CASE("a job file that is wrong is reported and the others are there") {
 
 TEST_CASE("pause, resume and cancel do what they say") {
   support::TempDir dir;
-  std::ofstream(dir / "slow.yaml") << "job: slow\nstages:\n  s: {foreach: '${ range(1, 1000) }', parallel: 1, uses: sleep, with: {seconds: 0.05}}\n";
+  std::ofstream(dir / "slow.yaml")
+      << "job: slow\nstages:\n  s: {foreach: '${ range(1, 1000) }', parallel: 1, uses: sleep, with: {seconds: 0.05}}\n";
   const auto run = std::to_string(run_number(daemon().cli({"submit", (dir / "slow.yaml").string()}).out));
   CHECK(daemon().cli({"pause", run}).exit_code == 0);
   CHECK_THAT(daemon().cli({"why", run}).out, Catch::Contains("paused"));
@@ -92,7 +112,8 @@ TEST_CASE("pause, resume and cancel do what they say") {
 
 TEST_CASE("following prints lines in a pipe and ends with the run") {
   support::TempDir dir;
-  std::ofstream(dir / "s.yaml") << "job: s\nstages:\n  s: {foreach: '${ range(1, 20) }', parallel: 2, uses: sleep, with: {seconds: 0.05}}\n";
+  std::ofstream(dir / "s.yaml")
+      << "job: s\nstages:\n  s: {foreach: '${ range(1, 20) }', parallel: 2, uses: sleep, with: {seconds: 0.05}}\n";
   const auto result = daemon().cli({"submit", (dir / "s.yaml").string(), "--follow"});
   INFO(result.out << result.err);
   CHECK(result.exit_code == 0);

@@ -70,18 +70,24 @@ bool wait_until(base::Duration patience, Done done) {
 
 }  // namespace
 
-CommandResult run_command(const std::string& program, std::vector<std::string> arguments, std::vector<std::string> environment) {
+CommandResult run_command(const std::string& program, std::vector<std::string> arguments,
+                          std::vector<std::string> environment) {
   TempDir dir;
   const auto out = open_file(dir / "out"), err = open_file(dir / "err");
   auto all = plain_environment();
   all.insert(all.end(), environment.begin(), environment.end());
-  auto child = process::spawn({.program = program, .arguments = std::move(arguments), .environment = std::move(all), .fds = {-1, out.get(), err.get()}});
+  auto child = process::spawn({.program = program,
+                               .arguments = std::move(arguments),
+                               .environment = std::move(all),
+                               .fds = {-1, out.get(), err.get()}});
   const auto exit = child.wait();
   return {exit.by_signal ? 128 + exit.code : exit.code, read_text(dir / "out"), read_text(dir / "err")};
 }
 
 DaemonProcess::DaemonProcess(DaemonOptions options) : options_(std::move(options)) {
-  if (options_.plugin_dirs.empty()) options_.plugin_dirs = {std::string(GODWIT_BINARY_DIR) + "/plugins", std::string(GODWIT_BINARY_DIR) + "/test-plugins"};
+  if (options_.plugin_dirs.empty())
+    options_.plugin_dirs = {std::string(GODWIT_BINARY_DIR) + "/plugins",
+                            std::string(GODWIT_BINARY_DIR) + "/test-plugins"};
   std::ofstream(dir_ / "godwit.yaml") << options_.settings;
 }
 
@@ -99,17 +105,22 @@ DaemonProcess::~DaemonProcess() {
 
 void DaemonProcess::launch() {
   const auto err = open_file(dir_ / "daemon.log");
-  std::vector<std::string> arguments{"--config", (dir_ / "godwit.yaml").string(), "--state-dir", (dir_ / "state").string(), "--socket", socket()};
+  std::vector<std::string> arguments{
+      "--config", (dir_ / "godwit.yaml").string(), "--state-dir", (dir_ / "state").string(), "--socket", socket()};
   for (const auto& directory : options_.job_dirs) arguments.insert(arguments.end(), {"--job-dir", directory});
   for (const auto& directory : options_.plugin_dirs) arguments.insert(arguments.end(), {"--plugin-dir", directory});
   if (!options_.database_url.empty()) arguments.insert(arguments.end(), {"--database-url", options_.database_url});
-  child_.emplace(process::spawn({.program = kBinaries + "godwitd", .arguments = std::move(arguments), .environment = plain_environment(), .fds = {-1, err.get(), err.get()}}));
+  child_.emplace(process::spawn({.program = kBinaries + "godwitd",
+                                 .arguments = std::move(arguments),
+                                 .environment = plain_environment(),
+                                 .fds = {-1, err.get(), err.get()}}));
 }
 
 void DaemonProcess::wait_ready() {
   const bool ready = wait_until(std::chrono::seconds(90), [&] {
     if (!running()) return true;
-    const std::string answer = exchange(socket(), R"({"jsonrpc":"2.0","id":1,"method":"daemon.status"})" "\n");
+    const std::string answer = exchange(socket(), R"({"jsonrpc":"2.0","id":1,"method":"daemon.status"})"
+                                                  "\n");
     return answer.find(R"("ready":true)") != std::string::npos;
   });
   if (!ready || !running()) throw std::runtime_error("godwitd did not become ready:\n" + log());
@@ -120,7 +131,9 @@ void DaemonProcess::start() {
   wait_ready();
 }
 
-bool DaemonProcess::running() { return child_ && !child_->try_wait(); }
+bool DaemonProcess::running() {
+  return child_ && !child_->try_wait();
+}
 
 void DaemonProcess::kill() {
   child_->signal(SIGKILL);
@@ -132,7 +145,9 @@ process::Exit DaemonProcess::stop() {
   return child_->wait();
 }
 
-void DaemonProcess::signal(int number) { child_->signal(number); }
+void DaemonProcess::signal(int number) {
+  child_->signal(number);
+}
 
 CommandResult DaemonProcess::cli(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"--socket", socket()});
@@ -140,7 +155,9 @@ CommandResult DaemonProcess::cli(std::vector<std::string> arguments) {
 }
 
 json::value DaemonProcess::call(const std::string& method, json::object params) {
-  const std::string request = json::serialize(json::object{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", std::move(params)}}) + "\n";
+  const std::string request =
+      json::serialize(json::object{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", std::move(params)}}) +
+      "\n";
   std::string answer;
   wait_until(std::chrono::seconds(60), [&] {
     answer = exchange(socket(), request);
@@ -160,7 +177,8 @@ json::object DaemonProcess::wait_for_end(std::int64_t run, base::Duration patien
     const auto state = last.at("state").as_string();
     return state == "succeeded" || state == "failed" || state == "cancelled";
   });
-  if (!ended) throw std::runtime_error("run " + std::to_string(run) + " did not end: " + json::serialize(last) + "\n" + log());
+  if (!ended)
+    throw std::runtime_error("run " + std::to_string(run) + " did not end: " + json::serialize(last) + "\n" + log());
   return last;
 }
 
@@ -205,6 +223,8 @@ std::vector<std::string> DaemonProcess::query(const std::string& sql) {
   return values;
 }
 
-std::string DaemonProcess::log() const { return read_text(dir_ / "daemon.log"); }
+std::string DaemonProcess::log() const {
+  return read_text(dir_ / "daemon.log");
+}
 
 }  // namespace godwit::support

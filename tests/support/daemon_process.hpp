@@ -11,10 +11,10 @@
 namespace godwit::support {
 
 struct DaemonOptions {
-  std::string settings;                   // more lines of godwit.yaml
+  std::string settings;  // more lines of godwit.yaml
   std::vector<std::string> job_dirs;
-  std::vector<std::string> plugin_dirs;   // default: the product's and the tests' own
-  std::string database_url;               // default: a private cluster
+  std::vector<std::string> plugin_dirs;  // default: the product's and the tests' own
+  std::string database_url;              // default: a private cluster
 };
 
 struct CommandResult {
@@ -24,7 +24,8 @@ struct CommandResult {
 };
 
 // Runs a program to its end; `input` goes to its standard input.
-CommandResult run_command(const std::string& program, std::vector<std::string> arguments, std::vector<std::string> environment = {});
+CommandResult run_command(const std::string& program, std::vector<std::string> arguments,
+                          std::vector<std::string> environment = {});
 
 // The real godwitd in a folder of its own, with its database and its plugins' processes. Destruction ends them all.
 class DaemonProcess {
@@ -38,14 +39,15 @@ class DaemonProcess {
   // The same without waiting.
   void launch();
   void wait_ready();
-  void kill();  // SIGKILL, and waits for the process to be gone
+  void kill();           // SIGKILL, and waits for the process to be gone
   process::Exit stop();  // SIGTERM, and waits for the orderly end
   void signal(int number);
   bool running();
   pid_t pid() const { return child_->pid(); }
 
   CommandResult cli(std::vector<std::string> arguments);
-  // One call on the control socket; throws base::Error with the daemon's words. Tries again for a while when there is no daemon.
+  // One call on the control socket; throws base::Error with the daemon's words. Tries again for a while when there is
+  // no daemon.
   base::json::value call(const std::string& method, base::json::object params = {});
   // Waits for the run's end and gives {"state","result","error"}.
   base::json::object wait_for_end(std::int64_t run, base::Duration patience = std::chrono::seconds(60));

@@ -10,8 +10,8 @@
 
 namespace godwit::support {
 
-// An engine in a world of which every part can be stepped: what a test sets is what matters to it, the rest has defaults. The memory
-// outlives crash(), as a database does.
+// An engine in a world of which every part can be stepped: what a test sets is what matters to it, the rest has
+// defaults. The memory outlives crash(), as a database does.
 class EngineWorld {
  public:
   explicit EngineWorld(engine::EngineSettings given = {}) : settings(std::move(given)), library_({}) { start(); }
@@ -50,10 +50,13 @@ class EngineWorld {
   model::RunId submit(const std::string& yaml, base::json::object params = {}, std::string key = {}) {
     model::RunId run{};
     std::string error;
-    engine->submit({.text = yaml, .file = "test.yaml", .params = std::move(params), .key = std::move(key)}, {}, [&](engine::Result<engine::SubmitReceipt> receipt) {
-      if (receipt) run = receipt->run;
-      else error = receipt.error().what();
-    });
+    engine->submit({.text = yaml, .file = "test.yaml", .params = std::move(params), .key = std::move(key)}, {},
+                   [&](engine::Result<engine::SubmitReceipt> receipt) {
+                     if (receipt)
+                       run = receipt->run;
+                     else
+                       error = receipt.error().what();
+                   });
     clock.run_posted();
     if (!error.empty()) throw std::runtime_error(error);
     return run;
@@ -67,7 +70,9 @@ class EngineWorld {
   std::string result(model::RunId id) const {
     const auto& done = memory.runs.at(id).done;
     if (!done) return "not ended";
-    return done->failure ? std::string(model::name(done->state)) + " " + done->failure->code + ": " + done->failure->message : done->result;
+    return done->failure
+               ? std::string(model::name(done->state)) + " " + done->failure->code + ": " + done->failure->message
+               : done->result;
   }
 
  private:

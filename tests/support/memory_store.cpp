@@ -58,7 +58,8 @@ struct Applier {
   void operator()(const StepDone& fact) {
     auto& run = memory.runs.at(fact.run);
     if (run.done) memory.faults.push_back("a step of an ended run was recorded: " + fact.path);
-    if (!run.steps.try_emplace(fact.path, fact).second) memory.faults.push_back("a step was recorded twice: " + fact.path);
+    if (!run.steps.try_emplace(fact.path, fact).second)
+      memory.faults.push_back("a step was recorded twice: " + fact.path);
     run.step_order.push_back(fact.path);
     run.attempts.erase(fact.path);
     for (const auto& row : fact.emitted) memory.emitted.push_back(row);
@@ -89,7 +90,8 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
       const auto taken = memory_.keys.find({submitted->job, submitted->key});
       if (taken != memory_.keys.end()) return {Verdict::duplicate, taken->second, {}};
     }
-    if (const auto* step = std::get_if<StepDone>(&fact); step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
+    if (const auto* step = std::get_if<StepDone>(&fact);
+        step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
       return {Verdict::refused, {}, "refused for the test"};
   }
   Applier applier{memory_};
@@ -141,7 +143,8 @@ void MemoryStore::load_run(model::RunId run, Answer<UnfinishedRun> answer) {
   });
 }
 
-void MemoryStore::read_outputs(model::RunId run, std::vector<std::string> paths, Answer<std::map<std::string, std::string>> answer) {
+void MemoryStore::read_outputs(model::RunId run, std::vector<std::string> paths,
+                               Answer<std::map<std::string, std::string>> answer) {
   clock_.post([this, run, paths = std::move(paths), answer = std::move(answer)] {
     std::map<std::string, std::string> outputs;
     for (const auto& path : paths) outputs[path] = memory_.runs.at(run).steps.at(path).output;
@@ -149,7 +152,8 @@ void MemoryStore::read_outputs(model::RunId run, std::vector<std::string> paths,
   });
 }
 
-void MemoryStore::read_checkpoint(model::RunId run, std::string path, std::string key, Answer<std::optional<std::string>> answer) {
+void MemoryStore::read_checkpoint(model::RunId run, std::string path, std::string key,
+                                  Answer<std::optional<std::string>> answer) {
   clock_.post([this, run, path, key, answer = std::move(answer)] {
     const auto found = memory_.checkpoints.find({run, path, key});
     answer(found == memory_.checkpoints.end() ? std::nullopt : std::optional(found->second));
@@ -174,7 +178,8 @@ void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {
 
 void MemoryStore::read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) {
   clock_.post([this, limit, answer = std::move(answer)] {
-    answer(std::vector<InboxEntry>(memory_.inbox.begin(), memory_.inbox.begin() + static_cast<std::ptrdiff_t>(std::min(limit, memory_.inbox.size()))));
+    answer(std::vector<InboxEntry>(memory_.inbox.begin(), memory_.inbox.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                                      limit, memory_.inbox.size()))));
   });
 }
 

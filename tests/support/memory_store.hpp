@@ -32,8 +32,8 @@ struct Memory {
   std::vector<std::string> faults;  // what must never happen and did
 };
 
-// A store in memory that settles appends when the clock runs its posted work, in order, as the journal does. A crash may lose the answer of
-// what was committed and the facts of what was not.
+// A store in memory that settles appends when the clock runs its posted work, in order, as the journal does. A crash
+// may lose the answer of what was committed and the facts of what was not.
 class MemoryStore : public engine::Store {
  public:
   MemoryStore(Memory& memory, engine::Clock& clock) : memory_(memory), clock_(clock) {}
@@ -41,10 +41,13 @@ class MemoryStore : public engine::Store {
   void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) override;
   void append_relaxed(engine::Fact) override {}
   void allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) override;
-  void load_unfinished(model::RunId after, std::size_t limit, engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
+  void load_unfinished(model::RunId after, std::size_t limit,
+                       engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
   void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
-  void read_outputs(model::RunId run, std::vector<std::string> paths, engine::Answer<std::map<std::string, std::string>> answer) override;
-  void read_checkpoint(model::RunId run, std::string path, std::string key, engine::Answer<std::optional<std::string>> answer) override;
+  void read_outputs(model::RunId run, std::vector<std::string> paths,
+                    engine::Answer<std::map<std::string, std::string>> answer) override;
+  void read_checkpoint(model::RunId run, std::string path, std::string key,
+                       engine::Answer<std::optional<std::string>> answer) override;
   void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
@@ -54,7 +57,8 @@ class MemoryStore : public engine::Store {
 
   // While away nothing is settled; what was appended is kept and settled on the return.
   void set_away(bool away);
-  // The process dies: each group that has not been settled is committed or lost by the toss of a coin, but never out of order.
+  // The process dies: each group that has not been settled is committed or lost by the toss of a coin, but never out of
+  // order.
   void crash(std::mt19937_64& random);
   // Outputs longer than this are omitted by the loads.
   std::size_t output_max = 64 * 1024;

@@ -41,7 +41,8 @@ class ScriptedRunner : public engine::StepRunner {
     return callable;
   }
 
-  std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call, engine::StepListener& listener) override {
+  std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
+                      engine::StepListener& listener) override {
     const std::uint64_t number = ++last_;
     running_[number] = &listener;
     in_flight_max = std::max(in_flight_max, running_.size());
@@ -52,7 +53,8 @@ class ScriptedRunner : public engine::StepRunner {
       if (running_.contains(number)) running_[number]->started();
     });
     if (hold.contains(call.path)) return number;
-    clock_.at(clock_.tick() + takes, [this, number, run = plugin.run, call = std::move(call)] { finish(number, run(call)); });
+    clock_.at(clock_.tick() + takes,
+              [this, number, run = plugin.run, call = std::move(call)] { finish(number, run(call)); });
     return number;
   }
   void cancel(std::uint64_t number) override {
@@ -73,7 +75,11 @@ class ScriptedRunner : public engine::StepRunner {
   std::uint64_t last_ = 0;
 };
 
-inline engine::StepOutcome succeed(std::string output) { return engine::StepSucceeded{std::move(output), {}}; }
-inline engine::StepOutcome fail(std::string code, bool retryable = false) { return engine::StepFailed{{std::move(code), "for the test", retryable, {}}}; }
+inline engine::StepOutcome succeed(std::string output) {
+  return engine::StepSucceeded{std::move(output), {}};
+}
+inline engine::StepOutcome fail(std::string code, bool retryable = false) {
+  return engine::StepFailed{{std::move(code), "for the test", retryable, {}}};
+}
 
 }  // namespace godwit::support

@@ -1,4 +1,5 @@
-// Goal: the table of floors (daemon/README.md) is a fact. Method: read every #include line and hold it against the table.
+// Goal: the table of floors (daemon/README.md) is a fact. Method: read every #include line and hold it against the
+// table.
 #include <catch2/catch.hpp>
 
 #include <filesystem>
@@ -28,7 +29,9 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"store", {"base", "model", "config", "expression", "wire", "process", "jobfile", "engine"}},
     {"host_pool", {"base", "model", "config", "expression", "wire", "process", "jobfile", "engine"}},
     {"control", {"base", "model", "config", "expression", "wire", "process", "jobfile", "engine"}},
-    {"app", {"base", "model", "config", "expression", "wire", "process", "jobfile", "engine", "store", "host_pool", "control"}},
+    {"app",
+     {"base", "model", "config", "expression", "wire", "process", "jobfile", "engine", "store", "host_pool",
+      "control"}},
     {"cli", {"base", "model", "wire"}},
     {"host", {"base", "model", "wire", "process"}},
 };
@@ -45,7 +48,9 @@ struct Include {
   std::string target;  // "engine/plan.hpp"
 };
 
-bool is_source(const fs::path& path) { return path.extension() == ".cpp" || path.extension() == ".hpp" || path.extension() == ".h"; }
+bool is_source(const fs::path& path) {
+  return path.extension() == ".cpp" || path.extension() == ".hpp" || path.extension() == ".h";
+}
 
 std::vector<Include> includes_below(const fs::path& root) {
   static const std::regex pattern(R"re(^\s*#\s*include\s*["<]([^">]+)[">])re");
@@ -63,7 +68,9 @@ std::vector<Include> includes_below(const fs::path& root) {
   return found;
 }
 
-std::string at(const Include& include) { return fs::relative(include.file, kSource).string() + ":" + std::to_string(include.line); }
+std::string at(const Include& include) {
+  return fs::relative(include.file, kSource).string() + ":" + std::to_string(include.line);
+}
 
 }  // namespace
 
@@ -84,7 +91,8 @@ TEST_CASE("includes go down only") {
     INFO(at(include) << " includes " << include.target);
     CHECK(kMayInclude.at(include.folder).contains(folder));
     const auto narrowed = kEngineHeaders.find(include.folder);
-    if (folder == "engine" && narrowed != kEngineHeaders.end()) CHECK(narrowed->second.contains(include.target.substr(slash + 1)));
+    if (folder == "engine" && narrowed != kEngineHeaders.end())
+      CHECK(narrowed->second.contains(include.target.substr(slash + 1)));
   }
 }
 
@@ -107,8 +115,10 @@ TEST_CASE("plugins include the sdk and themselves, nothing of the daemon") {
 TEST_CASE("SQL stands in store/ only, and Lua in expression/ only") {
   for (const auto& include : includes_below(kSource / "daemon")) {
     INFO(at(include) << " includes " << include.target);
-    if (include.target.find("pqxx") != std::string::npos || include.target.find("libpq") != std::string::npos) CHECK(include.folder == "store");
-    if (include.target.find("lua") != std::string::npos && include.target.find(".h") != std::string::npos && include.target.find('/') == std::string::npos)
+    if (include.target.find("pqxx") != std::string::npos || include.target.find("libpq") != std::string::npos)
+      CHECK(include.folder == "store");
+    if (include.target.find("lua") != std::string::npos && include.target.find(".h") != std::string::npos &&
+        include.target.find('/') == std::string::npos)
       CHECK(include.folder == "expression");
   }
 }

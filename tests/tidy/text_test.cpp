@@ -17,7 +17,8 @@ std::vector<fs::path> sources() {
   for (const char* top : {"daemon", "plugins", "sdk", "tests"})
     for (const auto& entry : fs::recursive_directory_iterator(kSource / top)) {
       const auto extension = entry.path().extension();
-      if (entry.is_regular_file() && (extension == ".cpp" || extension == ".hpp" || extension == ".h")) files.push_back(entry.path());
+      if (entry.is_regular_file() && (extension == ".cpp" || extension == ".hpp" || extension == ".h"))
+        files.push_back(entry.path());
     }
   return files;
 }
@@ -51,7 +52,8 @@ TEST_CASE("no file grows beyond what one noun needs") {
 }
 
 TEST_CASE("nothing unfinished is marked and left") {
-  const std::vector<std::string> markers{std::string("TO") + "DO", std::string("FIX") + "ME", std::string("XX") + "X", std::string("HA") + "CK"};
+  const std::vector<std::string> markers{std::string("TO") + "DO", std::string("FIX") + "ME", std::string("XX") + "X",
+                                         std::string("HA") + "CK"};
   for (const auto& file : sources()) {
     int number = 0;
     for (const auto& line : lines_of(file)) {
@@ -66,9 +68,12 @@ TEST_CASE("nothing unfinished is marked and left") {
 
 TEST_CASE("every source of the daemon has its header") {
   for (const auto& file : sources()) {
-    if (file.extension() != ".cpp" || file.filename() == "main.cpp" || file.string().rfind((kSource / "daemon").string(), 0) != 0) continue;
+    if (file.extension() != ".cpp" || file.filename() == "main.cpp" ||
+        file.string().rfind((kSource / "daemon").string(), 0) != 0)
+      continue;
     INFO(file);
-    CHECK((fs::exists(fs::path(file).replace_extension(".hpp")) || file.string().find("/commands/") != std::string::npos ||
+    CHECK((fs::exists(fs::path(file).replace_extension(".hpp")) ||
+           file.string().find("/commands/") != std::string::npos ||
            file.string().find("/functions_") != std::string::npos));
   }
 }

@@ -19,7 +19,8 @@ TEST_CASE("an error with several problems says each on its line") {
 }
 
 TEST_CASE("kinds of errors travel over the socket and back") {
-  for (const auto kind : {ErrorKind::failed, ErrorKind::not_found, ErrorKind::unavailable, ErrorKind::denied, ErrorKind::refused}) {
+  for (const auto kind :
+       {ErrorKind::failed, ErrorKind::not_found, ErrorKind::unavailable, ErrorKind::denied, ErrorKind::refused}) {
     REQUIRE(find_error_kind_by_rpc_code(info(kind).rpc_code));
     CHECK(find_error_kind_by_rpc_code(info(kind).rpc_code)->kind == kind);
   }
@@ -53,7 +54,8 @@ TEST_CASE("is_json agrees with the parser on every cut of a document") {
 }
 
 TEST_CASE("canonical text does not depend on the order of members") {
-  CHECK(canonical(parse_json(R"({"b":1,"a":{"d":2,"c":[{"y":1,"x":2}]}})")) == R"({"a":{"c":[{"x":2,"y":1}],"d":2},"b":1})");
+  CHECK(canonical(parse_json(R"({"b":1,"a":{"d":2,"c":[{"y":1,"x":2}]}})")) ==
+        R"({"a":{"c":[{"x":2,"y":1}],"d":2},"b":1})");
 }
 
 TEST_CASE("SHA-256 is the published one") {

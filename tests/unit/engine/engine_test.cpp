@@ -94,7 +94,9 @@ TEST_CASE("a foreach is bounded by its parallelism and by its limits") {
 
 TEST_CASE("an item's error is recorded and the others go on") {
   EngineWorld world;
-  world.plugin("echo", {[](const engine::StepCall& call) { return call.path == "each[4]" ? support::fail("bad_item") : support::succeed(call.input); }});
+  world.plugin("echo", {[](const engine::StepCall& call) {
+                 return call.path == "each[4]" ? support::fail("bad_item") : support::succeed(call.input);
+               }});
   const auto run = world.submit(kFanOut, {{"count", 10}});
   world.run_to_end();
   CHECK(world.result(run) == R"({"ok":9,"bad":1})");
@@ -103,7 +105,9 @@ TEST_CASE("an item's error is recorded and the others go on") {
 
 TEST_CASE("a step's final failure fails the run, names the step and cancels the others") {
   EngineWorld world;
-  world.plugin("echo", {[](const engine::StepCall& call) { return call.path == "work[2]" ? support::fail("broken") : support::succeed("1"); },
+  world.plugin("echo", {[](const engine::StepCall& call) {
+                          return call.path == "work[2]" ? support::fail("broken") : support::succeed("1");
+                        },
                         [](const engine::StepCall& call) { return call.path == "work[2]" ? 1ms : 10s; }});
   const auto run = world.submit("job: f\nstages:\n  work: {foreach: '${ range(1, 5) }', uses: echo}\n");
   world.run_to_end();
@@ -117,9 +121,9 @@ TEST_CASE("only retryable failures are tried again, with growing pauses and the 
   EngineWorld world;
   std::vector<base::Instant> times;
   world.plugin("flaky", {[&](const engine::StepCall& call) {
-    times.push_back(world.clock.now());
-    return call.attempt < 4 ? support::fail("busy", true) : support::succeed("\"done\"");
-  }});
+                 times.push_back(world.clock.now());
+                 return call.attempt < 4 ? support::fail("busy", true) : support::succeed("\"done\"");
+               }});
   const auto run = world.submit("job: r\nstages:\n  s: {uses: flaky, retry: {attempts: 5, backoff: 1s, jitter: 0}}\n");
   world.run_to_end();
   CHECK(world.result(run) == "\"done\"");
@@ -137,7 +141,9 @@ TEST_CASE("only retryable failures are tried again, with growing pauses and the 
 
 TEST_CASE("a backoff outlives the process that decided it") {
   EngineWorld world;
-  world.plugin("flaky", {[](const engine::StepCall& call) { return call.attempt == 1 ? support::fail("busy", true) : support::succeed("2"); }});
+  world.plugin("flaky", {[](const engine::StepCall& call) {
+                 return call.attempt == 1 ? support::fail("busy", true) : support::succeed("2");
+               }});
   const auto run = world.submit("job: r\nstages:\n  s: {uses: flaky, retry: {attempts: 2, backoff: 1h, jitter: 0}}\n");
   world.clock.advance(1s);
   std::mt19937_64 random(1);
@@ -153,8 +159,11 @@ TEST_CASE("a backoff outlives the process that decided it") {
 TEST_CASE("a stage whose condition is false is skipped and counts as done") {
   EngineWorld world;
   world.plugin("echo", echo());
-  const auto run = world.submit("job: w\nparams: {go: boolean}\nstages:\n  maybe: {uses: echo, when: '${ params.go }', with: {v: 1}}\n  after: {needs: [maybe], uses: echo, with: {v: 2}}\n"
-                                "result: {maybe: '${ stages.maybe }', after: '${ stages.after }'}\n", {{"go", false}});
+  const auto run = world.submit(
+      "job: w\nparams: {go: boolean}\nstages:\n  maybe: {uses: echo, when: '${ params.go }', with: {v: 1}}\n  after: "
+      "{needs: [maybe], uses: echo, with: {v: 2}}\n"
+      "result: {maybe: '${ stages.maybe }', after: '${ stages.after }'}\n",
+      {{"go", false}});
   world.run_to_end();
   CHECK(world.result(run) == R"({"maybe":null,"after":{"v":2}})");
   CHECK(world.run(run).steps.at("maybe").state == model::StepState::skipped);
@@ -163,7 +172,9 @@ TEST_CASE("a stage whose condition is false is skipped and counts as done") {
 TEST_CASE("rows are emitted with the step that made them") {
   EngineWorld world;
   world.plugin("echo", echo());
-  world.submit("job: e\nstages:\n  s: {foreach: '${ range(1, 3) }', uses: echo, with: {n: '${ item }'}, emit: {to: numbers, rows: {n: '${ output.n * 10 }'}}}\n");
+  world.submit(
+      "job: e\nstages:\n  s: {foreach: '${ range(1, 3) }', uses: echo, with: {n: '${ item }'}, emit: {to: numbers, "
+      "rows: {n: '${ output.n * 10 }'}}}\n");
   world.run_to_end();
   REQUIRE(world.memory.emitted.size() == 3);
   CHECK(world.memory.emitted[0].topic == "numbers");
@@ -199,7 +210,8 @@ TEST_CASE("nothing is acknowledged and nothing is built upon while the store is 
   world.clock.advance(1h);
   CHECK(world.runner->sent.size() <= 8 + 64);
   bool answered = false;
-  world.engine->submit({.text = kTwoStages, .file = "t.yaml", .params = {{"who", "x"}}}, {}, [&](auto) { answered = true; });
+  world.engine->submit({.text = kTwoStages, .file = "t.yaml", .params = {{"who", "x"}}}, {},
+                       [&](auto) { answered = true; });
   world.clock.advance(1s);
   CHECK_FALSE(answered);
   world.store->set_away(false);
@@ -287,7 +299,9 @@ TEST_CASE("a lost host is forgiven to a safe call and blocks an unsafe one") {
 
 TEST_CASE("a plugin that always crashes fails its own step with the cause") {
   EngineWorld world;
-  world.plugin("segv", {[](const engine::StepCall&) -> engine::StepOutcome { return engine::StepLost{{"crashed", "signal SIGSEGV", true, {}}}; }});
+  world.plugin("segv", {[](const engine::StepCall&) -> engine::StepOutcome {
+                 return engine::StepLost{{"crashed", "signal SIGSEGV", true, {}}};
+               }});
   world.plugin("echo", echo());
   const auto bad = world.submit("job: a\nstages:\n  s: {uses: segv, with: {v: 1}}\n");
   const auto good = world.submit("job: b\nstages:\n  s: {uses: echo, with: {v: 1}}\n");
@@ -299,7 +313,9 @@ TEST_CASE("a plugin that always crashes fails its own step with the cause") {
 TEST_CASE("a failed run is continued by a new one that keeps what was finished") {
   EngineWorld world;
   bool broken = true;
-  world.plugin("echo", {[&](const engine::StepCall& call) { return call.path == "second" && broken ? support::fail("down") : support::succeed(call.input); }});
+  world.plugin("echo", {[&](const engine::StepCall& call) {
+                 return call.path == "second" && broken ? support::fail("down") : support::succeed(call.input);
+               }});
   const auto run = world.submit(kTwoStages, {{"who", "x"}});
   world.run_to_end();
   REQUIRE(world.result(run) == "failed down: for the test");
@@ -346,10 +362,12 @@ TEST_CASE("what the store refuses fails its step in words of ours") {
 TEST_CASE("input that the plugin's schema refuses fails the step with its paths") {
   EngineWorld world;
   auto strict = echo();
-  strict.schema = base::parse_json(R"({"type":"object","properties":{"day":{"type":"string"}},"required":["day"]})").as_object();
+  strict.schema =
+      base::parse_json(R"({"type":"object","properties":{"day":{"type":"string"}},"required":["day"]})").as_object();
   world.plugin("strict", strict);
   CHECK_THROWS_WITH(world.submit("job: s\nstages:\n  s: {uses: strict, with: {day: 5}}\n"), Catch::Contains("day"));
-  const auto run = world.submit("job: s\nparams: {d: integer}\nstages:\n  s: {uses: strict, with: {day: '${ params.d }'}}\n", {{"d", 5}});
+  const auto run = world.submit(
+      "job: s\nparams: {d: integer}\nstages:\n  s: {uses: strict, with: {day: '${ params.d }'}}\n", {{"d", 5}});
   world.run_to_end();
   CHECK(world.run(run).done->failure->code == "bad_input");
   CHECK(world.runner->sent.empty());
@@ -382,7 +400,8 @@ TEST_CASE("why names the limit and who holds it") {
   EngineWorld world;
   world.plugin("echo", echo());
   world.runner->hold = {"each[0]"};
-  const std::string one = "job: l\nlimits: {door: 1}\nstages:\n  each: {foreach: '${ range(1, 1) }', uses: echo, limits: {door: 1}}\n";
+  const std::string one =
+      "job: l\nlimits: {door: 1}\nstages:\n  each: {foreach: '${ range(1, 1) }', uses: echo, limits: {door: 1}}\n";
   const auto first = world.submit(one);
   const auto second = world.submit(one);
   world.clock.advance(1s);

@@ -1,5 +1,6 @@
-// Goal: whatever happens to the process, a run comes to the same end, and no finished step is sent again. Method: whole lives of random
-// jobs in a world whose clock, store and plugins are stepped, with crashes at random points; one seed is one history.
+// Goal: whatever happens to the process, a run comes to the same end, and no finished step is sent again. Method: whole
+// lives of random jobs in a world whose clock, store and plugins are stepped, with crashes at random points; one seed
+// is one history.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
@@ -25,7 +26,8 @@ std::string random_job(std::mt19937_64& random) {
     for (std::size_t need = 0; need < i; ++need)
       if (random() % 3 == 0) with += ", n" + std::to_string(need) + ": '${ stages.s" + std::to_string(need) + " }'";
     if (list) {
-      yaml += "    foreach: '${ range(1, " + std::to_string(random() % 9) + ") }'\n    parallel: " + std::to_string(1 + random() % 5) + "\n    on_item_error: record\n";
+      yaml += "    foreach: '${ range(1, " + std::to_string(random() % 9) +
+              ") }'\n    parallel: " + std::to_string(1 + random() % 5) + "\n    on_item_error: record\n";
       with += ", item: '${ item }'";
     }
     yaml += "    with: " + with + "}\n";
@@ -51,16 +53,21 @@ Outcome play(std::uint64_t seed, int crashes) {
   std::map<std::string, std::set<std::string>> finished;  // what the memory had as finished when a life began
   EngineWorld world({.active_runs_max = 3, .steps_in_flight_max = 7, .seed = seed});
   Outcome outcome;
-  world.plugin("mix", {[&](const engine::StepCall& call) -> engine::StepOutcome {
-    // The same question has the same answer in every life, but for trouble that passes.
-    if (random() % 11 == 0) return support::fail("busy", true);
-    if (call.attempt == 1 && random() % 17 == 0) return engine::StepLost{{"crashed", "signal SIGKILL", true, {}}};
-    if (std::hash<std::string>{}(call.input) % 13 == 0) return support::fail("never", false);
-    return support::succeed("{\"h\":\"" + std::to_string(std::hash<std::string>{}(call.input)) + "\"}");
-  }, [&](const engine::StepCall&) { return std::chrono::milliseconds(random() % 30); }});
+  world.plugin("mix",
+               {[&](const engine::StepCall& call) -> engine::StepOutcome {
+                  // The same question has the same answer in every life, but for trouble that passes.
+                  if (random() % 11 == 0) return support::fail("busy", true);
+                  if (call.attempt == 1 && random() % 17 == 0)
+                    return engine::StepLost{{"crashed", "signal SIGKILL", true, {}}};
+                  if (std::hash<std::string>{}(call.input) % 13 == 0) return support::fail("never", false);
+                  return support::succeed("{\"h\":\"" + std::to_string(std::hash<std::string>{}(call.input)) + "\"}");
+                },
+                [&](const engine::StepCall&) { return std::chrono::milliseconds(random() % 30); }});
   std::vector<model::RunId> runs;
   for (int i = 0; i < 4; ++i) runs.push_back(world.submit(job));
-  const auto all_ended = [&] { return std::all_of(runs.begin(), runs.end(), [&](auto run) { return world.memory.runs.at(run).done.has_value(); }); };
+  const auto all_ended = [&] {
+    return std::all_of(runs.begin(), runs.end(), [&](auto run) { return world.memory.runs.at(run).done.has_value(); });
+  };
   int left = crashes;
   std::set<std::pair<model::RunId, std::string>> recorded;
   for (int step = 0; step < 200'000 && !all_ended(); ++step) {
@@ -74,7 +81,8 @@ Outcome play(std::uint64_t seed, int crashes) {
       world.start();
     }
     for (const auto& call : world.runner->sent)
-      if (recorded.contains({call.run, call.path})) FAIL("a finished step was sent again: " << call.path << ", seed " << seed);
+      if (recorded.contains({call.run, call.path}))
+        FAIL("a finished step was sent again: " << call.path << ", seed " << seed);
   }
   outcome.sent += world.runner->sent.size();
   for (const auto run : runs) outcome.result += world.result(run) + "\n";

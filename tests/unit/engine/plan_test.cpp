@@ -9,7 +9,7 @@ using engine::StepRef;
 namespace {
 constexpr auto kOk = model::StepState::succeeded;
 using Needs = std::vector<std::vector<std::size_t>>;
-}
+}  // namespace
 
 TEST_CASE("a stage opens when all its needs are done") {
   Plan plan(Needs{{}, {}, {0, 1}});
