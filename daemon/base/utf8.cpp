@@ -1,6 +1,7 @@
 #include "base/utf8.hpp"
 
 #include <cstdint>
+#include <cstdio>
 
 namespace godwit::base {
 namespace {
@@ -36,6 +37,22 @@ bool is_utf8(std::string_view bytes) {
     bytes.remove_prefix(size);
   }
   return true;
+}
+
+std::optional<TextFault> find_text_fault(std::string_view bytes) {
+  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) return TextFault{0, "this is UTF-16; it must be UTF-8"};
+  for (std::size_t at = 0; at < bytes.size();) {
+    const auto byte = static_cast<std::uint8_t>(bytes[at]);
+    const std::size_t size = character_size(bytes.substr(at));
+    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
+      char name[16];
+      std::snprintf(name, sizeof name, "U+%04X", static_cast<unsigned>(byte));
+      return TextFault{at, std::string("the control character ") + name + " cannot stand in text"};
+    }
+    if (size == 0) return TextFault{at, "this is not UTF-8"};
+    at += size;
+  }
+  return std::nullopt;
 }
 
 std::string repaired_utf8(std::string_view bytes) {

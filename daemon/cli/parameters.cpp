@@ -1,5 +1,7 @@
 #include "cli/parameters.hpp"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +47,7 @@ json::value value_of(std::string_view text) {
 
 std::string read_text(const std::string& path, std::size_t limit) {
   const auto fd = open_file(path, limit);
-  const base::Place place{path, 0, 0, {}};
+  base::Place place{path, 0, 0, {}};
   std::string text;
   for (;;) {
     const std::size_t before = text.size();
@@ -57,7 +59,14 @@ std::string read_text(const std::string& path, std::size_t limit) {
     if (text.size() > limit) throw base::refused("the file is longer than " + size_text(limit), place);
     if (size == 0) break;
   }
-  if (!base::is_utf8(text)) throw base::refused("this is not UTF-8 text", place, "job files and parameters are text");
+  // The control protocol carries text only, so what is no text is told here.
+  if (const auto fault = base::find_text_fault(text)) {
+    const std::string_view before = std::string_view(text).substr(0, fault->offset);
+    const auto line_start = before.rfind('\n');
+    place.line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+    place.column = 1 + static_cast<int>(before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1));
+    throw base::refused(fault->what, place, "job files and parameters are UTF-8 text");
+  }
   return text;
 }
 

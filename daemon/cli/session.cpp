@@ -43,6 +43,7 @@ Session::Session(CommandLine given)
       json(line.has("json")),
       quiet(line.has("quiet")),
       width(base::terminal_width(STDOUT_FILENO)),
+      tell_width(base::terminal_width(STDERR_FILENO)),
       color(width > 0 && !line.has("no-color") && !std::getenv("NO_COLOR")) {}
 
 Client& Session::client() {
@@ -56,6 +57,8 @@ Client& Session::client() {
 base::json::value Session::call(std::string_view method, base::json::object params) { return client().call(method, std::move(params)); }
 
 void Session::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void Session::tell(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 void Session::print_json(const base::json::value& value) const { print(base::json::serialize(value) + "\n"); }
 

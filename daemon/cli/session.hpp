@@ -15,7 +15,8 @@ class Session {
   const CommandLine line;
   const bool json;
   const bool quiet;
-  const std::size_t width;  // of the terminal behind standard output; 0 when it is a pipe or a file
+  const std::size_t width;       // of the terminal behind standard output; 0 when it is a pipe or a file
+  const std::size_t tell_width;  // the same of standard error
   const bool color;
 
   // Connects at the first use, and at the first after disconnect().
@@ -25,6 +26,8 @@ class Session {
 
   // To standard output, as it is.
   void print(std::string_view text) const;
+  // What is said on the way to the result, for a person who watches: on standard error, so that the result can go elsewhere.
+  void tell(std::string_view text) const;
   // To standard output, with a line feed.
   void print_json(const base::json::value& value) const;
   // To standard error: "godwit: " and the text.

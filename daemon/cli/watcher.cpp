@@ -44,7 +44,7 @@ bool is_end(const std::string& state) {
 }  // namespace
 
 Watcher::Watcher(Session& session, model::RunId run, Style style)
-    : session_(session), run_(run), style_(style), bar_(style == Style::follow && !session.json && session.width > 0) {
+    : session_(session), run_(run), style_(style), bar_(style == Style::follow && !session.json && session.tell_width > 0) {
   progress_.run = model::number(run);
   prepare_farewell(run, bar_);
 }
@@ -107,7 +107,7 @@ bool Watcher::on_event(const json::object& event) {
   } else if (kind == "step" && text_of(event, "state") == "failed" && style_ == Style::follow && !session_.json) {
     clear_bar();
     const auto* error = object_of(event, "error");
-    session_.print(base::printable(text_of(event, "path") + " failed" + (error ? ": " + failure_text(*error) : "")) + "\n");
+    session_.tell(base::printable(text_of(event, "path") + " failed" + (error ? ": " + failure_text(*error) : "")) + "\n");
   }
   return kind == "state" && is_end(progress_.state);
 }
@@ -115,7 +115,7 @@ bool Watcher::on_event(const json::object& event) {
 void Watcher::on_log(const json::object& event) {
   if (style_ != Style::follow || session_.json) return;
   clear_bar();
-  session_.print(log_line(event));
+  session_.tell(log_line(event));
 }
 
 void Watcher::on_state(const json::object& event) {
@@ -139,18 +139,17 @@ void Watcher::show_progress(bool at_once) {
   if (progress_.rate > 0 && progress_.total > progress_.done) {
     progress_.left = std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(progress_.total - progress_.done) / progress_.rate + 0.5));
   }
-  const std::string text = bar_ ? "\r\x1b[K" + progress_bar(progress_, session_.width - 1) : progress_text(progress_) + "\n";
+  const std::string text = bar_ ? "\r\x1b[K" + progress_bar(progress_, session_.tell_width - 1) : progress_text(progress_) + "\n";
   if (text == shown_) return;
   shown_ = text;
   stages_ = stages;
   shown_at_ = now;
-  session_.print(text);
+  session_.tell(text);
   bar_shown_ = bar_;
-  std::fflush(stdout);
 }
 
 void Watcher::clear_bar() {
-  if (std::exchange(bar_shown_, false)) session_.print("\r\x1b[K");
+  if (std::exchange(bar_shown_, false)) session_.tell("\r\x1b[K");
   shown_.clear();
 }
 
@@ -163,7 +162,8 @@ int print_outcome(Session& session, model::RunId run, const json::object& outcom
     return 0;
   }
   const auto* error = object_of(outcome, "error");
-  const std::string what = "run " + model::text(run) + " " + (state == "failed" ? "failed" : "was " + state);
+  const std::string step = error ? text_of(*error, "path") : std::string();
+  const std::string what = "run " + model::text(run) + " " + (state == "failed" ? "failed" : "was " + state) + (step.empty() ? "" : " in " + step);
   const std::string detail = error ? ": " + failure_text(*error) : std::string();
   session.note(what + detail + "; `godwit show " + model::text(run) + "` says more");
   return 1;

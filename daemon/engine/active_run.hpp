@@ -25,7 +25,8 @@ struct StepTask {
   std::string input;
   std::int64_t args_hash = 0;
   int attempt = 1;
-  int lost = 0;  // attempts of it that ended with the loss of their host
+  int lost = 0;      // attempts of it that ended with the loss of their host
+  double blame = 0;  // its share of those losses
   Phase phase = Phase::limit;
   base::Instant since;       // of the phase
   base::Instant started_at;  // of the attempt
@@ -80,6 +81,7 @@ struct ActiveRun {
   bool starved = false;  // waits for a place among the steps in flight
   std::uint64_t timeout_timer = 0;
   base::json::object fields;  // the newest fields of progress a plugin gave
+  bool noted = false;         // its progress stands in the store, and so must the last of it
   bool telling = false;       // followers will be told of progress soon
 
   model::RunId id() const { return record.run; }

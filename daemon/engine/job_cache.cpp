@@ -30,8 +30,11 @@ std::shared_ptr<const CompiledJob> JobCache::compile(const std::shared_ptr<const
 }
 
 std::shared_ptr<const CompiledJob> JobCache::parse(const std::string& text, const std::string& file) {
-  if (auto known = find(base::sha256_hex(text))) return known;
-  return compile(std::make_shared<const model::Job>(jobfile::parse(text, file)));
+  // The same text from another file is read again: messages name the file that was given.
+  if (auto known = find(base::sha256_hex(text)); known && known->job().file == file) return known;
+  auto compiled = std::make_shared<const CompiledJob>(std::make_shared<const model::Job>(jobfile::parse(text, file)));
+  keep(compiled);
+  return compiled;
 }
 
 void JobCache::load(const std::string& version, Answer<std::shared_ptr<const CompiledJob>> answer) {

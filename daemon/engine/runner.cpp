@@ -11,9 +11,10 @@ namespace json = base::json;
 
 namespace {
 
-// How often a step whose host was lost is attempted again beyond its own retries: the host may have been lost through
-// somebody else's fault.
-constexpr int kLostAttemptsMax = 3;
+// How much blame for lost hosts a step may gather before it fails for it. A step that was alone in its host has all
+// of the blame, one of sixteen a sixteenth: the host may have been lost through somebody else's fault, and who is
+// innocent gets through meanwhile.
+constexpr double kBlameMax = 3.5;
 constexpr auto kProgressInterval = std::chrono::seconds(1);
 
 // Whether nothing of the task is under way outside: it can be given up at once.
@@ -431,7 +432,7 @@ void Runner::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome) {
     return advance(run);
   }
   if (auto* failed = std::get_if<StepFailed>(&outcome)) return on_failure(run, task, std::move(failed->failure));
-  on_loss(run, task, std::move(std::get<StepLost>(outcome).failure));
+  on_loss(run, task, std::move(std::get<StepLost>(outcome)));
 }
 
 void Runner::on_success(ActiveRun& run, StepTask& task, StepSucceeded& success) {
@@ -466,7 +467,8 @@ void Runner::shape_output(ActiveRun& run, StepTask& task, StepSucceeded& success
   if (stage.output) success.output = json::serialize(run.job->language().render(*stage.output, scope));
 }
 
-void Runner::on_loss(ActiveRun& run, StepTask& task, model::Failure failure) {
+void Runner::on_loss(ActiveRun& run, StepTask& task, StepLost lost) {
+  model::Failure& failure = lost.failure;
   const model::Stage& spec = *run.job->stages()[task.step.stage].spec;
   if (!spec.retry_safe.value_or(task.callable->retry_safe)) {
     const std::string path = task.path;
@@ -478,7 +480,9 @@ void Runner::on_loss(ActiveRun& run, StepTask& task, model::Failure failure) {
             ") and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run",
         path);
   }
-  if (task.lost++ < kLostAttemptsMax) return again(run, task, failure);
+  ++task.lost;
+  task.blame += 1.0 / lost.together;
+  if (task.blame < kBlameMax) return again(run, task, failure);
   failure.retryable = false;
   on_failure(run, task, std::move(failure));
 }
@@ -644,6 +648,7 @@ void Runner::finish(ActiveRun& run) {
 }
 
 void Runner::end(ActiveRun& run, const RunDone& done) {
+  if (run.noted) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   dirty_.erase(run.id());
   if (parts_.followers.watched(run.id())) {
@@ -700,8 +705,10 @@ void Runner::note_progress(ActiveRun& run) {
 void Runner::flush_progress() {
   progress_timer_ = 0;
   for (const model::RunId id : std::exchange(dirty_, {}))
-    if (const ActiveRun* run = find(id))
+    if (ActiveRun* run = find(id)) {
+      run->noted = true;
       parts_.store.append_relaxed(ProgressNoted{id, json::serialize(progress_of(*run))});
+    }
 }
 
 void Runner::tell_progress(ActiveRun& run) {

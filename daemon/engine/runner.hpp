@@ -73,7 +73,7 @@ class Runner {
   void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
   void on_success(ActiveRun& run, StepTask& task, StepSucceeded& success);
   void on_failure(ActiveRun& run, StepTask& task, model::Failure failure);
-  void on_loss(ActiveRun& run, StepTask& task, model::Failure failure);
+  void on_loss(ActiveRun& run, StepTask& task, StepLost lost);
   void again(ActiveRun& run, StepTask& task, const model::Failure& failure);
   void shape_output(ActiveRun& run, StepTask& task, StepSucceeded& success);
 

@@ -50,6 +50,7 @@ struct StepFailed {
 // signal or exit code, last lines of stderr.
 struct StepLost {
   model::Failure failure;
+  int together = 1;  // calls that were lost with the process, this one included
 };
 struct StepCancelled {};
 using StepOutcome = std::variant<StepSucceeded, StepFailed, StepLost, StepCancelled>;

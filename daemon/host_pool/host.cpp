@@ -294,6 +294,8 @@ void Host::on_checkpoint_get(Call& call, const wire::Frame& frame) {
 void Host::on_result(Call& call, const wire::Frame& frame) {
   const wire::ResultMessage result = wire::parse_result(frame);
   if (in_flight_.size() == 1) process_->flush_output();
+  // A process that served somebody well was not ill from the start: what ends it now need not end the next one.
+  served_ = served_ || result.status == HostStatus::ok;
   finish(call, outcome_of(call, result));
 }
 
@@ -435,7 +437,7 @@ void Host::on_ended(const process::Exit& exit) {
   ++crashes_;
   base::log::warning("{}", cause);
   if (!opened_) return on_load_failure(cause);
-  back_off(base::tick() - ready_since_ >= settings_.healthy_after);
+  back_off(served_ || base::tick() - ready_since_ >= settings_.healthy_after);
   lose_calls(cause);
 }
 
@@ -448,6 +450,7 @@ void Host::on_load_failure(const std::string& why) {
 
 void Host::lose_calls(const std::string& cause) {
   const base::Tick now = base::tick();
+  const int together = static_cast<int>(in_flight_.size());
   while (!in_flight_.empty()) {
     Call& call = *in_flight_.begin()->second;
     if (call.ending == Call::Ending::cancelled) {
@@ -456,7 +459,7 @@ void Host::lose_calls(const std::string& cause) {
       finish(call, timed_out(call, call.kill_at <= now ? ", nor when it was told to; its process was killed"
                                                        : "; its process ended meanwhile"));
     } else {
-      finish(call, engine::StepLost{failure("crashed", cause, call.callable->retry_safe)});
+      finish(call, engine::StepLost{failure("crashed", cause, call.callable->retry_safe), together});
     }
   }
 }
@@ -473,6 +476,7 @@ void Host::back_off(bool was_healthy) {
 }
 
 void Host::on_backoff_over() {
+  served_ = false;
   state_ = State::idle;
   load_failure_.clear();
   pump_soon();

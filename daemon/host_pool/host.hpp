@@ -28,7 +28,7 @@ struct HostSettings {
   base::Duration backoff_first = std::chrono::milliseconds(100);
   base::Duration backoff_max = std::chrono::seconds(60);
   base::Duration healthy_after =
-      std::chrono::seconds(60);  // a process that lived so long makes the next backoff the first one again
+      std::chrono::seconds(60);  // a process that lived so long, or served a call well, makes the next backoff the first one again
 };
 
 // The host process of one plugin and the calls for it: a queue, at most `concurrency` in flight, and the one state
@@ -114,6 +114,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   bool pump_pending_ = false;
   bool draining_ = false;
   bool opened_ = false;        // this process has served calls
+  bool served_ = false;        // a call of this process succeeded
   std::string ending_reason_;  // why we ended the process, when we did
   std::string load_failure_;   // why the last start did not work; calls fail with it until the next try
 

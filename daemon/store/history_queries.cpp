@@ -174,12 +174,16 @@ json::array read_logs(Connection& connection, model::RunId run, std::int64_t aft
 }
 
 json::object read_result(Connection& connection, model::RunId run) {
-  const auto rows =
-      connection.query("SELECT state, result, error FROM godwit.results WHERE run = $1", model::number(run));
-  if (rows.empty())
-    return {{"state", json_text(find_run(connection, run)["state"])}, {"result", nullptr}, {"error", nullptr}};
+  // One statement, so that a run which ends just now is not told as ended without its result.
+  const auto rows = connection.query(
+      "SELECT r.state, d.result, d.failure, d.failed_path FROM godwit.runs r LEFT JOIN godwit.run_done d ON d.run = r.run "
+      "WHERE r.run = $1",
+      model::number(run));
+  if (rows.empty()) throw base::not_found("there is no run " + model::text(run), "`godwit list` shows the newest ones");
   constexpr std::array kMembers{Member{"state", json_text}, Member{"result", json_value}, Member{"error", json_value}};
-  return object(rows[0], kMembers);
+  json::object outcome = object(rows[0], kMembers);
+  if (auto* error = outcome.at("error").if_object(); error && !rows[0][3].is_null()) (*error)["path"] = json_text(rows[0][3]);
+  return outcome;
 }
 
 json::array list_audit(Connection& connection, std::size_t limit) {

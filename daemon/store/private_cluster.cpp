@@ -18,7 +18,7 @@ constexpr int kLogCheckMilliseconds = 10'000;
 constexpr auto kFirstPause = std::chrono::milliseconds(100);
 constexpr auto kLongestPause = std::chrono::milliseconds(5'000);
 // A server that lived this long did start; its next end begins with the first pause again.
-constexpr auto kGoodLife = std::chrono::seconds(10);
+constexpr auto kGoodLife = std::chrono::milliseconds(300);
 
 }  // namespace
 

@@ -96,6 +96,10 @@ class Sweep {
   std::map<std::string, int> final_counts_;
 };
 
+bool database_is_up(Sweep& sweep) {
+  return json::serialize(sweep.daemon->call("daemon.status")).find("\"state\":\"up\"") != std::string::npos;
+}
+
 bool ended(Sweep& sweep, std::int64_t run) {
   return !sweep.daemon->query("select 1 from godwit.results where run = " + std::to_string(run)).empty();
 }
@@ -140,13 +144,13 @@ TEST_CASE("the database's postmaster is killed during a sweep") {
   std::mt19937_64 random(seed);
   Sweep sweep;
   const auto run = sweep.submit(30);
-  for (int kills = 0; kills < 10; ++kills) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 300));
+  for (int kills = 0; kills < 50; ++kills) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 250));
     const pid_t server = sweep.daemon->postmaster();
     if (server > 0) ::kill(server, SIGKILL);
-    // The database comes back by itself, and the daemon never went away.
-    sweep.daemon->wait_ready();
-    const auto status = sweep.daemon->call("run.result", {{"run", run}});
+    // The database comes back by itself, and the daemon never goes away.
+    while (sweep.daemon->postmaster() == 0 || sweep.daemon->postmaster() == server || !database_is_up(sweep))
+      std::this_thread::sleep_for(5ms);
     REQUIRE(sweep.daemon->running());
   }
   const auto result = sweep.daemon->wait_for_end(run, 120s).at("result");
@@ -166,8 +170,8 @@ TEST_CASE("the plugin's process is killed during a sweep") {
   Sweep sweep;
   const auto run = sweep.submit(30);
   int kills = 0;
-  while (kills < 20 && !ended(sweep, run)) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 200));
+  while (kills < 50 && !ended(sweep, run)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 150));
     for (const pid_t host : sweep.daemon->hosts("count")) {
       ::kill(host, SIGKILL);
       ++kills;

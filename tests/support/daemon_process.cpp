@@ -165,15 +165,22 @@ json::value DaemonProcess::call(const std::string& method, json::object params) 
   });
   if (answer.empty()) throw std::runtime_error("no answer to " + method + ":\n" + log());
   auto reply = base::parse_json(answer);
-  if (const auto* error = reply.as_object().if_contains("error"))
-    throw base::Error(base::ErrorKind::failed, std::string(error->at("message").as_string()));
+  if (const auto* error = reply.as_object().if_contains("error")) {
+    const auto* kind = base::find_error_kind_by_rpc_code(error->at("code").to_number<int>());
+    throw base::Error(kind ? kind->kind : base::ErrorKind::failed, std::string(error->at("message").as_string()));
+  }
   return reply.at("result");
 }
 
 json::object DaemonProcess::wait_for_end(std::int64_t run, base::Duration patience) {
   json::object last;
   const bool ended = wait_until(patience, [&] {
-    last = call("run.result", {{"run", run}}).as_object();
+    try {
+      last = call("run.result", {{"run", run}}).as_object();
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::unavailable) throw;
+      return false;  // the database is away for a while
+    }
     const auto state = last.at("state").as_string();
     return state == "succeeded" || state == "failed" || state == "cancelled";
   });

@@ -1,4 +1,5 @@
 #include "control/commands/all.hpp"
+#include "jobfile/job_parser.hpp"
 
 namespace godwit::control::commands {
 namespace {
@@ -11,6 +12,8 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
   request.text = call.arguments.text("text");
   request.file = call.arguments.text("file");
   request.key = call.arguments.text("key");
+  // An empty file is a job file too, and a bad one: the parser says so with its place.
+  if (request.job.empty() && request.text.empty() && !request.file.empty()) jobfile::parse(request.text, request.file);
   if (request.job.empty() == request.text.empty()) {
     throw base::refused("a submit names a job or carries a job file's text, one of the two", {}, "give `job`, or `text` and `file`");
   }
