@@ -8,7 +8,7 @@ namespace godwit::store {
 namespace {
 
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
-constexpr auto kLongestPause = std::chrono::milliseconds(2000);
+constexpr auto kLongestPause = std::chrono::milliseconds(500);
 
 }  // namespace
 

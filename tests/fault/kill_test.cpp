@@ -178,6 +178,7 @@ TEST_CASE("the plugin's process is killed during a sweep") {
     }
   }
   const auto result = sweep.daemon->wait_for_end(run, 180s);
+  INFO(json::serialize(result).substr(0, 600));
   REQUIRE(result.at("state") == "succeeded");
   const auto quiet = sweep.daemon->wait_for_end(sweep.submit(30)).at("result");
   CHECK(result.at("result") == quiet);
