@@ -574,10 +574,13 @@ void Runner::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t nu
   }
   ++steps_done_;
   run->plan.finished(task.step, state);
-  tell_step(*run, task, state);
+  const json::object event = step_event(*run, task, state);
   const std::size_t stage = task.step.stage;
   run->tasks.erase(number);
-  if (with_end) return;
+  if (with_end) {
+    if (!event.empty()) parts_.followers.tell(run->id(), event);
+    return;
+  }
   if (run->plan.phase(stage) == Plan::Phase::done && !run->failure) {
     try {
       run->publish(stage);
@@ -587,6 +590,8 @@ void Runner::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t nu
   }
   note_progress(*run);
   advance(*run);
+  // Who watches can wait for what works.
+  if (!event.empty()) parts_.followers.tell(run->id(), event);
 }
 
 void Runner::fail_run(ActiveRun& run, model::Failure failure, std::string path) {
@@ -725,10 +730,11 @@ void Runner::tell_progress(ActiveRun& run) {
   });
 }
 
-void Runner::tell_step(ActiveRun& run, const StepTask& task, model::StepState state) {
-  if (!parts_.followers.watched(run.id())) return;
+// What followers hear of a step that was recorded; empty when nobody follows, and for most items.
+json::object Runner::step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const {
+  if (!parts_.followers.watched(run.id())) return {};
   // One event for each item of a long list would drown its reader; the counts say it better.
-  if (task.step.item != StepRef::kSingle && state == model::StepState::succeeded) return;
+  if (task.step.item != StepRef::kSingle && state == model::StepState::succeeded) return {};
   json::object event{{"event", "step"},
                      {"run", model::number(run.id())},
                      {"path", task.path},
@@ -738,7 +744,7 @@ void Runner::tell_step(ActiveRun& run, const StepTask& task, model::StepState st
   const auto why = failures.find(task.step.item == StepRef::kSingle ? 0 : task.step.item);
   if (why != failures.end())
     event["error"] = json::object{{"code", why->second.code}, {"message", why->second.message}};
-  parts_.followers.tell(run.id(), event);
+  return event;
 }
 
 void Runner::tell_state(ActiveRun& run) {

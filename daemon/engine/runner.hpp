@@ -91,7 +91,7 @@ class Runner {
   void left_flight();
   void note_progress(ActiveRun& run);
   void flush_progress();
-  void tell_step(ActiveRun& run, const StepTask& task, model::StepState state);
+  base::json::object step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const;
   void tell_progress(ActiveRun& run);
   template <typename Work>
   void with_task(model::RunId run, std::uint64_t task, Work work);
