@@ -23,7 +23,7 @@ std::string sample() {
 
 void feed(FrameReader& reader, std::string_view bytes) {
   const auto space = reader.space(bytes.size());
-  std::memcpy(space.data, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(space.data, bytes.data(), bytes.size());  // no bytes may mean no space
   reader.filled(bytes.size());
 }
 
