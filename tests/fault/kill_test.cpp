@@ -192,7 +192,10 @@ TEST_CASE("a long step goes on from its checkpoint after the daemon was killed")
                      {"text", "job: long\nstages:\n  count: {uses: count_to, with: {to: 100, delay_ms: 10}}\n"}});
   const auto run = receipt.at("run").to_number<std::int64_t>();
   for (int kills = 0; kills < 3; ++kills) {
-    std::this_thread::sleep_for(250ms);
+    // Killed once it has something to go on from, however slow the machine.
+    while (sweep.daemon->query("select 1 from godwit.checkpoint where run = " + std::to_string(run)).empty())
+      std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(100ms);
     sweep.daemon->kill();
     sweep.daemon->start();
   }
