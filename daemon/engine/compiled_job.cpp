@@ -6,11 +6,27 @@
 
 namespace godwit::engine {
 
+namespace {
+
+std::shared_ptr<const StepPolicy> policy_of(const model::Stage& spec) {
+  auto policy = std::make_shared<StepPolicy>();
+  policy->limits = spec.limits;
+  policy->retry = spec.retry;
+  policy->timeout = spec.timeout;
+  if (spec.retry_safe) policy->on_loss = *spec.retry_safe ? OnLoss::repeat : OnLoss::block;
+  policy->fails_run = !spec.foreach || spec.on_item_error == model::OnItemError::fail;
+  policy->one_of_many = spec.foreach.has_value();
+  return policy;
+}
+
+}  // namespace
+
 CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job)
     : job_(std::move(job)), language_(std::make_unique<expression::Language>()) {
   parameters_ = std::make_unique<jobfile::ParameterSchema>(*job_, *language_);
   for (const auto& spec : job_->stages) {
     Stage stage{.spec = &spec};
+    stage.policy = policy_of(spec);
     if (spec.when) stage.when = language_->compile(*spec.when);
     if (spec.foreach) stage.foreach = language_->compile(*spec.foreach);
     stage.with = language_->compile(spec.with);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/plan.hpp"
+#include "engine/step_request.hpp"
 #include "expression/language.hpp"
 #include "jobfile/parameters.hpp"
 #include "model/job.hpp"
@@ -25,6 +26,7 @@ class CompiledJob {
     std::shared_ptr<const expression::CompiledTemplate> with;
     std::shared_ptr<const expression::CompiledTemplate> output;
     std::shared_ptr<const expression::CompiledTemplate> emit_rows;
+    std::shared_ptr<const StepPolicy> policy;
     std::int64_t constant_hash = 0;  // of `with`, when that is constant
     bool output_wanted = false;      // a later expression reads stages.<name>
   };

@@ -82,29 +82,27 @@ void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
                             "' cannot be used: " + job.error().what());
       return answer(job.error());
     }
+    auto active = std::make_shared<ActiveRun>(std::move(run.run), std::move(*job));
     std::vector<std::string> missing;
-    for (const auto& path : run.output_omitted) {
-      const auto parsed = (*job)->parse_path(path);
-      if (parsed && (parsed->list || (*job)->stages()[parsed->step.stage].output_wanted)) missing.push_back(path);
-    }
-    if (missing.empty()) return put_to_work(std::move(run), *job, std::move(answer));
-    const model::RunId id = run.run.run;
+    for (const auto& path : run.output_omitted)
+      if (active->driver->wants_output(path)) missing.push_back(path);
+    if (missing.empty()) return put_to_work(std::move(active), std::move(run), std::move(answer));
+    const model::RunId id = active->id();
     parts_.store.read_outputs(id, std::move(missing),
-                              [this, run = std::move(run), job = *job,
+                              [this, run = std::move(run), active = std::move(active),
                                answer = std::move(answer)](Result<std::map<std::string, std::string>> outputs) mutable {
                                 if (!outputs) return answer(outputs.error());
                                 for (auto& step : run.steps)
                                   if (const auto found = outputs->find(step.path); found != outputs->end())
                                     step.output = std::move(found->second);
-                                put_to_work(std::move(run), job, std::move(answer));
+                                put_to_work(std::move(active), std::move(run), std::move(answer));
                               });
   });
 }
 
-void Intake::put_to_work(UnfinishedRun stored, std::shared_ptr<const CompiledJob> job, Answer<Nothing> answer) {
-  if (parts_.runner.find(stored.run.run)) return answer(Nothing{});
-  declare_limits(*job);
-  auto run = std::make_shared<ActiveRun>(std::move(stored.run), std::move(job));
+void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer) {
+  if (parts_.runner.find(run->id())) return answer(Nothing{});
+  declare_limits(*run->job);
   run->recorded = std::move(stored.steps);
   run->attempts = std::move(stored.attempts);
   run->touched = !run->recorded.empty() || !run->attempts.empty();

@@ -57,7 +57,7 @@ class Intake {
   void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
   void refill();
   void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);
-  void put_to_work(UnfinishedRun run, std::shared_ptr<const CompiledJob> job, Answer<Nothing> answer);
+  void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer);
   void block_stored(const UnfinishedRun& run, const std::string& why);
   void read_inbox();
   void take_from_inbox(InboxEntry entry, std::function<void()> done);

@@ -26,18 +26,6 @@ std::string_view phase_name(StepTask::Phase phase) {
   return "";
 }
 
-std::string_view stage_state(const ActiveRun& run, std::size_t stage) {
-  switch (run.plan.phase(stage)) {
-    case Plan::Phase::pending:
-      return "pending";
-    case Plan::Phase::open:
-      return "running";
-    case Plan::Phase::done:
-      return run.stages[stage].skipped ? "skipped" : "done";
-  }
-  return "";
-}
-
 json::object limit_reason(const StepTask& task, const Limits::View& limit) {
   std::string holders;
   for (const auto& [holder, permits] : limit.holders) {
@@ -47,9 +35,9 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
     }
     holders += (holders.empty() ? "" : ", ") + holder;
   }
-  std::string text = task.path + " waits for limit '" + limit.name + "': " + std::to_string(limit.used) + " of " +
+  std::string text = task.path() + " waits for limit '" + limit.name + "': " + std::to_string(limit.used) + " of " +
                      std::to_string(limit.permits) + " permits are taken" + (holders.empty() ? "" : " by " + holders);
-  return {{"code", "limit"},     {"text", text},       {"step", task.path},
+  return {{"code", "limit"},     {"text", text},       {"step", task.path()},
           {"limit", limit.name}, {"used", limit.used}, {"permits", limit.permits}};
 }
 
@@ -62,24 +50,25 @@ void explain_task(const StepTask& task, const Limits& limits, json::array& out) 
       const std::string until = base::format_instant(task.next_at);
       out.push_back(json::object{
           {"code", "backoff"},
-          {"step", task.path},
+          {"step", task.path()},
           {"until", until},
-          {"text", task.path + " is tried again at " + until + " (attempt " + std::to_string(task.attempt) +
+          {"text", task.path() + " is tried again at " + until + " (attempt " + std::to_string(task.attempt) +
                        ") after: " + task.last_failure.code + ": " + task.last_failure.message}});
       break;
     }
     case StepTask::Phase::queued:
-      out.push_back(
-          json::object{{"code", "plugin_busy"},
-                       {"step", task.path},
-                       {"plugin", task.callable->plugin},
-                       {"text", task.path + " waits for a free place in plugin '" + task.callable->plugin + "'"}});
+      out.push_back(json::object{
+          {"code", "plugin_busy"},
+          {"step", task.path()},
+          {"plugin", task.request.callable()->plugin},
+          {"text", task.path() + " waits for a free place in plugin '" + task.request.callable()->plugin + "'"}});
       break;
     case StepTask::Phase::running:
-      out.push_back(json::object{{"code", "running"},
-                                 {"step", task.path},
-                                 {"text", task.path + " has been running in plugin '" + task.callable->plugin +
-                                              "' since " + base::format_instant(task.since)}});
+      out.push_back(
+          json::object{{"code", "running"},
+                       {"step", task.path()},
+                       {"text", task.path() + " has been running in plugin '" + task.request.callable()->plugin +
+                                    "' since " + base::format_instant(task.since)}});
       break;
     case StepTask::Phase::marking:
     case StepTask::Phase::doubtful:
@@ -91,24 +80,12 @@ void explain_task(const StepTask& task, const Limits& limits, json::array& out) 
 }  // namespace
 
 json::object progress_of(const ActiveRun& run) {
-  const auto sum = run.done();
-  json::object progress{{"done", sum.done}, {"total", sum.total}, {"failed", sum.failed}};
+  json::object progress = run.driver->progress();
   if (run.tasks.size() == 1 && run.tasks.begin()->second->progress_total > 0) {
     progress["done"] = run.tasks.begin()->second->progress_done;
     progress["total"] = run.tasks.begin()->second->progress_total;
   }
   progress["fields"] = run.fields;
-  json::array stages;
-  for (std::size_t i = 0; i < run.stages.size(); ++i) {
-    const auto& counts = run.plan.counts(i);
-    stages.push_back(json::object{{"name", run.job->stages()[i].spec->name},
-                                  {"state", stage_state(run, i)},
-                                  {"done", counts.finished()},
-                                  {"total", counts.total},
-                                  {"failed", counts.failed},
-                                  {"in_flight", counts.in_flight}});
-  }
-  progress["stages"] = std::move(stages);
   return progress;
 }
 
@@ -121,7 +98,7 @@ json::object live_view(const ActiveRun& run) {
   json::array steps;
   for (const auto& [number, task] : run.tasks) {
     if (steps.size() == 50) break;
-    json::object step{{"path", task->path},
+    json::object step{{"path", task->path()},
                       {"phase", phase_name(task->phase)},
                       {"attempt", task->attempt},
                       {"since", base::format_instant(task->since)}};

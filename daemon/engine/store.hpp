@@ -86,6 +86,7 @@ struct RunChanged {
   std::string detail;  // the reason in words
   std::string path;    // the step concerned, or empty
   base::Instant at;
+  std::string sides;  // JSON object: what was recorded beside what was asked for; empty when there are no two sides
 };
 // A run reached its end; written once.
 struct RunDone {

@@ -144,7 +144,8 @@ void Batch::put(const engine::LimitSet& fact) {
 }
 
 void Batch::put(const engine::RunChanged& fact) {
-  row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at);
+  row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
+      OrNull{fact.sides});
 }
 
 void Batch::put(const engine::RunDone& fact) {
@@ -184,7 +185,9 @@ struct Measure {
     return size;
   }
   std::size_t operator()(const engine::CheckpointPut& f) const { return f.path.size() + f.key.size() + f.value.size(); }
-  std::size_t operator()(const engine::RunChanged& f) const { return f.who.size() + f.detail.size() + f.path.size(); }
+  std::size_t operator()(const engine::RunChanged& f) const { 
+    return f.who.size() + f.detail.size() + f.path.size() + f.sides.size();
+  }
   std::size_t operator()(const engine::RunDone& f) const {
     return f.result.size() + (f.failure ? f.failure->message.size() : 0);
   }

@@ -114,13 +114,16 @@ pqxx::row find_run(Connection& connection, model::RunId run) {
 json::array changes(Connection& connection, model::RunId run) {
   json::array array;
   for (const auto& row :
-       connection.query("SELECT change, who, detail, path, at FROM godwit.run_change WHERE run = $1 ORDER BY number",
-                        model::number(run)))
-    array.push_back(json::object{{"change", engine::kRunChanges.at(static_cast<std::size_t>(integer(row[0])))},
-                                 {"who", json_text(row[1])},
-                                 {"detail", json_text(row[2])},
-                                 {"path", json_text(row[3])},
-                                 {"at", json_instant(row[4])}});
+       connection.query("SELECT change, who, detail, path, at, sides FROM godwit.run_change WHERE run = $1 ORDER BY number",
+                        model::number(run))) {
+    json::object change{{"change", engine::kRunChanges.at(static_cast<std::size_t>(integer(row[0])))},
+                        {"who", json_text(row[1])},
+                        {"detail", json_text(row[2])},
+                        {"path", json_text(row[3])},
+                        {"at", json_instant(row[4])}};
+    if (!row[5].is_null()) change["sides"] = json_value(row[5]);
+    array.push_back(std::move(change));
+  }
   return array;
 }
 

@@ -289,10 +289,16 @@ COMMENT ON COLUMN godwit.emitted.row IS 'The row.';
 COMMENT ON COLUMN godwit.emitted.emitted_at IS 'When the step finished.';
 )sql";
 
+// Both sides of a mismatch between what is recorded and what was asked for.
+constexpr std::string_view kSides = R"sql(
+ALTER TABLE godwit.run_change ADD COLUMN sides text;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
     Migration{3, "views", kViews},
+    Migration{4, "both sides of a mismatch", kSides},
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ constexpr std::array kCheckpoint{Column{"run", bigint}, Column{"path", text}, Co
                                  Column{"number", bigint}, Column{"value", text}};
 constexpr std::array kRunChange{Column{"run", bigint},    Column{"number", bigint}, Column{"change", smallint},
                                 Column{"who", text},      Column{"detail", text},   Column{"path", text},
-                                Column{"at", timestamptz}};
+                                Column{"at", timestamptz}, Column{"sides", text}};
 constexpr std::array kRunDone{Column{"run", bigint},   Column{"state", smallint},   Column{"result", text},
                               Column{"failure", text}, Column{"failed_path", text}, Column{"finished_at", timestamptz}};
 constexpr std::array kLimitSetting{Column{"name", text}, Column{"number", bigint}, Column{"permits", integer}};
@@ -100,7 +100,7 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "t.number < excluded.number",
               ""},
     TableInfo{Rows::run_change, "run_change", kRunChange,
-              "INSERT INTO godwit.run_change (run, number, change, who, detail, path, at) SELECT u.* FROM fence, {}",
+              "INSERT INTO godwit.run_change (run, number, change, who, detail, path, at, sides) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
     TableInfo{
         Rows::run_done, "run_done", kRunDone,

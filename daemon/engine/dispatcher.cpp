@@ -1,0 +1,403 @@
+#include "engine/dispatcher.hpp"
+
+#include "base/log.hpp"
+#include "engine/backoff.hpp"
+#include "engine/runner.hpp"
+
+namespace godwit::engine {
+
+namespace json = base::json;
+
+namespace {
+
+// How much blame for lost hosts a step may gather before it fails for it. A step that was alone in its host has all
+// of the blame, one of sixteen a sixteenth: the host may have been lost through somebody else's fault, and who is
+// innocent gets through meanwhile.
+constexpr double kBlameMax = 3.5;
+
+model::Failure failure_of(const base::Error& error, std::string code) {
+  return {std::move(code), error.what(), false, {}};
+}
+
+}  // namespace
+
+// Passes what one attempt says on to the runner. Belongs to its task, and so to its run.
+class Dispatcher::Listener : public StepListener {
+ public:
+  Listener(Dispatcher& dispatcher, ActiveRun& run, StepTask& task) : dispatcher_(dispatcher), run_(run), task_(task) {}
+
+  void started() override {
+    task_.phase = StepTask::Phase::running;
+    task_.since = task_.started_at = dispatcher_.parts_.clock.now();
+  }
+  void progress(std::uint64_t done, std::uint64_t total, std::string fields) override {
+    task_.progress_done = done;
+    task_.progress_total = total;
+    if (!fields.empty()) {
+      try {
+        if (auto value = base::parse_json(fields); value.is_object())
+          for (auto& member : value.as_object()) run_.fields[member.key()] = std::move(member.value());
+      } catch (const base::Error& error) {
+        base::log::warning("run {} {}: fields of progress are {}", model::text(run_.id()), task_.path(), error.what());
+      }
+    }
+    dispatcher_.runner_.note_progress(run_);
+  }
+  void log(LogLevel level, std::string text, std::string fields, std::string_view stream) override {
+    const auto at = dispatcher_.parts_.clock.now();
+    if (dispatcher_.parts_.followers.watched(run_.id()))
+      dispatcher_.parts_.followers.tell(run_.id(),
+                                        json::object{{"event", "log"},
+                                                     {"run", model::number(run_.id())},
+                                                     {"path", task_.path()},
+                                                     {"level", name(level)},
+                                                     {"stream", json::string_view(stream.data(), stream.size())},
+                                                     {"text", text},
+                                                     {"at", base::format_instant(at)}});
+    dispatcher_.parts_.store.append_relaxed(
+        Logged{run_.id(), task_.path(), level, std::string(stream), std::move(text), std::move(fields), at});
+  }
+  void checkpoint_put(std::string key, std::string value, std::function<void(bool)> stored) override {
+    std::vector<Fact> facts;
+    facts.emplace_back(CheckpointPut{run_.id(), task_.path(), std::move(key), std::move(value)});
+    dispatcher_.parts_.store.append(std::move(facts), [stored = std::move(stored)](const Verdict& verdict) {
+      stored(verdict.kind == Verdict::committed);
+    });
+  }
+  void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) override {
+    dispatcher_.parts_.store.read_checkpoint(run_.id(), task_.path(), std::move(key),
+                                             [value = std::move(value)](Result<std::optional<std::string>> result) {
+                                               value(result ? std::move(*result) : std::nullopt);
+                                             });
+  }
+  void finished(StepOutcome outcome) override { dispatcher_.on_outcome(run_, task_, std::move(outcome)); }
+
+ private:
+  Dispatcher& dispatcher_;
+  ActiveRun& run_;
+  StepTask& task_;
+};
+
+Dispatcher::Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, std::uint64_t seed)
+    : parts_(parts), runner_(runner), in_flight_max_(in_flight_max), random_(seed) {}
+
+Dispatcher::~Dispatcher() = default;
+
+// The callbacks of store, clock and limits may come when the run or the task is gone; this looks both up again.
+template <typename Work>
+void Dispatcher::with_task(model::RunId id, std::uint64_t number, Work work) {
+  const auto run = runner_.runs().find(id);
+  if (run == runner_.runs().end()) return;
+  const auto task = run->second->tasks.find(number);
+  if (task == run->second->tasks.end()) return;
+  const auto keep = run->second;
+  work(*keep, *task->second);
+}
+
+bool Dispatcher::has_room_for(ActiveRun& run) {
+  if (in_flight_ < in_flight_max_) return true;
+  if (!std::exchange(run.starved, true)) starved_.push_back(run.id());
+  return false;
+}
+
+void Dispatcher::begin(ActiveRun& run, StepRequest request) {
+  run.touched = true;
+  ++in_flight_;
+  auto owned = std::make_unique<StepTask>();
+  StepTask& task = *owned;
+  task.number = ++last_task_;
+  task.request = std::move(request);
+  task.since = task.started_at = parts_.clock.now();
+  run.tasks.emplace(task.number, std::move(owned));
+  if (task.request.failure) return on_failure(run, task, std::move(*task.request.failure));
+  if (std::holds_alternative<ValueWork>(task.request.work)) return record_value(run, task);
+  if (!check_input(run, task)) return;
+  if (!run.attempts.empty()) {
+    const auto earlier = run.attempts.find(task.path());
+    if (earlier != run.attempts.end()) {
+      const UnfinishedRun::Attempts attempts = earlier->second;
+      run.attempts.erase(earlier);
+      task.attempt = attempts.made + 1;
+      task.last_failure = attempts.last_failure;
+      task.next_at = attempts.next_at;
+      if (task.next_at > parts_.clock.now()) return start_after_backoff(run, task);
+    }
+  }
+  take_limits(run, task);
+}
+
+bool Dispatcher::check_input(ActiveRun& run, StepTask& task) {
+  const auto* call = std::get_if<CallWork>(&task.request.work);
+  if (!call || call->callable->args_schema.empty()) return true;
+  try {
+    if (!task.request.input_value) task.request.input_value = base::parse_json(task.request.input);
+    auto& checker = input_schemas_[call->callable.get()];
+    if (!checker.second)
+      checker = {call->callable,
+                 std::make_unique<jobfile::InputSchema>(call->callable->args_schema, call->callable->name)};
+    checker.second->check(*task.request.input_value);
+    task.request.input_value.reset();
+    return true;
+  } catch (const base::Error& error) {
+    on_failure(run, task, failure_of(error, "bad_input"));
+    return false;
+  }
+}
+
+void Dispatcher::take_limits(ActiveRun& run, StepTask& task) {
+  const auto& demand = task.policy().limits;
+  if (!demand.empty()) {
+    task.phase = StepTask::Phase::limit;
+    task.since = parts_.clock.now();
+    task.ticket = parts_.limits.acquire(
+        demand, model::text(run.id()) + "/" + task.path(), [this, id = run.id(), number = task.number] {
+          with_task(id, number, [this](ActiveRun& active, StepTask& granted) { mark_or_call(active, granted); });
+        });
+    if (parts_.limits.waiting(task.ticket)) return;
+  }
+  mark_or_call(run, task);
+}
+
+void Dispatcher::record_value(ActiveRun& run, StepTask& task) {
+  const auto state = std::get<ValueWork>(task.request.work).state;
+  record(run, task, state, std::move(task.request.input), std::nullopt, {});
+}
+
+// A call that must not be repeated blindly is announced in the store first: if this process dies, the next one knows
+// that it may have had its effect.
+void Dispatcher::mark_or_call(ActiveRun& run, StepTask& task) {
+  if (task.policy().repeats(task.request.callable()->retry_safe)) return call(run, task);
+  task.phase = StepTask::Phase::marking;
+  std::vector<Fact> facts;
+  facts.emplace_back(AttemptStarted{run.id(), task.path(), task.attempt, parts_.clock.now()});
+  parts_.store.append(std::move(facts), [this, id = run.id(), number = task.number](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) return runner_.fenced();
+    with_task(id, number, [this](ActiveRun& active, StepTask& marked) { call(active, marked); });
+  });
+}
+
+void Dispatcher::call(ActiveRun& run, StepTask& task) {
+  if (run.failure || run.cancelling) return on_outcome(run, task, StepCancelled{});
+  if (draining_) return drop(run, task);
+  task.phase = StepTask::Phase::queued;
+  task.since = parts_.clock.now();
+  StepCall call{run.id(),           task.path(),
+                task.attempt,       parts_.store.store_id() + ":" + model::text(run.id()) + ":" + task.path(),
+                task.request.input, task.policy().timeout.value_or(base::Duration(0))};
+  if (!task.listener) task.listener = std::make_unique<Listener>(*this, run, task);
+  task.call = parts_.steps.start(std::get<CallWork>(task.request.work).callable, std::move(call), *task.listener);
+}
+
+void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
+  task.phase = StepTask::Phase::backoff;
+  task.since = parts_.clock.now();
+  task.timer = parts_.clock.at(parts_.clock.tick() + (task.next_at - parts_.clock.now()),
+                               [this, id = run.id(), number = task.number] {
+                                 with_task(id, number, [this](ActiveRun& active, StepTask& waited) {
+                                   waited.timer = 0;
+                                   take_limits(active, waited);
+                                 });
+                               });
+}
+
+void Dispatcher::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome) {
+  task.call = 0;
+  parts_.limits.release(std::exchange(task.ticket, 0));
+  if (auto* success = std::get_if<StepSucceeded>(&outcome)) return on_success(run, task, *success);
+  if (run.failure || run.cancelling || std::holds_alternative<StepCancelled>(outcome)) {
+    drop(run, task);
+    return runner_.advance(run);
+  }
+  if (auto* failed = std::get_if<StepFailed>(&outcome)) return on_failure(run, task, std::move(failed->failure));
+  on_loss(run, task, std::move(std::get<StepLost>(outcome)));
+}
+
+void Dispatcher::on_success(ActiveRun& run, StepTask& task, StepSucceeded& success) {
+  try {
+    run.driver->shape(task.request, success);
+  } catch (const base::Error& error) {
+    return on_failure(run, task, failure_of(error, "expression"));
+  }
+  record(run, task, model::StepState::succeeded, std::move(success.output), std::nullopt, std::move(success.emitted));
+}
+
+void Dispatcher::on_loss(ActiveRun& run, StepTask& task, StepLost lost) {
+  model::Failure& failure = lost.failure;
+  if (!task.policy().repeats(task.request.callable()->retry_safe)) {
+    task.phase = StepTask::Phase::doubtful;
+    task.since = parts_.clock.now();
+    return runner_.block(
+        run,
+        "unknown outcome of " + task.path() + ": its host process was lost in mid-call (" + failure.message +
+            ") and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run",
+        task.path());
+  }
+  ++task.lost;
+  task.blame += 1.0 / lost.together;
+  if (task.blame < kBlameMax) return again(run, task, failure);
+  failure.retryable = false;
+  on_failure(run, task, std::move(failure));
+}
+
+void Dispatcher::on_failure(ActiveRun& run, StepTask& task, model::Failure failure) {
+  parts_.limits.release(std::exchange(task.ticket, 0));
+  if (failure.retryable && task.attempt < task.policy().retry.attempts + task.lost) return again(run, task, failure);
+  const bool fatal = task.policy().fails_run;
+  const std::string path = fatal ? task.path() : std::string();
+  record(run, task, model::StepState::failed, {}, failure, {});
+  if (fatal) runner_.fail(run, std::move(failure), path);
+}
+
+void Dispatcher::again(ActiveRun& run, StepTask& task, const model::Failure& failure) {
+  const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
+  task.last_failure = failure;
+  task.next_at = parts_.clock.now() + backoff(task.policy().retry, task.attempt, chance, failure.retry_after);
+  std::vector<Fact> facts;
+  facts.emplace_back(AttemptFailed{run.id(), task.path(), task.attempt, failure, parts_.clock.now(), task.next_at});
+  parts_.store.append(std::move(facts), [this](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) runner_.fenced();
+  });
+  if (draining_) return drop(run, task);
+  ++task.attempt;
+  start_after_backoff(run, task);
+}
+
+void Dispatcher::drop(ActiveRun& run, StepTask& task) {
+  if (task.timer) parts_.clock.cancel(task.timer);
+  parts_.limits.release(std::exchange(task.ticket, 0));
+  if (task.phase != StepTask::Phase::recording) {
+    run.driver->dropped(task.request);
+    left_flight();
+  }
+  run.tasks.erase(task.number);
+}
+
+void Dispatcher::drop_idle(ActiveRun& run) {
+  std::vector<std::uint64_t> idle;
+  for (const auto& [number, task] : run.tasks)
+    if (task->is_idle()) idle.push_back(number);
+  for (const std::uint64_t number : idle) drop(run, *run.tasks.at(number));
+}
+
+void Dispatcher::give_up(ActiveRun& run) {
+  for (const auto& [number, task] : run.tasks)
+    if (task->call) parts_.steps.cancel(task->call);
+  drop_idle(run);
+}
+
+void Dispatcher::repeat_doubtful(ActiveRun& run) {
+  std::vector<StepTask*> doubtful;
+  for (const auto& [number, task] : run.tasks)
+    if (task->phase == StepTask::Phase::doubtful) doubtful.push_back(task.get());
+  for (StepTask* task : doubtful) {
+    ++task->attempt;
+    take_limits(run, *task);
+  }
+}
+
+void Dispatcher::record(ActiveRun& run, StepTask& task, model::StepState state, std::string output,
+                        std::optional<model::Failure> failure, std::vector<Emitted> emitted) {
+  if (failure) task.last_failure = *failure;
+  StepDone done{run.id(),          task.path(),        state,           task.attempt,       task.request.args_hash,
+                std::move(output), std::move(failure), task.started_at, parts_.clock.now(), std::move(emitted)};
+  std::vector<Fact> facts;
+  run.driver->settling(task.request, done, facts);
+  facts.emplace_back(std::move(done));
+  task.phase = StepTask::Phase::recording;
+  run.driver->left(task.request);
+  left_flight();
+  // The last step takes the run's end with it: one commit less for every run.
+  const bool with_end = run.tasks.size() == 1 && !run.failure && !run.cancelling && state != model::StepState::failed &&
+                        run.driver->is_last(task.request);
+  std::optional<RunDone> end;
+  if (with_end) {
+    run.ending = true;
+    end = runner_.make_end(run);
+    facts.emplace_back(*end);
+  }
+  const auto keep = runner_.runs().at(run.id());
+  parts_.store.append(std::move(facts),
+                      [this, keep, number = task.number, state, end = std::move(end)](const Verdict& verdict) {
+                        on_recorded(keep, number, state, end.has_value(), verdict);
+                        if (end && verdict.kind == Verdict::committed) runner_.end(*keep, *end);
+                      });
+}
+
+void Dispatcher::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t number, model::StepState state,
+                             bool with_end, const Verdict& verdict) {
+  if (verdict.kind == Verdict::fenced) return runner_.fenced();
+  StepTask& task = *run->tasks.at(number);
+  if (verdict.kind == Verdict::refused) {
+    run->ending = run->ending && !with_end;
+    return on_refused(run, task, verdict.message);
+  }
+  ++steps_done_;
+  run->driver->recorded(task.request, state);
+  const json::object event = step_event(*run, task, state);
+  run->tasks.erase(number);
+  if (!with_end) {
+    runner_.note_progress(*run);
+    runner_.advance(*run);
+  }
+  // Who watches can wait for what works.
+  if (!event.empty()) parts_.followers.tell(run->id(), event);
+}
+
+// The store cannot hold what the step gave. What it can always hold is the reason, in words of ours.
+void Dispatcher::on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& task, const std::string& why) {
+  model::Failure failure{"store_refused", "the output cannot be stored: " + why, false, {}};
+  task.last_failure = failure;
+  StepDone done{.run = run->id(),
+                .path = task.path(),
+                .state = model::StepState::failed,
+                .attempt = task.attempt,
+                .args_hash = task.request.args_hash,
+                .failure = failure,
+                .started_at = task.started_at,
+                .finished_at = parts_.clock.now()};
+  std::vector<Fact> facts;
+  run->driver->settling(task.request, done, facts);
+  facts.emplace_back(std::move(done));
+  parts_.store.append(std::move(facts), [this, run, number = task.number](const Verdict& second) {
+    on_recorded(run, number, model::StepState::failed, false, second.kind == Verdict::refused ? Verdict{} : second);
+  });
+  runner_.fail(*run, std::move(failure), task.path());
+}
+
+void Dispatcher::left_flight() {
+  --in_flight_;
+  if (draining_ && in_flight_ == 0 && drained_) parts_.clock.post(std::exchange(drained_, nullptr));
+  if (starved_.empty() || draining_) return;
+  const model::RunId next = starved_.front();
+  starved_.pop_front();
+  parts_.clock.post([this, next] {
+    if (ActiveRun* run = runner_.find(next)) {
+      run->starved = false;
+      runner_.advance(*run);
+    }
+  });
+}
+
+void Dispatcher::drain(const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs,
+                       std::function<void()> drained) {
+  draining_ = true;
+  drained_ = std::move(drained);
+  for (const auto& [id, run] : std::unordered_map(runs)) drop_idle(*run);
+  if (in_flight_ == 0 && drained_) parts_.clock.post(std::exchange(drained_, nullptr));
+}
+
+// What followers hear of a step that was recorded; empty when nobody follows, and for most items.
+json::object Dispatcher::step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const {
+  if (!parts_.followers.watched(run.id())) return {};
+  if (task.policy().one_of_many && state == model::StepState::succeeded) return {};
+  json::object event{{"event", "step"},
+                     {"run", model::number(run.id())},
+                     {"path", task.path()},
+                     {"state", model::name(state)},
+                     {"attempt", task.attempt}};
+  if (state == model::StepState::failed)
+    event["error"] = json::object{{"code", task.last_failure.code}, {"message", task.last_failure.message}};
+  return event;
+}
+
+}  // namespace godwit::engine

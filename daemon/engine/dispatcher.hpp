@@ -1,0 +1,92 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_map>
+
+#include "engine/active_run.hpp"
+#include "engine/clock.hpp"
+#include "engine/followers.hpp"
+#include "engine/limits.hpp"
+#include "engine/step_runner.hpp"
+#include "engine/store.hpp"
+#include "jobfile/schema.hpp"
+
+namespace godwit::engine {
+
+class Runner;
+
+// Does the steps that drivers hand out: takes their limits, announces them, has them executed, tries them again,
+// records how they ended. What is common to all steps, whoever asked for them.
+class Dispatcher {
+ public:
+  struct Parts {
+    Store& store;
+    StepRunner& steps;
+    Clock& clock;
+    Limits& limits;
+    Followers& followers;
+  };
+  Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, std::uint64_t seed);
+  ~Dispatcher();
+
+  // Whether one more step may be begun. The run is advanced again when there is room.
+  bool has_room_for(ActiveRun& run);
+  void begin(ActiveRun& run, StepRequest request);
+  // Ends what is under way: what is idle at once, what is being executed when its plugin lets go.
+  void give_up(ActiveRun& run);
+  // What was of unknown outcome is attempted again.
+  void repeat_doubtful(ActiveRun& run);
+  // Starts nothing more; `drained` comes when nothing is being executed. What waits for a limit or a backoff is left
+  // for the next life as it is.
+  void drain(const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs, std::function<void()> drained);
+  bool draining() const { return draining_; }
+
+  std::size_t in_flight() const { return in_flight_; }
+  std::uint64_t steps_done() const { return steps_done_; }
+
+ private:
+  class Listener;
+
+  bool check_input(ActiveRun& run, StepTask& task);
+  void take_limits(ActiveRun& run, StepTask& task);
+  void record_value(ActiveRun& run, StepTask& task);
+  void mark_or_call(ActiveRun& run, StepTask& task);
+  void call(ActiveRun& run, StepTask& task);
+  void start_after_backoff(ActiveRun& run, StepTask& task);
+
+  void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
+  void on_success(ActiveRun& run, StepTask& task, StepSucceeded& success);
+  void on_failure(ActiveRun& run, StepTask& task, model::Failure failure);
+  void on_loss(ActiveRun& run, StepTask& task, StepLost lost);
+  void again(ActiveRun& run, StepTask& task, const model::Failure& failure);
+
+  void record(ActiveRun& run, StepTask& task, model::StepState state, std::string output,
+              std::optional<model::Failure> failure, std::vector<Emitted> emitted);
+  void on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t task, model::StepState state, bool with_end,
+                   const Verdict& verdict);
+  void on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& task, const std::string& why);
+  void drop(ActiveRun& run, StepTask& task);
+  void drop_idle(ActiveRun& run);
+  void left_flight();
+  base::json::object step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const;
+  template <typename Work>
+  void with_task(model::RunId run, std::uint64_t task, Work work);
+
+  Parts parts_;
+  Runner& runner_;
+  std::size_t in_flight_max_;
+  std::mt19937_64 random_;
+  std::unordered_map<const Callable*, std::pair<std::shared_ptr<const Callable>, std::unique_ptr<jobfile::InputSchema>>>
+      input_schemas_;
+  std::deque<model::RunId> starved_;
+  std::uint64_t last_task_ = 0;
+  std::size_t in_flight_ = 0;  // steps handed out and not left
+  std::uint64_t steps_done_ = 0;
+  bool draining_ = false;
+  std::function<void()> drained_;
+};
+
+}  // namespace godwit::engine

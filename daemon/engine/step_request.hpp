@@ -1,0 +1,66 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "engine/plan.hpp"
+#include "engine/step_runner.hpp"
+#include "model/job.hpp"
+
+namespace godwit::engine {
+
+// What is done when the process that executed a call is lost in mid-call, so that nobody knows whether it had its
+// effect.
+enum class OnLoss {
+  as_method,  // `repeat` when the method is safe to repeat, else `block`
+  repeat,
+  block,  // the run waits for a person to decide
+};
+
+// How a step is to be treated, whatever it does. Shared by all steps of one stage, or of one call site of a script.
+struct StepPolicy {
+  std::map<std::string, int> limits;  // taken together before the step starts, given back when it ends
+  model::Retry retry;
+  std::optional<base::Duration> timeout;  // of one attempt
+  OnLoss on_loss = OnLoss::as_method;
+  bool fails_run = true;     // whether the run cannot go on once this step has failed for good
+  bool one_of_many = false;  // followers hear of each only when it fails: their number would drown a reader
+  std::string label;         // what people read beside the path; may be empty
+
+  bool repeats(bool method_is_safe) const {
+    return on_loss == OnLoss::repeat || (on_loss == OnLoss::as_method && method_is_safe);
+  }
+};
+
+// The kinds of work of a step. A method of a plugin:
+struct CallWork {
+  std::shared_ptr<const Callable> callable;
+};
+// What the driver has decided by itself and wants to have recorded, never to be decided anew: the step's input is its
+// output. It takes no limits. `skipped` steps have no output.
+struct ValueWork {
+  model::StepState state = model::StepState::succeeded;
+};
+using StepWork = std::variant<CallWork, ValueWork>;
+
+// One step that a driver wants to have done.
+struct StepRequest {
+  StepRef ref;       // the driver's own name for it; the runner hands it back and does not look at it
+  std::string path;  // names the step within its run, for all times: "search[12]", "each/days[3]/search#9f31"
+  StepWork work;
+  std::string input;                             // JSON text
+  std::optional<base::json::value> input_value;  // the same, if the driver has it at hand anyway
+  std::int64_t args_hash = 0;                    // of the input
+  std::shared_ptr<const StepPolicy> policy;
+  // The step cannot even be tried, for this reason; it is recorded as failed.
+  std::optional<model::Failure> failure;
+
+  const Callable* callable() const {
+    const auto* call = std::get_if<CallWork>(&work);
+    return call ? call->callable.get() : nullptr;
+  }
+};
+
+}  // namespace godwit::engine

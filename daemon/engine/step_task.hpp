@@ -1,0 +1,35 @@
+#pragma once
+#include <memory>
+
+#include "engine/limits.hpp"
+#include "engine/step_request.hpp"
+
+namespace godwit::engine {
+
+// One step that is under way in a run: from the moment the driver hands it out until its end is recorded.
+struct StepTask {
+  enum class Phase { limit, marking, queued, running, backoff, doubtful, recording };
+
+  std::uint64_t number = 0;  // unique within the engine's life
+  StepRequest request;
+  int attempt = 1;
+  int lost = 0;      // attempts of it that ended with the loss of their host
+  double blame = 0;  // its share of those losses
+  Phase phase = Phase::limit;
+  base::Instant since;       // of the phase
+  base::Instant started_at;  // of the attempt
+  Limits::Ticket ticket = 0;
+  std::uint64_t call = 0;   // the runner's number
+  std::uint64_t timer = 0;  // of the backoff
+  base::Instant next_at;    // end of the backoff
+  std::uint64_t progress_done = 0, progress_total = 0;
+  model::Failure last_failure;
+  std::unique_ptr<StepListener> listener;
+
+  const std::string& path() const { return request.path; }
+  const StepPolicy& policy() const { return *request.policy; }
+  // Whether nothing of it is under way outside: it can be given up at once.
+  bool is_idle() const { return phase == Phase::limit || phase == Phase::backoff || phase == Phase::doubtful; }
+};
+
+}  // namespace godwit::engine
