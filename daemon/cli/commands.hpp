@@ -24,6 +24,7 @@ int plugin_list(Session& session);
 int plugin_show(Session& session);
 int limit_list(Session& session);
 int limit_set(Session& session);
+int schedule_next(Session& session);
 int audit(Session& session);
 int status(Session& session);
 int reload(Session& session);
