@@ -5,6 +5,7 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 
 namespace godwit::base {
 namespace {
@@ -35,6 +36,13 @@ Surroundings read_surroundings() {
   const ssize_t length = ::readlink("/proc/self/exe", program.data(), program.size());
   if (length > 0) result.program.assign(program.data(), static_cast<std::size_t>(length));
   return result;
+}
+
+std::string companion_program(const Surroundings& surroundings, const std::string& name) {
+  const std::filesystem::path bin = std::filesystem::path(surroundings.program).parent_path();
+  const std::string beside = bin / name;
+  const std::string installed = bin.parent_path() / "libexec/godwit" / name;
+  return ::access(beside.c_str(), R_OK) != 0 && ::access(installed.c_str(), R_OK) == 0 ? installed : beside;
 }
 
 std::string default_state_dir(const Surroundings& surroundings) {

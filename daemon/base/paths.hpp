@@ -16,6 +16,9 @@ struct Surroundings {
 };
 Surroundings read_surroundings();
 
+// A program that goes with this one: beside it (a build), or in libexec/godwit (an installation). The path beside when
+// there is none.
+std::string companion_program(const Surroundings& surroundings, const std::string& name);
 // Where the daemon keeps its state, where it listens, and which settings file it reads when nobody says otherwise.
 std::string default_state_dir(const Surroundings& surroundings);
 std::string default_socket(const Surroundings& surroundings, const std::string& state_dir);

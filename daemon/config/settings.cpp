@@ -165,13 +165,10 @@ void fill_in(const base::Surroundings& surroundings, Settings& settings) {
   if (settings.state_dir.empty()) settings.state_dir = base::default_state_dir(surroundings);
   if (settings.socket.empty()) settings.socket = base::default_socket(surroundings, settings.state_dir);
   if (settings.node_name.empty()) settings.node_name = surroundings.host_name;
-  if (settings.host_program.empty()) {
-    const std::string beside = bin / "godwit-host";
-    settings.host_program = first_existing({beside, up(bin) / "libexec/godwit/godwit-host"});
-    if (settings.host_program.empty()) settings.host_program = beside;
-  }
+  if (settings.host_program.empty()) settings.host_program = base::companion_program(surroundings, "godwit-host");
   if (settings.plugin_dirs.empty()) {
-    const std::string found = first_existing({up(bin) / "plugins", up(bin) / "lib/godwit/plugins"});
+    const std::string found = first_existing(
+        {up(bin) / "plugins", up(bin) / "lib/godwit/plugins", up(up(bin)) / "lib/godwit/plugins"});
     if (!found.empty()) settings.plugin_dirs.push_back(found);
   }
 }

@@ -22,6 +22,7 @@ std::vector<fs::path> job_files(const fs::path& directory, std::vector<base::Err
   for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
     const auto extension = entries->path().extension();
     std::error_code ignored;
+    if (entries->path().stem().extension() == ".test") continue;  // tests stand beside the jobs
     if ((extension == ".yaml" || extension == ".yml") && entries->is_regular_file(ignored))
       files.push_back(entries->path());
   }

@@ -21,7 +21,7 @@ class Library {
     std::size_t changed = 0;  // jobs new or different from before
     std::vector<base::Error::Problem> problems;
   };
-  // Reads all *.yaml and *.yml files of the directories and the folders below them.
+  // Reads all *.yaml and *.yml files of the directories and the folders below them, but *.test.yaml, which hold tests.
   Report reload();
   const Report& last_report() const { return report_; }
 

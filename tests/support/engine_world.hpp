@@ -4,11 +4,14 @@
 #include <string>
 
 #include "engine/engine.hpp"
-#include "support/memory_store.hpp"
+#include "lab/memory_store.hpp"
+#include "lab/virtual_clock.hpp"
 #include "support/scripted_runner.hpp"
-#include "support/step_clock.hpp"
 
 namespace godwit::support {
+
+using lab::Memory;
+using lab::MemoryStore;
 
 // An engine in a world of which every part can be stepped: what a test sets is what matters to it, the rest has
 // defaults. The memory outlives crash(), as a database does.
@@ -18,7 +21,7 @@ class EngineWorld {
 
   engine::EngineSettings settings;
   Memory memory;
-  StepClock clock;
+  lab::VirtualClock clock;
   std::unique_ptr<MemoryStore> store;
   std::unique_ptr<ScriptedRunner> runner;
   std::unique_ptr<engine::Engine> engine;

@@ -77,7 +77,7 @@ result: ${ stages.rank }
 
 TEST_CASE("the shipped jobs are accepted") {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(GODWIT_SOURCE_DIR "/scripts")) {
-    if (entry.path().extension() != ".yaml") continue;
+    if (entry.path().extension() != ".yaml" || entry.path().stem().extension() == ".test") continue;
     CAPTURE(entry.path());
     std::ifstream in(entry.path());
     std::ostringstream text;

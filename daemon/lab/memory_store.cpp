@@ -1,6 +1,6 @@
-#include "support/memory_store.hpp"
+#include "lab/memory_store.hpp"
 
-namespace godwit::support {
+namespace godwit::lab {
 
 using namespace engine;
 
@@ -11,9 +11,16 @@ void MemoryStore::append(std::vector<Fact> facts, std::function<void(Verdict)> s
 
 void MemoryStore::settle() {
   settling_ = false;
-  if (away_) return;
+  if (away_ || dead_) return;
   auto batch = std::exchange(pending_, {});
-  for (auto& group : batch) group.settled(commit(group.facts));
+  for (auto& group : batch) {
+    ++memory_.groups;
+    dead_ = death && death->group == memory_.groups;
+    if (dead_ && !death->after_commit) return;
+    const Verdict verdict = commit(group.facts);
+    if (dead_) return;
+    group.settled(verdict);
+  }
 }
 
 void MemoryStore::set_away(bool away) {
@@ -92,7 +99,7 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
     }
     if (const auto* step = std::get_if<StepDone>(&fact);
         step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
-      return {Verdict::refused, {}, "refused for the test"};
+      return {Verdict::refused, {}, "refused, as was asked for"};
   }
   Applier applier{memory_};
   for (const auto& fact : facts) std::visit(applier, fact);
@@ -183,4 +190,4 @@ void MemoryStore::read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> 
   });
 }
 
-}  // namespace godwit::support
+}  // namespace godwit::lab

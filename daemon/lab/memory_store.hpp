@@ -7,9 +7,9 @@
 #include "engine/clock.hpp"
 #include "engine/store.hpp"
 
-namespace godwit::support {
+namespace godwit::lab {
 
-// What a store remembers, apart from the store: it outlives the engine's simulated lives.
+// What a store remembers, apart from the store: it outlives the lives of an engine in a lab or a test.
 struct Memory {
   struct Run {
     engine::Submitted submitted;
@@ -29,6 +29,7 @@ struct Memory {
   std::vector<engine::Emitted> emitted;
   std::deque<engine::InboxEntry> inbox;
   std::int64_t last_run = 0;
+  std::size_t groups = 0;           // that were appended and settled
   std::vector<std::string> faults;  // what must never happen and did
 };
 
@@ -60,9 +61,17 @@ class MemoryStore : public engine::Store {
   // The process dies: each group that has not been settled is committed or lost by the toss of a coin, but never out of
   // order.
   void crash(std::mt19937_64& random);
+  // The process dies at the group of that number (from 1), before its commit or after it: nothing more is stored or
+  // answered.
+  struct Death {
+    std::size_t group = 0;
+    bool after_commit = false;
+  };
+  std::optional<Death> death;
+  bool dead() const { return dead_; }
   // Outputs longer than this are omitted by the loads.
   std::size_t output_max = 64 * 1024;
-  // A group that holds this text in an output is refused.
+  // For tests: a group that holds this text in an output is refused.
   std::string refused_text;
 
  private:
@@ -79,6 +88,7 @@ class MemoryStore : public engine::Store {
   std::deque<Group> pending_;
   bool settling_ = false;
   bool away_ = false;
+  bool dead_ = false;
 };
 
-}  // namespace godwit::support
+}  // namespace godwit::lab

@@ -1,15 +1,19 @@
 #pragma once
 #include <deque>
 #include <map>
+#include <optional>
 
 #include "engine/clock.hpp"
 
-namespace godwit::support {
+namespace godwit::lab {
 
-// A clock that moves only when a test says so. Posted work runs in run_posted(), timers when the time has come.
-class StepClock : public engine::Clock {
+// A clock that moves only when it is told to: days pass at once. Posted work runs in run_posted(), timers when their
+// time has come.
+class VirtualClock : public engine::Clock {
  public:
-  base::Instant now() const override { return base::from_microseconds(1'700'000'000'000'000) + elapsed(); }
+  explicit VirtualClock(base::Instant start = base::from_microseconds(1'700'000'000'000'000)) : start_(start) {}
+
+  base::Instant now() const override { return start_ + elapsed(); }
   base::Tick tick() const override { return tick_; }
   std::uint64_t at(base::Tick when, std::function<void()> work) override {
     timers_.emplace(std::pair(when, ++last_), std::move(work));
@@ -55,14 +59,19 @@ class StepClock : public engine::Clock {
     timers_.clear();
   }
   std::size_t timers() const { return timers_.size(); }
-
- private:
+  // The time of the next timer; empty when there is none.
+  std::optional<base::Tick> next_time() const {
+    return timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first.first);
+  }
+  // The time that has passed since the start.
   base::Duration elapsed() const { return std::chrono::duration_cast<base::Duration>(tick_.time_since_epoch()); }
 
+ private:
+  base::Instant start_;
   base::Tick tick_{};
   std::deque<std::function<void()>> posted_;
   std::map<std::pair<base::Tick, std::uint64_t>, std::function<void()>> timers_;
   std::uint64_t last_ = 0;
 };
 
-}  // namespace godwit::support
+}  // namespace godwit::lab

@@ -1,0 +1,116 @@
+#include "lab/commands.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "config/settings.hpp"
+#include "lab/report.hpp"
+#include "lab/tester.hpp"
+
+namespace godwit::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_of(const json::object& request, std::string_view name) {
+  const auto* value = request.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+bool flag_of(const json::object& request, std::string_view name) {
+  const auto* value = request.if_contains(name);
+  return value && value->is_bool() && value->get_bool();
+}
+
+std::vector<std::string> texts_of(const json::object& request, std::string_view name) {
+  const auto* value = request.if_contains(name);
+  return value && value->is_array() ? json::value_to<std::vector<std::string>>(*value) : std::vector<std::string>();
+}
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+// The daemon's own settings, so that a test sees the plugins, providers and limits that the daemon sees.
+config::Settings settings_of(const json::object& request) {
+  std::vector<std::string> arguments;
+  if (const auto config = text_of(request, "config"); !config.empty()) arguments = {"--config", config};
+  for (const auto& directory : texts_of(request, "plugin_dirs")) {
+    arguments.emplace_back("--plugin-dir");
+    arguments.push_back(directory);
+  }
+  return config::read_settings(arguments, base::read_surroundings()).settings;
+}
+
+bool is_test_file(const fs::path& path) {
+  return (path.extension() == ".yaml" || path.extension() == ".yml") && path.stem().extension() == ".test";
+}
+
+// A test file, a job file whose tests stand beside it, or a folder with tests in it and below.
+std::vector<std::string> test_files(const std::string& name) {
+  const fs::path path = name;
+  std::error_code error;
+  if (!fs::exists(path, error)) throw base::not_found("there is no file " + name);
+  if (fs::is_directory(path, error)) {
+    std::vector<std::string> files;
+    for (fs::recursive_directory_iterator entry(path, fs::directory_options::skip_permission_denied, error), end;
+         !error && entry != end; entry.increment(error))
+      if (entry->is_regular_file(error) && is_test_file(entry->path())) files.push_back(entry->path().string());
+    if (files.empty()) throw base::not_found("there are no tests in " + name, "tests stand in files named *.test.yaml");
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+  if (is_test_file(path)) return {name};
+  const fs::path beside = path.parent_path() / (path.stem().string() + ".test.yaml");
+  if (!fs::exists(beside, error))
+    throw base::not_found("there are no tests of " + name, "write them into " + beside.string());
+  return {beside.string()};
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.flush();
+  if (!out) throw base::Error(base::ErrorKind::failed, "cannot be written", {path});
+}
+
+int run_tests(const json::object& request) {
+  std::vector<std::string> files;
+  for (const auto& name : texts_of(request, "files"))
+    for (auto& file : test_files(name))
+      if (std::find(files.begin(), files.end(), file) == files.end()) files.push_back(std::move(file));
+  const auto settings = settings_of(request);
+  base::log::start(base::log::Level::error);
+  Tester tester(settings, {flag_of(request, "crash_sweep"), text_of(request, "only")});
+  std::vector<TestResult> results;
+  for (const auto& file : files)
+    for (auto& result : tester.run(file)) results.push_back(std::move(result));
+  if (results.empty()) throw base::not_found("no test has '" + text_of(request, "only") + "' in its name");
+  if (const auto junit = text_of(request, "junit"); !junit.empty()) write_file(junit, report_junit(results));
+  if (flag_of(request, "json"))
+    print(json::serialize(report_json(results)) + "\n");
+  else
+    print(report_text(results, flag_of(request, "color"), flag_of(request, "quiet")));
+  return std::all_of(results.begin(), results.end(), [](const auto& result) { return result.problems.empty(); }) ? 0
+                                                                                                                 : 1;
+}
+
+struct Command {
+  std::string_view name;
+  int (*run)(const json::object& request);
+};
+constexpr Command kCommands[] = {{"test", run_tests}};
+
+}  // namespace
+
+int run_command(const json::object& request) {
+  const std::string name = text_of(request, "command");
+  for (const auto& command : kCommands)
+    if (command.name == name) return command.run(request);
+  throw base::Error(base::ErrorKind::usage, "godwit-lab has no command '" + name + "'", {},
+                    "it is started by `godwit job test`");
+}
+
+}  // namespace godwit::lab

@@ -1,0 +1,18 @@
+#pragma once
+#include "base/json.hpp"
+#include "lab/memory_store.hpp"
+
+namespace godwit::lab {
+
+namespace json = base::json;
+
+// What the journal says of a run, without what differs from one time to the next (instants, the order in which branches
+// ended): {job, state, result, error, failed_step, steps: {path: {state, output, error, emitted}}}.
+json::object journal_view(const Memory::Run& run);
+// The same for every run of the memory: a job and the jobs it called.
+json::array journal_view(const Memory& memory);
+
+// {"code","message"}.
+json::object failure_view(const model::Failure& failure);
+
+}  // namespace godwit::lab

@@ -1,0 +1,174 @@
+#include "lab/story.hpp"
+
+namespace godwit::lab {
+namespace {
+
+// Nobody waits for the end of a job that needs more.
+constexpr std::size_t kStepsMax = 5'000'000;
+constexpr base::Duration kTimeMax = std::chrono::hours(24 * 366 * 10);
+const char* const kSubmitKey = "lab";
+const engine::Caller kCaller{0, "the lab"};
+
+}  // namespace
+
+Story::Story(const Setting& setting, std::uint64_t seed, std::optional<MemoryStore::Death> death)
+    : setting_(setting),
+      seed_(seed),
+      death_(death),
+      clock_(setting.file.start),
+      events_(setting.test.events.size(), Told::no) {}
+
+void Story::begin_life() {
+  store_ = std::make_unique<MemoryStore>(memory_, clock_);
+  if (lives_++ == 0) store_->death = death_;
+  runner_ = std::make_unique<MockRunner>(
+      MockRunner::Parts{clock_, setting_.file, setting_.test, setting_.catalog, setting_.real, language_, log_}, seed_);
+  engine::EngineSettings settings;
+  settings.limits = setting_.limits;
+  settings.seed = seed_;
+  engine_ = std::make_unique<engine::Engine>(std::move(settings), *store_, *runner_, clock_, setting_.library, [this] {
+    log_.faults.push_back("the engine took another for its successor");
+  });
+  engine_->start([] {});
+  if (!run_) submit();
+  for (auto& told : events_)
+    if (told == Told::asked || told == Told::asked_again) told = Told::lost;
+}
+
+void Story::end_life() {
+  clock_.forget();
+  setting_.real.forget();
+  engine_.reset();
+  clock_.forget();
+  for (const auto& [id, run] : memory_.runs)
+    for (const auto& [path, done] : run.steps) log_.finished.insert({id, path});
+}
+
+void Story::submit() {
+  engine_->submit(
+      {.text = setting_.job_text, .file = setting_.job_file, .params = setting_.test.params, .key = kSubmitKey},
+      kCaller, [this](engine::Result<engine::SubmitReceipt> receipt) {
+        if (receipt)
+          run_ = receipt->run;
+        else
+          refused_ = receipt.error();
+      });
+}
+
+bool Story::ended() const {
+  if (!run_) return false;
+  const auto found = memory_.runs.find(*run_);
+  return found != memory_.runs.end() && found->second.done;
+}
+
+// The next event, if it comes before anything else happens.
+bool Story::fire_event() {
+  if (!run_) return false;
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    if (events_[i] == Told::asked || events_[i] == Told::asked_again) return false;
+    if (events_[i] == Told::yes) continue;
+    const base::Tick due{setting_.test.events[i].at};
+    if (const auto next = clock_.next_time(); next && *next < due) return false;
+    if (due > clock_.tick()) clock_.advance(std::chrono::duration_cast<base::Duration>(due - clock_.tick()));
+    fire(i);
+    return true;
+  }
+  return false;
+}
+
+void Story::fire(std::size_t number) {
+  const bool again = events_[number] == Told::lost;
+  events_[number] = again ? Told::asked_again : Told::asked;
+  const Event& event = setting_.test.events[number];
+  const auto answered = [this, number, again](const engine::Result<engine::Nothing>& result) {
+    events_[number] = Told::yes;
+    if (!result && !again)
+      log_.faults.push_back(setting_.test.events[number].place.text() +
+                            ": this cannot be done: " + result.error().what());
+  };
+  switch (event.kind) {
+    case Event::Kind::pause:
+      return engine_->pause(*run_, kCaller, answered);
+    case Event::Kind::resume:
+      return engine_->resume(*run_, kCaller, answered);
+    case Event::Kind::cancel:
+      return engine_->cancel(*run_, kCaller, answered);
+  }
+}
+
+// A call that was cut off and must not be repeated blindly waits for a person; after a death the lab is this person.
+bool Story::unblock() {
+  if (lives_ < 2 || !run_ || unblocked_ > 100) return false;
+  const auto live = engine_->live(*run_);
+  const auto* state = live.if_contains("state");
+  if (!state || *state != json::value("blocked")) return false;
+  const auto& attempts = memory_.runs.at(*run_).attempts;
+  const bool doubtful =
+      std::any_of(attempts.begin(), attempts.end(), [](const auto& entry) { return entry.second.in_doubt; });
+  if (!doubtful) return false;
+  ++unblocked_;
+  engine_->retry(*run_, {}, kCaller, [](const engine::Result<model::RunId>&) {});
+  return true;
+}
+
+// Lets one thing happen; false when nothing can.
+bool Story::step() {
+  if (store_->dead()) {
+    end_life();
+    begin_life();
+    return true;
+  }
+  if (refused_) return false;
+  if (clock_.run_one()) return true;
+  if (ended()) return false;
+  if (setting_.real.busy()) {
+    setting_.real.wait();
+    return true;
+  }
+  return fire_event() || clock_.next_timer() || unblock();
+}
+
+void Story::look(Outcome& outcome) {
+  const auto found = memory_.runs.find(outcome.run);
+  if (found != memory_.runs.end() && found->second.done) {
+    outcome.state = model::name(found->second.done->state);
+    return;
+  }
+  const auto live = engine_->live(outcome.run);
+  if (const auto* state = live.if_contains("state"); state && state->is_string()) outcome.state = state->get_string();
+  engine_->why(outcome.run, [&](const engine::Result<json::object>& why) {
+    const auto* reasons = why ? (*why).if_contains("reasons") : nullptr;
+    if (!reasons || !reasons->is_array()) return;
+    for (const auto& reason : reasons->get_array())
+      if (const auto* text = reason.is_object() ? reason.get_object().if_contains("text") : nullptr;
+          text && text->is_string())
+        outcome.why += (outcome.why.empty() ? "" : "; ") + std::string(text->get_string());
+  });
+  clock_.run_posted();
+}
+
+Outcome Story::play() {
+  begin_life();
+  std::size_t steps = 0;
+  while (step())
+    if (++steps > kStepsMax || clock_.elapsed() > kTimeMax) {
+      log_.faults.push_back("the run goes on for ever: after " + base::format_duration(clock_.elapsed()) +
+                            " of its time it has not ended");
+      break;
+    }
+  if (refused_) throw *refused_;
+  Outcome outcome;
+  outcome.run = run_.value_or(model::RunId{});
+  look(outcome);
+  end_life();
+  for (const auto& fault : memory_.faults) log_.faults.push_back(fault);
+  outcome.memory = std::move(memory_);
+  outcome.groups = outcome.memory.groups;
+  outcome.calls = std::move(log_.sent);
+  outcome.faults = std::move(log_.faults);
+  outcome.took = clock_.elapsed();
+  outcome.unblocked = unblocked_;
+  return outcome;
+}
+
+}  // namespace godwit::lab

@@ -1,0 +1,111 @@
+#include "lab/tester.hpp"
+
+#include <algorithm>
+
+#include "lab/difference.hpp"
+#include "lab/journal_view.hpp"
+#include "lab/story.hpp"
+#include "lab/test_reader.hpp"
+#include "lab/verdict.hpp"
+
+namespace godwit::lab {
+namespace {
+
+constexpr std::size_t kJobFileMax = 1u << 20;
+// A sweep plays the story twice for each group of facts; of more groups than this a part is taken, evenly.
+constexpr std::size_t kSweepMax = 400;
+constexpr std::uint64_t kOtherSeed = 0x9e3779b9;
+
+host_pool::HostSettings host_settings(const config::Settings& settings) {
+  host_pool::HostSettings result;
+  result.program = settings.host_program;
+  result.units = settings.plugins;
+  return result;
+}
+
+void add(std::vector<std::string>& problems, const std::string& where, const std::vector<std::string>& lines) {
+  for (const auto& line : lines) problems.push_back(where + line);
+}
+
+}  // namespace
+
+// A job's file, and what a story of it needs.
+struct Tester::Form {
+  std::string file;
+  std::string text;
+  jobfile::Library library;
+  std::optional<Story::Setting> setting;
+  std::optional<Outcome> first;
+
+  explicit Form(const std::filesystem::path& path)
+      : file(path.string()), text(read_file(path, kJobFileMax)), library({path.parent_path()}) {
+    library.reload();
+  }
+};
+
+Tester::Tester(const config::Settings& settings, Options options)
+    : settings_(settings),
+      options_(std::move(options)),
+      catalog_(settings.plugin_dirs, settings.providers),
+      real_(catalog_, host_settings(settings)) {}
+
+std::vector<TestResult> Tester::run(const std::filesystem::path& path) {
+  const TestFile file = read_tests(path);
+  std::vector<TestResult> results;
+  for (const auto& job : file.jobs) {
+    Form form(job);
+    for (const auto& test : file.tests)
+      if (test.name.find(options_.only) != std::string::npos) results.push_back(run_test(file, test, form));
+  }
+  return results;
+}
+
+TestResult Tester::run_test(const TestFile& file, const Test& test, Form& form) {
+  TestResult result{.file = file.file, .job = form.file, .test = test.name};
+  const auto begin = std::chrono::steady_clock::now();
+  auto limits = settings_.limits;
+  for (const auto& [name, permits] : file.limits) limits[name] = permits;
+  form.setting.emplace(
+      Story::Setting{file, test, form.file, form.text, form.library, catalog_, real_, std::move(limits)});
+  try {
+    run_twice(test, form, result);
+    if (options_.crash_sweep && result.problems.empty()) sweep(form, result);
+  } catch (const base::Error& error) {
+    for (const auto& problem : error.problems()) result.problems.push_back(problem.text());
+  }
+  result.wall = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  return result;
+}
+
+void Tester::run_twice(const Test& test, Form& form, TestResult& result) {
+  form.first = Story(*form.setting, 0).play();
+  result.took = form.first->took;
+  result.problems = verdict(test.expect, *form.first, language_);
+  if (!result.problems.empty()) return;
+  const Outcome again = Story(*form.setting, kOtherSeed).play();
+  add(result.problems, "with another seed: ",
+      differences(journal_view(form.first->memory), journal_view(again.memory), Match::whole, "journal"));
+}
+
+void Tester::sweep(Form& form, TestResult& result) {
+  const auto expected = journal_view(form.first->memory);
+  // A run that waits for somebody may have come less far with its other steps.
+  const bool ended = form.first->memory.runs.at(form.first->run).done.has_value();
+  const std::size_t stride = (form.first->groups + kSweepMax - 1) / kSweepMax;
+  for (std::size_t group = 1; group <= form.first->groups && result.problems.empty(); group += stride) {
+    for (const bool after : {false, true}) {
+      const Outcome outcome = Story(*form.setting, 0, MemoryStore::Death{group, after}).play();
+      const std::string where =
+          std::string("crashed ") + (after ? "after" : "before") + " commit " + std::to_string(group) + ": ";
+      add(result.problems, where, outcome.faults);
+      if (outcome.state != form.first->state)
+        result.problems.push_back(where + "state: expected " + form.first->state + ", got " + outcome.state);
+      if (ended)
+        add(result.problems, where, differences(expected, journal_view(outcome.memory), Match::whole, "journal"));
+      ++result.crashes;
+      result.unblocked += outcome.unblocked;
+    }
+  }
+}
+
+}  // namespace godwit::lab

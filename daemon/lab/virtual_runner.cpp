@@ -1,0 +1,30 @@
+#include "lab/virtual_runner.hpp"
+
+namespace godwit::lab {
+
+std::uint64_t VirtualRunner::start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
+                                   engine::StepListener& listener) {
+  const std::uint64_t number = ++last_;
+  const auto& running = running_[number] = {std::move(callable), std::move(call), &listener};
+  const auto duration = takes(*running.callable, running.call);
+  clock_.post([this, number] {
+    if (const auto found = running_.find(number); found != running_.end()) found->second.listener->started();
+  });
+  if (duration) clock_.at(clock_.tick() + *duration, [this, number] { finish(number); });
+  return number;
+}
+
+void VirtualRunner::cancel(std::uint64_t number) {
+  clock_.post([this, number] {
+    if (auto call = running_.extract(number)) call.mapped().listener->finished(engine::StepCancelled{});
+  });
+}
+
+void VirtualRunner::finish(std::uint64_t number) {
+  auto call = running_.extract(number);
+  if (!call) return;
+  const Running& ended = call.mapped();
+  ended.listener->finished(outcome(*ended.callable, ended.call, *ended.listener));
+}
+
+}  // namespace godwit::lab
