@@ -49,7 +49,8 @@ store::StoreSettings store_settings(const config::Settings& settings) {
 host_pool::HostSettings host_settings(const config::Settings& settings) {
   host_pool::HostSettings result;
   result.program = settings.host_program;
-  result.units = settings.plugins;
+  result.plugins = settings.plugins;
+  result.require_sandbox = settings.require_sandbox;
   return result;
 }
 
@@ -95,8 +96,12 @@ control::Services Daemon::make_services() {
       .list_plugins = [this] { return catalog_.describe(); },
       .show_plugin =
           [this](const std::string& id) {
-            for (auto& plugin : catalog_.describe())
-              if (plugin.at("id") == json::string_view(id)) return plugin.as_object();
+            for (auto& plugin : catalog_.describe()) {
+              if (plugin.at("id") != json::string_view(id)) continue;
+              json::object result = plugin.as_object();
+              for (auto& member : hosts_.describe(id)) result[member.key()] = std::move(member.value());
+              return result;
+            }
             throw base::not_found("there is no plugin '" + id + "'", "`godwit plugin list` shows what there is");
           },
       .hosts_status =

@@ -76,13 +76,19 @@ void read_providers(Reader& reader, const YamlNode& node, Path path, Settings& s
   }
 }
 
+// An entry changes what it names and leaves the rest as it was, so that a plugin's defaults can be changed one by one.
 void read_plugins(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
   if (!reader.is_map(node, path)) return;
   for (const auto& member : node.members) {
     const std::string here = base::below(path, member.key);
     if (!reader.is_map(member.value, here)) continue;
-    const json::value value = reader.any(member.value, here);
-    settings.plugins[member.key] = value.is_object() ? value.get_object() : json::object();
+    PluginSettings& plugin = settings.plugins[member.key];
+    read_map(plugin_options(), member.value, {}, here, reader,
+             [&](const PluginOption& option, const YamlNode& value, Path place) {
+               option.read(reader, value, place, plugin);
+             });
+    if (plugin.grants.network.abstract_sockets && !plugin.grants.network.unix_sockets)
+      reader.problem(member.value, here + ".network.abstract_sockets", "means nothing without unix_sockets: true");
   }
 }
 
@@ -159,9 +165,17 @@ const std::vector<Option>& options() {
        "no entry. Example:\n"
        "  flight-search/1: timetable",
        read_providers},
-      {"plugins", "", "MAP", "{}",
-       "What each plugin is configured with, by the plugin's id. Example:\n"
-       "  timetable: {seed: 7}",
+      {"require_sandbox", "", "BOOL", "false",
+       "Whether a plugin is refused when this machine cannot confine its process as its grants ask. Otherwise what is "
+       "missing is logged and shown by `godwit plugin show`.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.require_sandbox = r.flag(n, p); }},
+      {"plugins", "", "MAP", "{core: {exec: true, files: {read: [/], write: [/]}, network: {any: true}}}",
+       "What each plugin is configured with and what it may do, by the plugin's id. A plugin that is not named gets "
+       "the "
+       "defaults below: it computes, and touches no file, network or program. `core` runs the programs that jobs name, "
+       "so it may do what the daemon's user may do; core: {exec: false, files: {read: [], write: []}} takes that away. "
+       "An entry changes what it names and leaves the rest. Example:\n"
+       "  timetable: {units: {timetable: {seed: 7}}, memory: 256MiB}",
        read_plugins},
   };
   return kOptions;

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/suggest.hpp"
 #include "config/option.hpp"
 
 namespace godwit::config {
@@ -36,6 +37,14 @@ base::Place OptionReader::place(const YamlNode& node, const std::string& path) c
 
 void OptionReader::problem(const YamlNode& node, const std::string& path, std::string what, std::string hint) {
   problems_.push_back({std::move(what), place(node, path), std::move(hint)});
+}
+
+void OptionReader::unknown(const YamlNode::Member& member, const std::string& path,
+                           const std::vector<std::string>& known) {
+  YamlNode key;
+  key.line = member.line;
+  key.column = member.column;
+  problem(key, path, "unknown option '" + member.key + "'", base::suggest(member.key, known));
 }
 
 std::string OptionReader::absolute(const std::string& path) const {
@@ -100,6 +109,20 @@ base::Duration OptionReader::duration(const YamlNode& node, const std::string& p
   const auto value = node.kind == YamlNode::Kind::scalar ? base::parse_duration(node.text) : std::nullopt;
   if (!value) problem(node, path, "a duration is needed here, such as 30s or 1h30m");
   return value.value_or(base::Duration{});
+}
+
+bool OptionReader::flag(const YamlNode& node, const std::string& path) {
+  if (node.kind == YamlNode::Kind::scalar && (node.text == "true" || node.text == "false")) return node.text == "true";
+  problem(node, path, "true or false is needed here");
+  return false;
+}
+
+std::vector<std::uint16_t> OptionReader::ports(const YamlNode& node, const std::string& path) {
+  std::vector<std::uint16_t> result;
+  const std::vector<std::string> entries = texts(node, path);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    result.push_back(static_cast<std::uint16_t>(number(node.items[i], base::below(path, i), 1, 65535)));
+  return result;
 }
 
 json::value OptionReader::any(const YamlNode& node, const std::string& path) {

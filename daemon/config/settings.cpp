@@ -109,44 +109,17 @@ std::string read_file(const std::string& path) {
   return text;
 }
 
-// Walks a map of the file: an option is read, a group ("database") is entered, anything else is unknown.
-void read_map(const YamlNode& map, const std::string& path, OptionReader& reader, const Arguments& arguments,
-              Settings& settings) {
-  std::vector<std::string> known;
-  for (const auto& member : map.members) {
-    const std::string here = base::below(path, member.key);
-    bool is_group = false;
-    const Option* found = nullptr;
-    for (const Option& option : options()) {
-      if (here == option.name) found = &option;
-      is_group = is_group || std::string_view(option.name).starts_with(here + ".");
-    }
-    if (found) {
-      // What the command line says wins, but a wrong value in the file is told all the same.
-      Settings discarded;
-      found->read(reader, member.value, here, arguments.values.contains(found->flag) ? discarded : settings);
-    } else if (is_group) {
-      if (reader.is_map(member.value, here)) read_map(member.value, here, reader, arguments, settings);
-    } else {
-      YamlNode key;
-      key.line = member.line;
-      key.column = member.column;
-      for (const Option& option : options()) {
-        const std::string name = option.name;
-        if (!path.empty() && !name.starts_with(path + ".")) continue;
-        const std::string rest = path.empty() ? name : name.substr(path.size() + 1);
-        known.push_back(rest.substr(0, rest.find('.')));
-      }
-      reader.problem(key, here, "unknown option '" + member.key + "'", base::suggest(member.key, known));
-    }
-  }
-}
-
 void read_settings_file(const Arguments& arguments, Settings& settings, Problems& problems) {
   try {
     const YamlDocument document(read_file(settings.config_file), settings.config_file, YamlDocument::Empty::null);
     OptionReader reader(&document, std::filesystem::absolute(settings.config_file).parent_path().string(), problems);
-    if (reader.is_map(document.root(), {})) read_map(document.root(), {}, reader, arguments, settings);
+    if (!reader.is_map(document.root(), {})) return;
+    read_map(options(), document.root(), {}, {}, reader,
+             [&](const Option& option, const YamlNode& node, const std::string& path) {
+               // What the command line says wins, but a wrong value in the file is told all the same.
+               Settings discarded;
+               option.read(reader, node, path, arguments.values.contains(option.flag) ? discarded : settings);
+             });
   } catch (const base::Error& error) {
     problems.insert(problems.end(), error.problems().begin(), error.problems().end());
   }
@@ -191,7 +164,7 @@ Settings standard_settings() {
   for (const Option& option : options()) {
     const std::string_view text = option.standard;
     if (text == "\"\"" || text == "[]" || text == "{}" || text.starts_with('/')) continue;
-    option.read(reader, scalar(option.standard), option.name, settings);
+    option.read(reader, YamlDocument(text, option.name).root(), option.name, settings);
   }
   if (!problems.empty()) throw base::Error(base::ErrorKind::internal, std::move(problems));
   return settings;

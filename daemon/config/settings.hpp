@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/paths.hpp"
 #include "base/time.hpp"
+#include "model/grants.hpp"
 
 namespace godwit::config {
 
@@ -25,6 +26,21 @@ inline std::string_view name(Role role) {
 struct RoleMembers {
   std::vector<std::string> users;
   std::vector<std::string> groups;
+};
+
+// Where the value of a secret is: one of the two.
+struct SecretSource {
+  std::string file;
+  std::string environment;  // a variable of the daemon
+};
+
+// What the operator decided about one plugin.
+struct PluginSettings {
+  std::map<std::string, json::object> units;  // configuration by unit id
+  model::Grants grants;
+  std::map<std::string, SecretSource> secrets;  // the names are in the grants too
+  std::vector<std::string> sha256;              // the only files that are loaded; empty: any that is trusted
+  base::Duration stall{};                       // a call that says nothing for so long is hung; zero: never
 };
 
 // What the operator decided, complete: what neither the command line nor the file says has its default.
@@ -49,8 +65,9 @@ struct Settings {
   std::array<RoleMembers, 3> roles;   // indexed by Role; the daemon's own user and root are admins anyway
   std::map<std::string, int> limits;  // name to permits
   std::map<std::string, std::string>
-      providers;                                // contract ("flight-search/1") to the unit that serves it ("timetable")
-  std::map<std::string, json::object> plugins;  // id of a plugin to its configuration
+      providers;  // contract ("flight-search/1") to the unit that serves it ("timetable")
+  std::map<std::string, PluginSettings> plugins;  // by the plugin's id
+  bool require_sandbox = false;                   // a host process that cannot be confined as asked is not used
 };
 
 // What the command line asked for instead of a start.

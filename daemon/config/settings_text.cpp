@@ -29,6 +29,27 @@ void write_wrapped(std::ostream& out, std::string_view text, const std::string& 
   }
 }
 
+// The options of a table with their sentences and defaults. Every line follows `margin`, every default `mark`, and
+// `gap` comes before each option.
+template <typename Target>
+void write_options(std::ostream& out, const std::vector<OptionOf<Target>>& table, const std::string& margin,
+                   const std::string& mark, const std::string& gap) {
+  std::string group;
+  for (const auto& option : table) {
+    const std::string name = option.name;
+    const std::size_t dot = name.find('.');
+    const std::string its_group = dot == std::string::npos ? "" : name.substr(0, dot);
+    out << gap;
+    if (!its_group.empty() && its_group != group) out << margin << its_group << ":\n";
+    group = its_group;
+    const std::string indent = margin + (group.empty() ? "" : "  ");
+    write_wrapped(out, option.sentence, indent + "# ", 120);
+    if (*option.flag) out << indent << "# Command line: " << option.flag << ' ' << option.type << '\n';
+    out << indent << mark << (dot == std::string::npos ? name : name.substr(dot + 1)) << ": " << option.standard
+        << '\n';
+  }
+}
+
 }  // namespace
 
 std::string settings_help() {
@@ -54,19 +75,9 @@ std::string settings_file() {
   std::ostringstream out;
   out << "# The settings of godwitd, each with its default. What the command line says wins over this file.\n"
          "# This file is printed by `godwitd --print-config`.\n";
-  std::string group;
-  for (const Option& option : options()) {
-    const std::string name = option.name;
-    const std::size_t dot = name.find('.');
-    const std::string its_group = dot == std::string::npos ? "" : name.substr(0, dot);
-    out << '\n';
-    if (!its_group.empty() && its_group != group) out << its_group << ":\n";
-    group = its_group;
-    const std::string indent = group.empty() ? "" : "  ";
-    write_wrapped(out, option.sentence, indent + "# ", 120);
-    if (*option.flag) out << indent << "# Command line: " << option.flag << ' ' << option.type << '\n';
-    out << indent << "#" << (dot == std::string::npos ? name : name.substr(dot + 1)) << ": " << option.standard << '\n';
-  }
+  write_options(out, options(), "", "#", "\n");
+  out << "#  ID:  # any plugin's id; these are the defaults\n";
+  write_options(out, plugin_options(), "#    ", "", "");
   return out.str();
 }
 

@@ -1,14 +1,18 @@
-// godwit-host PLUGIN.so: runs one plugin for godwitd, which starts it with a socket as descriptor 3. Not meant to be
-// started by hand.
+// godwit-host PLUGIN.so [GRANTS]: runs one plugin for godwitd, which starts it with a socket as descriptor 3. GRANTS,
+// in JSON, is what the process confines itself to before it loads anything. Not meant to be started by hand.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <exception>
+#include <filesystem>
 #include <string>
 
+#include "base/json.hpp"
 #include "host/server.hpp"
+#include "process/sandbox.hpp"
 
 namespace {
 
@@ -23,11 +27,16 @@ godwit::base::UniqueFd take_protocol_socket() {
   return high;
 }
 
+godwit::process::SandboxReport confine(const std::string& plugin, const std::string& grants) {
+  const auto granted = boost::json::value_to<godwit::model::Grants>(godwit::base::parse_json(grants));
+  return godwit::process::confine(granted, {std::filesystem::path(plugin).parent_path().string()});
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 2 || arguments[1][0] != '/') {
-    std::fputs("usage: godwit-host /absolute/path/to/plugin.so (godwitd starts it)\n", stderr);
+  if (count < 2 || count > 3 || arguments[1][0] != '/') {
+    std::fputs("usage: godwit-host /absolute/path/to/plugin.so [GRANTS] (godwitd starts it)\n", stderr);
     return 2;
   }
   godwit::base::UniqueFd socket = take_protocol_socket();
@@ -37,8 +46,15 @@ int main(int count, char** arguments) {
   }
   // What a plugin prints shall be seen line by line, not when a buffer is full.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  auto* server =
-      new godwit::host::Server(arguments[1], std::move(socket));  // the I/O thread uses it until the process ends
+  godwit::process::SandboxReport sandbox;
+  try {
+    if (count == 3) sandbox = confine(arguments[1], arguments[2]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "godwit-host: the grants cannot be read: %s\n", error.what());
+    return 2;
+  }
+  // Never destroyed: the I/O thread uses it until the process ends.
+  auto* server = new godwit::host::Server(arguments[1], std::move(socket), std::move(sandbox));
   const int code = server->serve();
   std::fflush(nullptr);
   ::_exit(code);

@@ -13,8 +13,11 @@ constexpr auto kStallCheck = std::chrono::milliseconds(1);
 
 }  // namespace
 
-Server::Server(std::string plugin_path, base::UniqueFd socket)
-    : plugin_path_(std::move(plugin_path)), channel_(std::move(socket)), typical_call_(2 * kShortCall) {}
+Server::Server(std::string plugin_path, base::UniqueFd socket, process::SandboxReport sandbox)
+    : plugin_path_(std::move(plugin_path)),
+      sandbox_(std::move(sandbox)),
+      channel_(std::move(socket)),
+      typical_call_(2 * kShortCall) {}
 
 int Server::serve() {
   std::thread([this] {
@@ -23,7 +26,8 @@ int Server::serve() {
   }).detach();
   const std::string hello = base::json::serialize(
       base::json::object{{"protocol", wire::kHostProtocol},
-                         {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}}});
+                         {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}},
+                         {"sandbox", base::json::value_from(sandbox_)}});
   channel_.write([&](std::string& out) { wire::append_message(out, HostMessage::hello, 0, 0, 0, {}, hello); },
                  Channel::Flush::now);
   std::optional<OpenRequest> request;

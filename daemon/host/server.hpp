@@ -13,6 +13,7 @@
 #include "host/call.hpp"
 #include "host/channel.hpp"
 #include "host/plugin_library.hpp"
+#include "process/sandbox.hpp"
 
 namespace godwit::host {
 
@@ -20,7 +21,8 @@ namespace godwit::host {
 // serve() opens, closes and runs calls; more workers start as they are needed; one thread reads the socket.
 class Server {
  public:
-  Server(std::string plugin_path, base::UniqueFd socket);
+  // `sandbox` is what the process was confined to, for the daemon to know.
+  Server(std::string plugin_path, base::UniqueFd socket, process::SandboxReport sandbox);
   // Returns the exit code.
   int serve();
 
@@ -47,6 +49,7 @@ class Server {
   void finish(gw_call& call, gw_status status, bool others_wait);
 
   std::string plugin_path_;
+  process::SandboxReport sandbox_;
   Channel channel_;
   std::optional<PluginLibrary> plugin_;
   std::vector<std::unique_ptr<gw_call>> arrived_;  // only the I/O thread

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/utf8.hpp"
+#include "process/sandbox.hpp"
 
 namespace godwit::host_pool {
 namespace {
@@ -52,6 +53,11 @@ model::Failure failure(std::string code, std::string message, bool retryable = f
   return {std::move(code), std::move(message), retryable, {}};
 }
 
+config::PluginSettings granted_to(const std::string& plugin, const HostSettings& settings) {
+  const auto found = settings.plugins.find(plugin);
+  return found == settings.plugins.end() ? config::PluginSettings() : found->second;
+}
+
 // A name or value in a frame that the host process checks before it sends it: anything else means that its memory is
 // not what it was.
 void expect(bool valid, const char* what) {
@@ -64,6 +70,7 @@ Host::Host(asio::io_context& context, std::shared_ptr<const Plugin> plugin, cons
     : context_(context),
       plugin_(std::move(plugin)),
       settings_(settings),
+      granted_(granted_to(plugin_->manifest.id, settings)),
       owner_(owner),
       state_timer_(context),
       deadline_timer_(context),
@@ -212,18 +219,34 @@ void Host::on_hello(const wire::Frame& frame) {
   expect(state_ == State::starting && !opened_, "a second hello");
   if (!protocol || !protocol->is_int64() || protocol->get_int64() != wire::kHostProtocol)
     throw base::refused(settings_.program + " is of another version than this godwitd");
+  on_sandbox_report(hello.at("sandbox"));
+  if (state_ != State::starting) return;
   json::array units;
   json::object config;
   for (const auto& unit : plugin_->manifest.units) {
     units.push_back(json::object{{"id", unit.id}, {"kind", wire::name(unit.kind)}});
-    const auto own = settings_.units.find(unit.id);
-    if (own != settings_.units.end()) config.emplace(unit.id, own->second);
+    const auto own = granted_.units.find(unit.id);
+    if (own != granted_.units.end()) config.emplace(unit.id, own->second);
   }
   const std::string request =
       json::serialize(json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}});
   const std::string config_text = json::serialize(config);
   process_->write(
       [&](std::string& out) { wire::append_message(out, HostMessage::open, 0, 0, 0, {config_text}, request); });
+}
+
+// The plugin is not loaded yet: a process that is not confined as it should be does no harm.
+void Host::on_sandbox_report(const json::value& report) {
+  const bool known = sandbox_ == report;
+  sandbox_ = report;
+  const auto sandbox = json::value_to<process::SandboxReport>(report);
+  if (!known) {
+    for (const auto& note : sandbox.notes) base::log::warning("plugin {}: {}", plugin_->manifest.id, note);
+    for (const auto& what : sandbox.missing)
+      base::log::warning("plugin {}: its process is not confined: {}", plugin_->manifest.id, what);
+  }
+  if (settings_.require_sandbox && !sandbox.missing.empty())
+    kill("its process cannot be confined and require_sandbox is set: " + sandbox.missing.front());
 }
 
 void Host::on_opened(const wire::Frame& frame) {
@@ -389,7 +412,9 @@ void Host::start() {
   try {
     std::vector<std::string> environment = base_environment();
     environment.insert(environment.end(), settings_.environment.begin(), settings_.environment.end());
-    process_ = HostProcess::start(context_, settings_.program, plugin_->path, environment, *this);
+    process_ = HostProcess::start(
+        context_, {settings_.program, {plugin_->path, json::serialize(json::value_from(granted_.grants))}, environment},
+        *this);
     state_ = State::starting;
     set_state_timer(settings_.open_timeout, &Host::on_open_timeout);
   } catch (const std::exception& error) {
@@ -504,7 +529,8 @@ json::object Host::status() const {
           {"concurrency", plugin_->manifest.concurrency},
           {"starts", starts_},
           {"crashes", crashes_},
-          {"last_cause", last_cause_}};
+          {"last_cause", last_cause_},
+          {"sandbox", sandbox_}};
 }
 
 }  // namespace godwit::host_pool

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "config/settings.hpp"
 #include "host_pool/call.hpp"
 #include "host_pool/host_process.hpp"
 #include "host_pool/plugin_catalog.hpp"
@@ -19,16 +20,17 @@ namespace godwit::host_pool {
 
 // What is the same for all hosts. The times are settings so that tests need not wait.
 struct HostSettings {
-  std::string program;                              // absolute path of godwit-host
-  std::map<std::string, base::json::object> units;  // configuration by unit id
+  std::string program;                                    // absolute path of godwit-host
+  std::map<std::string, config::PluginSettings> plugins;  // by id; a plugin that is not here has the defaults
+  bool require_sandbox = false;
   std::vector<std::string> environment;  // NAME=value, beside what every host gets from the daemon's own (host.cpp)
   base::Duration open_timeout = std::chrono::seconds(30);
   base::Duration ping_interval = std::chrono::seconds(5);
   int missed_pongs_max = 3;
   base::Duration backoff_first = std::chrono::milliseconds(100);
   base::Duration backoff_max = std::chrono::seconds(60);
-  base::Duration healthy_after =
-      std::chrono::seconds(60);  // a process that lived so long, or served a call well, makes the next backoff the first one again
+  base::Duration healthy_after = std::chrono::seconds(
+      60);  // a process that lived so long, or served a call well, makes the next backoff the first one again
 };
 
 // The host process of one plugin and the calls for it: a queue, at most `concurrency` in flight, and the one state
@@ -78,6 +80,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void start();
   void dispatch(Call& call);
   void on_hello(const wire::Frame& frame);
+  void on_sandbox_report(const base::json::value& report);
   void on_opened(const wire::Frame& frame);
   void on_call_frame(Call& call, const wire::Frame& frame);
   void on_log(Call& call, const wire::Frame& frame);
@@ -105,6 +108,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   boost::asio::io_context& context_;
   std::shared_ptr<const Plugin> plugin_;
   const HostSettings& settings_;
+  const config::PluginSettings granted_;
   Owner& owner_;
 
   State state_ = State::idle;
@@ -130,6 +134,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   std::uint64_t starts_ = 0;
   std::uint64_t crashes_ = 0;
   std::string last_cause_;
+  base::json::value sandbox_;  // what the last process said of its own confinement
   LogBudget log_budget_;
 };
 

@@ -164,6 +164,15 @@ void HostPool::check_stopped(base::Tick kill_at) {
   });
 }
 
+base::json::object HostPool::describe(const std::string& plugin) const {
+  if (!catalog_.find(plugin)) return {};
+  const auto settings = settings_.plugins.find(plugin);
+  const model::Grants grants = settings == settings_.plugins.end() ? model::Grants() : settings->second.grants;
+  const auto host = hosts_.find(plugin);
+  return {{"grants", base::json::value_from(grants)},
+          {"process", host == hosts_.end() ? base::json::value() : host->second->status()}};
+}
+
 base::json::array HostPool::status() const {
   base::json::array result;
   for (const auto& [id, host] : hosts_) result.push_back(host->status());

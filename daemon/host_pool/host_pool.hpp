@@ -34,6 +34,8 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   void stop(base::Duration grace, std::function<void()> done);
   // One entry for each host that was ever started.
   base::json::array status() const;
+  // What the plugin may do, and how its process is confined and does; {} for one that is not installed.
+  base::json::object describe(const std::string& plugin) const;
 
  private:
   void on_finished(Call& call, engine::StepOutcome outcome) override;

@@ -49,16 +49,14 @@ int copy_of(int fd) {
 
 }  // namespace
 
-std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const std::string& program,
-                                                const std::string& plugin_path,
-                                                const std::vector<std::string>& environment, Events& events) {
+std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const Launch& launch, Events& events) {
   Pair socket = make_socket();
   Pair out = make_pipe();
   Pair err = make_pipe();
   process::SpawnOptions options;
-  options.program = program;
-  options.arguments = {plugin_path};
-  options.environment = environment;
+  options.program = launch.program;
+  options.arguments = launch.arguments;
+  options.environment = launch.environment;
   options.directory = std::string(1, '/');  // assigning "/" trips a false warning of g++ 12
   options.fds = {-1, out.theirs.get(), err.theirs.get(), socket.theirs.get()};
   process::Child child = process::spawn(options);

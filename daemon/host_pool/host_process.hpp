@@ -32,10 +32,13 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     virtual void on_ended(const process::Exit& exit) = 0;
   };
 
+  struct Launch {
+    std::string program;
+    std::vector<std::string> arguments;
+    std::vector<std::string> environment;
+  };
   // Throws base::Error when the process cannot be started.
-  static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, const std::string& program,
-                                            const std::string& plugin_path, const std::vector<std::string>& environment,
-                                            Events& events);
+  static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, const Launch& launch, Events& events);
 
   // `append(std::string&)` adds frames; they leave with the next turn of the loop, together with others.
   template <typename Append>

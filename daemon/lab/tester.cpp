@@ -19,7 +19,8 @@ constexpr std::uint64_t kOtherSeed = 0x9e3779b9;
 host_pool::HostSettings host_settings(const config::Settings& settings) {
   host_pool::HostSettings result;
   result.program = settings.host_program;
-  result.units = settings.plugins;
+  result.plugins = settings.plugins;
+  result.require_sandbox = settings.require_sandbox;
   return result;
 }
 

@@ -14,7 +14,7 @@ namespace godwit::wire {
 //   host: hello    daemon: open    host: opened    then calls, in any number up to the plugin's concurrency
 // Every message of a call carries its number in Frame::call. A message that is not understood ends the connection.
 enum class HostMessage : std::uint16_t {
-  hello = 1,       // host: JSON {protocol, abi}
+  hello = 1,       // host: JSON {protocol, abi, sandbox}
   open,            // daemon: JSON {units: [{id, kind}], concurrency}, blob configuration {unit id: {...}}
   opened,          // host: empty, or JSON {message} when the plugin cannot be used
   call,            // daemon: struct CallMessage

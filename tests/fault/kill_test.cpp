@@ -53,7 +53,8 @@ class Sweep {
     std::filesystem::create_directory(jobs_ / "jobs");
     std::ofstream(jobs_ / "jobs" / "sweep.yaml") << kJob;
     calls_ = (jobs_ / "calls.log").string();
-    daemon.emplace(support::DaemonOptions{.settings = "plugins: {count: {log: " + calls_ + "}}\n",
+    daemon.emplace(support::DaemonOptions{.settings = "plugins: {test.count: {units: {count: {log: " + calls_ +
+                                                      "}}, files: {write: [" + jobs_.path().string() + "]}}}\n",
                                           .job_dirs = {(jobs_ / "jobs").string()}});
     daemon->start();
   }

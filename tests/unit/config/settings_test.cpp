@@ -115,7 +115,21 @@ roles:
   operator: {users: [ada, "1001"]}
 limits: {amadeus: 10}
 providers: {flight-search/1: timetable}
-plugins: {timetable: {seed: 7, deep: {list: [1, x]}}}
+require_sandbox: true
+plugins:
+  timetable:
+    units: {timetable: {seed: 7, deep: {list: [1, x]}}}
+    files: {read: [data], write: [/srv/out]}
+    network: {hosts: [api.example.com], connect: [443, 5432], listen: [8080], udp: true, unix_sockets: true}
+    secrets: {key: {file: secret.txt}, token: {env: TOKEN}}
+    memory: 256MiB
+    processes: 3
+    cpu_time: 90s
+    open_files: 64
+    stall: 5m
+    sha256: [0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef]
+  core: {memory: 2GiB}
+  bare: {exec: true}
 )");
   CHECK(settings.state_dir.ends_with("/state"));
   CHECK(settings.state_dir.starts_with(std::filesystem::temp_directory_path().string()));
@@ -130,7 +144,54 @@ plugins: {timetable: {seed: 7, deep: {list: [1, x]}}}
   CHECK(settings.roles[1].users == std::vector<std::string>{"ada", "1001"});
   CHECK(settings.limits.at("amadeus") == 10);
   CHECK(settings.providers.at("flight-search/1") == "timetable");
-  CHECK(settings.plugins.at("timetable") == base::parse_json(R"({"seed":7,"deep":{"list":[1,"x"]}})"));
+  CHECK(settings.require_sandbox);
+  const auto& timetable = settings.plugins.at("timetable");
+  CHECK(timetable.units.at("timetable") == base::parse_json(R"({"seed":7,"deep":{"list":[1,"x"]}})"));
+  CHECK(timetable.grants.files.read.front().ends_with("/data"));
+  CHECK(timetable.grants.files.write == std::vector<std::string>{"/srv/out"});
+  CHECK(timetable.grants.network.hosts == std::vector<std::string>{"api.example.com"});
+  CHECK(timetable.grants.network.connect == std::vector<std::uint16_t>{443, 5432});
+  CHECK(timetable.grants.network.listen == std::vector<std::uint16_t>{8080});
+  CHECK((timetable.grants.network.udp && timetable.grants.network.unix_sockets));
+  CHECK_FALSE((timetable.grants.exec || timetable.grants.network.any || timetable.grants.network.abstract_sockets));
+  CHECK(timetable.grants.secrets == std::vector<std::string>{"key", "token"});
+  CHECK(timetable.secrets.at("key").file.ends_with("/secret.txt"));
+  CHECK(timetable.secrets.at("token").environment == "TOKEN");
+  CHECK(timetable.grants.memory == 256u << 20);
+  CHECK(timetable.grants.processes == 3);
+  CHECK(timetable.grants.cpu_seconds == 90);
+  CHECK(timetable.grants.open_files == 64);
+  CHECK(timetable.stall == std::chrono::minutes(5));
+  CHECK(timetable.sha256.size() == 1);
+  CHECK(settings.plugins.at("bare").grants.processes > 0);
+}
+
+TEST_CASE("a plugin's entry changes what it names and leaves the shipped rest") {
+  CHECK(with("").plugins.at("core").grants.exec);
+  const auto core = with("plugins: {core: {memory: 2GiB}}").plugins.at("core");
+  CHECK(core.grants.memory == std::uint64_t{2} << 30);
+  CHECK(core.grants.exec);
+  CHECK(core.grants.network.any);
+  CHECK_FALSE(with("plugins: {core: {exec: false}}").plugins.at("core").grants.exec);
+}
+
+TEST_CASE("what is wrong in a plugin's entry is told with its place") {
+  const auto problems = [](const std::string& entry) {
+    try {
+      with("plugins:\n  x: " + entry + "\n");
+    } catch (const base::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK_THAT(problems("{memry: 1GiB}"), Catch::Contains("unknown option 'memry'") && Catch::Contains("memory"));
+  CHECK_THAT(problems("{network: {conect: [1]}}"), Catch::Contains("plugins.x.network.conect"));
+  CHECK_THAT(problems("{network: {connect: [0]}}"), Catch::Contains("1 to 65535"));
+  CHECK_THAT(problems("{secrets: {a: {}}}"), Catch::Contains("plugins.x.secrets.a") && Catch::Contains("one source"));
+  CHECK_THAT(problems("{secrets: {a: {file: b, env: C}}}"), Catch::Contains("one source"));
+  CHECK_THAT(problems("{exec: yes}"), Catch::Contains("true or false"));
+  CHECK_THAT(problems("{sha256: [abc]}"), Catch::Contains("64 lower-case"));
+  CHECK_THAT(problems("{network: {abstract_sockets: true}}"), Catch::Contains("unix_sockets"));
 }
 
 TEST_CASE("the command line wins over the file") {

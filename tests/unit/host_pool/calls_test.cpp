@@ -4,6 +4,7 @@
 #include "support/temp_dir.hpp"
 
 using namespace godwit;
+using support::configured;
 using support::Listener;
 using support::PoolWorld;
 
@@ -106,14 +107,14 @@ TEST_CASE("rows come with the result, in order") {
 }
 
 TEST_CASE("a call knows its key, its attempt, its deadline and its configuration") {
-  PoolWorld world({{"caller", {{"x", 1}}}});
+  PoolWorld world(configured("test.caller", "caller", {{"x", 1}}));
   Listener listener;
   world.begin(listener, "caller", R"({"do": "who"})", std::chrono::seconds(30), 3);
   CHECK(world.output(listener) == R"({"key":"7/step[0]","attempt":3,"deadline":true,"config":{"x":1}})");
 }
 
 TEST_CASE("a plugin that refuses its configuration fails its calls with its words") {
-  PoolWorld world({{"caller", {{"refuse", true}}}});
+  PoolWorld world(configured("test.caller", "caller", {{"refuse", true}}));
   const auto failed = world.failure(world.start("caller", R"({"do": "who"})"));
   CHECK(failed.code == "plugin_unusable");
   CHECK_THAT(failed.message, Catch::Contains("not to its taste"));
@@ -123,7 +124,7 @@ TEST_CASE("a plugin that refuses its configuration fails its calls with its word
 TEST_CASE("a long step goes on from its checkpoint after its process was killed") {
   const support::TempDir folder;
   const std::string log = (folder / "indices").string();
-  PoolWorld world({{"count_to", {{"log", log}}}});
+  PoolWorld world(configured("test.checkpoint", "count_to", {{"log", log}}, folder.path().string()));
   Listener first;
   first.on_checkpoint = [&](const std::string& value) {
     if (value == R"({"done":5,"sum":10})")
@@ -159,7 +160,7 @@ TEST_CASE("a checkpoint that cannot be stored is told to the plugin") {
 TEST_CASE("a plugin calls another with a key of its own") {
   const support::TempDir folder;
   const std::string log = (folder / "calls").string();
-  PoolWorld world({{"count", {{"log", log}}}});
+  PoolWorld world(configured("test.count", "count", {{"log", log}}, folder.path().string()));
   Listener& call = world.start(
       "caller", R"({"do": "invoke", "name": "count-search/1.search", "args": {"day": 3}, "suffix": "third"})");
   CHECK_THAT(world.output(call), Catch::Contains(R"("args":{"day":3})"));

@@ -57,8 +57,11 @@ class TinyServer {
   std::thread thread_;
 };
 
+// With what the shipped settings grant it.
 PoolWorld core_world() {
-  return PoolWorld({}, {GODWIT_BINARY_DIR "/plugins"});
+  host_pool::HostSettings settings;
+  settings.plugins = config::read_settings({"--config", "/dev/null"}, {}).settings.plugins;
+  return PoolWorld(std::move(settings), {GODWIT_BINARY_DIR "/plugins"});
 }
 
 std::string quoted(const std::string& text) {

@@ -61,13 +61,22 @@ class Listener : public engine::StepListener {
   std::optional<engine::StepOutcome> outcome;
 };
 
+// Settings in which one unit of one plugin has a configuration, and the plugin may write below `directory`.
+inline host_pool::HostSettings configured(const std::string& plugin, const std::string& unit, base::json::object values,
+                                          const std::string& directory = {}) {
+  host_pool::HostSettings settings;
+  settings.plugins[plugin].units[unit] = std::move(values);
+  if (!directory.empty()) settings.plugins[plugin].grants.files.write = {directory};
+  return settings;
+}
+
 // A pool on real host processes and the plugins made for tests. The times are short so that no test waits for them.
 class PoolWorld {
  public:
-  explicit PoolWorld(std::map<std::string, base::json::object> units = {},
+  explicit PoolWorld(host_pool::HostSettings settings = {},
                      std::vector<std::string> directories = {GODWIT_BINARY_DIR "/test-plugins"})
       : catalog_(directories, {}),
-        pool_(std::make_unique<host_pool::HostPool>(context_, catalog_, settings(std::move(units)))) {}
+        pool_(std::make_unique<host_pool::HostPool>(context_, catalog_, quick(std::move(settings)))) {}
 
   Listener& start(const std::string& uses, std::string input = "{}", base::Duration timeout = {}) {
     Listener& listener = listeners_.emplace_back();
@@ -133,10 +142,8 @@ class PoolWorld {
   }
 
  private:
-  static host_pool::HostSettings settings(std::map<std::string, base::json::object> units) {
-    host_pool::HostSettings settings;
+  static host_pool::HostSettings quick(host_pool::HostSettings settings) {
     settings.program = GODWIT_BINARY_DIR "/bin/godwit-host";
-    settings.units = std::move(units);
     settings.backoff_first = std::chrono::milliseconds(10);
     return settings;
   }
