@@ -4,27 +4,12 @@
 #include <array>
 #include <set>
 
-#include "expression/lua_state.hpp"
+#include "expression/heap.hpp"
 #include "expression/values.hpp"
 
 namespace godwit::expression {
 namespace {
 
-// What of Lua's own libraries is left in: nothing that reaches outside, waits, remembers, differs from run to run, or
-// can spend an unbounded time in one call. Metatables are out with all their tricks; so are patterns.
-struct Library {
-  const char* name;
-  lua_CFunction open;
-  std::vector<const char*> kept;
-};
-const std::array<Library, 4> kLibraries{
-    Library{"math", luaopen_math, {"abs",  "acos", "asin", "atan", "ceil",       "cos",  "exp",        "floor",
-                                   "fmod", "huge", "log",  "max",  "maxinteger", "min",  "mininteger", "modf",
-                                   "pi",   "sin",  "sqrt", "tan",  "tointeger",  "type", "ult"}},
-    Library{"string", luaopen_string, {"byte", "char", "len", "lower", "reverse", "sub", "upper"}},
-    Library{"table", luaopen_table, {"concat", "insert", "remove", "unpack"}},
-    Library{"utf8", luaopen_utf8, {"char", "codepoint", "len", "offset"}},
-};
 constexpr std::array kBase{"assert", "error", "ipairs", "select", "tonumber"};
 
 int string_repeat(lua_State* lua) {
@@ -35,7 +20,7 @@ int string_repeat(lua_State* lua) {
   const char* gap = luaL_optlstring(lua, 3, "", &gap_size);
   std::string result;
   if (count > 0 && size + gap_size > 0) {
-    const std::size_t most = LuaState::of(lua).budget().text / (size + gap_size);
+    const std::size_t most = Heap::of(lua).text_max() / (size + gap_size);
     if (static_cast<std::uint64_t>(count) > most) return luaL_error(lua, "the repeated text would be too long");
     for (lua_Integer i = 0; i < count; ++i) {
       if (i > 0) result.append(gap, gap_size);
@@ -80,7 +65,8 @@ int library_write(lua_State* lua) {
   return luaL_error(lua, "the libraries cannot be changed");
 }
 
-// Wraps the table on top of the stack: userdata cannot be written to by any function that is left.
+}  // namespace
+
 void wrap_library(lua_State* lua) {
   lua_newuserdatauv(lua, 0, 0);
   lua_newtable(lua);
@@ -90,9 +76,13 @@ void wrap_library(lua_State* lua) {
   lua_setfield(lua, -2, "__newindex");
   lua_pushliteral(lua, "library");
   lua_setfield(lua, -2, "__name");
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
   lua_setmetatable(lua, -2);
   lua_remove(lua, -2);
 }
+
+namespace {
 
 // Pushes the whole library as Lua has it.
 void open_library(lua_State* lua, lua_CFunction open, const char* name) {
@@ -101,18 +91,21 @@ void open_library(lua_State* lua, lua_CFunction open, const char* name) {
   lua_call(lua, 1, 1);
 }
 
-void add_string_extras(lua_State* lua, int functions, int original) {
+void add_format(lua_State* lua, int functions, int original) {
   lua_getfield(lua, original, "format");
   lua_getfield(lua, functions, "tostring");
   lua_pushcclosure(lua, string_format, 2);
   lua_setfield(lua, -2, "format");
-  lua_pushcfunction(lua, string_repeat);
-  lua_setfield(lua, -2, "rep");
-  // ("x"):upper() finds the functions here, and only them.
+}
+
+// ("x"):upper() finds the functions of the library on top of the stack, and only them.
+void set_text_methods(lua_State* lua) {
   lua_pushliteral(lua, "");
   lua_newtable(lua);
   lua_pushvalue(lua, -3);
   lua_setfield(lua, -2, "__index");
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
   lua_setmetatable(lua, -2);
   lua_pop(lua, 1);
 }
@@ -125,12 +118,13 @@ void add_library(lua_State* lua, const Library& library, int functions) {
     lua_getfield(lua, original, name);
     lua_setfield(lua, -2, name);
   }
-  if (library.open == luaopen_string) add_string_extras(lua, functions, original);
-  if (library.open == luaopen_table) {
-    lua_pushcfunction(lua, sort_in_place);
-    lua_setfield(lua, -2, "sort");
+  for (const Function& function : library.own) {
+    lua_pushcfunction(lua, function.call);
+    lua_setfield(lua, -2, function.name);
   }
+  if (library.open == luaopen_string) add_format(lua, functions, original);
   wrap_library(lua);
+  if (library.open == luaopen_string) set_text_methods(lua);
   lua_setfield(lua, functions, library.name);
   lua_pop(lua, 1);
 }
@@ -149,7 +143,19 @@ void add_base(lua_State* lua, int functions) {
 
 }  // namespace
 
-void add_functions(lua_State* lua) {
+const std::vector<Library>& expression_libraries() {
+  static const std::vector<Library> kLibraries{
+      {"math", luaopen_math, {"abs",  "acos", "asin", "atan", "ceil",       "cos",  "exp",        "floor",
+                              "fmod", "huge", "log",  "max",  "maxinteger", "min",  "mininteger", "modf",
+                              "pi",   "sin",  "sqrt", "tan",  "tointeger",  "type", "ult"}, {}},
+      {"string", luaopen_string, {"byte", "char", "len", "lower", "reverse", "sub", "upper"}, {{"rep", string_repeat}}},
+      {"table", luaopen_table, {"concat", "insert", "remove", "unpack"}, {{"sort", sort_in_place}}},
+      {"utf8", luaopen_utf8, {"char", "codepoint", "len", "offset"}, {}},
+  };
+  return kLibraries;
+}
+
+void add_functions(lua_State* lua, const std::vector<Library>& libraries) {
   const int functions = lua_gettop(lua);
   add_base(lua, functions);
   for (const auto* list : {&list_functions(), &value_functions()}) {
@@ -158,7 +164,7 @@ void add_functions(lua_State* lua) {
       lua_setfield(lua, functions, function.name);
     }
   }
-  for (const Library& library : kLibraries) add_library(lua, library, functions);
+  for (const Library& library : libraries) add_library(lua, library, functions);
   lua_pushlightuserdata(lua, nullptr);
   lua_setfield(lua, functions, "null");
 }
@@ -167,7 +173,7 @@ const std::vector<std::string>& function_names() {
   static const std::vector<std::string> kNames = [] {
     std::vector<std::string> names{"null"};
     names.insert(names.end(), kBase.begin(), kBase.end());
-    for (const Library& library : kLibraries) names.emplace_back(library.name);
+    for (const Library& library : expression_libraries()) names.emplace_back(library.name);
     for (const auto* list : {&list_functions(), &value_functions()})
       for (const Function& function : *list) names.emplace_back(function.name);
     std::sort(names.begin(), names.end());

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "expression/functions.hpp"
-#include "expression/lua_state.hpp"
+#include "expression/heap.hpp"
 #include "expression/values.hpp"
 
 namespace godwit::expression {
@@ -17,7 +17,7 @@ void push_list(lua_State* lua, lua_Integer size) {
 // Replaces the list at `index` by a table of its items, so that each view of a JSON item is made once.
 lua_Integer unpack_list(lua_State* lua, int index) {
   const lua_Integer count = check_list(lua, index);
-  LuaState::of(lua).charge(count);
+  Heap::of(lua).charge(lua, count);
   push_list(lua, count);
   for (lua_Integer i = 1; i <= count; ++i) {
     lua_geti(lua, index, i);
@@ -38,12 +38,12 @@ int product(lua_State* lua) {
     sizes.push_back(unpack_list(lua, i));
     // Charged as it grows, so that the number cannot overflow.
     total *= sizes.back();
-    LuaState::of(lua).charge(total);
+    Heap::of(lua).charge(lua, total);
   }
   push_list(lua, total);
   std::vector<lua_Integer> at(static_cast<std::size_t>(lists), 1);
   for (lua_Integer n = 1; n <= total; ++n) {
-    LuaState::of(lua).charge(1);
+    Heap::of(lua).charge(lua, 1);
     push_list(lua, lists);
     for (int i = 0; i < lists; ++i) {
       lua_rawgeti(lua, i + 1, at[static_cast<std::size_t>(i)]);
@@ -64,7 +64,7 @@ int range(lua_State* lua) {
   push_list(lua, 0);
   lua_Integer value = from;
   for (lua_Integer n = 1; step > 0 ? value <= to : value >= to; ++n) {
-    LuaState::of(lua).charge(1);
+    Heap::of(lua).charge(lua, 1);
     lua_pushinteger(lua, value);
     lua_rawseti(lua, -2, n);
     if (__builtin_add_overflow(value, step, &value)) break;
@@ -130,7 +130,7 @@ int values(lua_State* lua) {
 
 // Whether item a of the table at 1 comes before item b, by the function at 2 or else by `<`.
 bool before(lua_State* lua, lua_Integer a, lua_Integer b) {
-  LuaState::of(lua).charge(1);
+  Heap::of(lua).charge(lua, 1);
   if (lua_isnoneornil(lua, 2)) {
     lua_rawgeti(lua, 1, a);
     lua_rawgeti(lua, 1, b);
@@ -218,7 +218,7 @@ int unique(lua_State* lua) {
 
 // Calls the function at 2 with item i of the table at 1 and with i; leaves its value on the stack.
 void call_with_item(lua_State* lua, lua_Integer i) {
-  LuaState::of(lua).charge(1);
+  Heap::of(lua).charge(lua, 1);
   lua_pushvalue(lua, 2);
   lua_rawgeti(lua, 1, i);
   lua_pushinteger(lua, i);
@@ -291,7 +291,7 @@ int sort_in_place(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TTABLE);
   if (!lua_isnoneornil(lua, 2)) luaL_checktype(lua, 2, LUA_TFUNCTION);
   const lua_Integer count = check_list(lua, 1);
-  LuaState::of(lua).charge(count);
+  Heap::of(lua).charge(lua, count);
   push_sorted(lua, count);
   for (lua_Integer i = 1; i <= count; ++i) {
     lua_rawgeti(lua, -1, i);

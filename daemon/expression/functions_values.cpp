@@ -5,7 +5,7 @@
 #include "base/date.hpp"
 #include "expression/functions.hpp"
 #include "expression/language.hpp"
-#include "expression/lua_state.hpp"
+#include "expression/heap.hpp"
 #include "expression/values.hpp"
 
 namespace godwit::expression {
@@ -20,7 +20,7 @@ std::string_view text_at(lua_State* lua, int index) {
 }
 
 void push(lua_State* lua, std::string_view text) {
-  LuaState::of(lua).charge(static_cast<std::int64_t>(text.size()) / kBytesPerInstruction);
+  Heap::of(lua).charge(lua, static_cast<std::int64_t>(text.size()) / kBytesPerInstruction);
   lua_pushlstring(lua, text.data(), text.size());
 }
 
@@ -91,7 +91,7 @@ int contains(lua_State* lua) {
   if (lua_type(lua, 1) == LUA_TSTRING) {
     const auto text = text_at(lua, 1);
     const auto part = text_at(lua, 2);
-    LuaState::of(lua).charge(static_cast<std::int64_t>(text.size() + part.size()) / kBytesPerInstruction);
+    Heap::of(lua).charge(lua, static_cast<std::int64_t>(text.size() + part.size()) / kBytesPerInstruction);
     // memmem() is linear; string_view::find is quadratic at worst.
     lua_pushboolean(lua, part.empty() || ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr);
     return 1;
@@ -102,7 +102,7 @@ int contains(lua_State* lua) {
     return 1;
   }
   const lua_Integer count = check_list(lua, 1);
-  LuaState::of(lua).charge(count);
+  Heap::of(lua).charge(lua, count);
   bool found = false;
   for (lua_Integer i = 1; i <= count && !found; ++i) {
     lua_geti(lua, 1, i);
@@ -140,7 +140,7 @@ int get(lua_State* lua) {
   lua_pushvalue(lua, 1);
   std::size_t at = 0;
   while (at < path.size()) {
-    LuaState::of(lua).charge(1);
+    Heap::of(lua).charge(lua, 1);
     const bool index = path[at] == '[';
     if (index || path[at] == '.') ++at;
     const std::size_t end = index ? path.find(']', at) : path.find_first_of(".[", at);
@@ -193,13 +193,13 @@ int join(lua_State* lua) {
   const std::string separator(luaL_optstring(lua, 2, ""));
   std::string result;
   for (lua_Integer i = 1; i <= count; ++i) {
-    LuaState::of(lua).charge(1);
+    Heap::of(lua).charge(lua, 1);
     if (i > 1) result += separator;
     lua_geti(lua, 1, i);
     push_text(lua, -1);
     result += text_at(lua, -1);
     lua_pop(lua, 2);
-    if (result.size() > LuaState::of(lua).budget().text) return luaL_error(lua, "the joined text would be too long");
+    if (result.size() > Heap::of(lua).text_max()) return luaL_error(lua, "the joined text would be too long");
   }
   push(lua, result);
   return 1;
@@ -224,7 +224,7 @@ int dates(lua_State* lua) {
   mark_list(lua, -1);
   lua_Integer n = 0;
   for (auto day = from; day <= to; day += std::chrono::days(step)) {
-    LuaState::of(lua).charge(1);
+    Heap::of(lua).charge(lua, 1);
     push(lua, base::format_date(day));
     lua_rawseti(lua, -2, ++n);
   }
@@ -236,7 +236,7 @@ int dates(lua_State* lua) {
 void push_json_text(lua_State* lua, int index) {
   std::string text;
   try {
-    text = json::serialize(to_json(lua, index, LuaState::of(lua).budget().text));
+    text = json::serialize(to_json(lua, index, Heap::of(lua).text_max()));
   } catch (const std::runtime_error& error) {
     luaL_error(lua, "%s", error.what());
   }

@@ -22,7 +22,7 @@ constexpr const char* kWorld = "godwit.world";
 constexpr const char* kFunctions = "godwit.functions";
 
 void hook(lua_State* lua, lua_Debug*) {
-  LuaState::of(lua).charge(kHookInterval);
+  Heap::of(lua).charge(lua, kHookInterval);
 }
 
 // Every global name that an expression uses comes through here.
@@ -50,7 +50,7 @@ int world_write(lua_State* lua) {
 
 void add_world(lua_State* lua) {
   lua_newtable(lua);
-  add_functions(lua);
+  add_functions(lua, expression_libraries());
   lua_setfield(lua, LUA_REGISTRYINDEX, kFunctions);
   lua_newuserdatauv(lua, 0, 0);
   lua_newtable(lua);
@@ -143,7 +143,7 @@ std::string shown(const std::string& source) {
 LuaState::LuaState(const Budget& budget) : budget_(budget), used_max_(std::numeric_limits<std::size_t>::max()) {
   lua_ = lua_newstate(&LuaState::allocate, this);
   if (!lua_) throw std::bad_alloc();
-  *static_cast<LuaState**>(lua_getextraspace(lua_)) = this;
+  attach(lua_);
   instructions_left_ = std::numeric_limits<std::int64_t>::max();
   deadline_ = base::Tick::max();
   lua_pushcfunction(lua_, set_up);
@@ -189,7 +189,7 @@ void LuaState::start(const Scope* scope) {
   used_max_ = used_ + budget_.memory;
 }
 
-void LuaState::charge(std::int64_t work) {
+void LuaState::charge(lua_State* lua, std::int64_t work) {
   instructions_left_ -= work;
   unclocked_ += work;
   if (instructions_left_ < 0) {
@@ -198,7 +198,7 @@ void LuaState::charge(std::int64_t work) {
     unclocked_ = 0;
     if (base::tick() > deadline_) stop_ = "it takes longer than " + base::format_duration(budget_.time);
   }
-  if (!stop_.empty()) luaL_error(lua_, "stopped");
+  if (!stop_.empty()) luaL_error(lua, "stopped");
 }
 
 int LuaState::compile(const model::Expression& source) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "expression/heap.hpp"
 #include "expression/language.hpp"
 
 namespace godwit::expression {
@@ -12,7 +13,7 @@ namespace godwit::expression {
 // The Lua heap behind a Language: a counting allocator, an instruction budget, and a world of names that cannot be
 // written to. Everything that lives from one evaluation to the next is userdata without writable members, so no
 // expression can leave a trace.
-class LuaState {
+class LuaState final : public Heap {
  public:
   explicit LuaState(const Budget& budget);
   ~LuaState();
@@ -25,13 +26,11 @@ class LuaState {
   // Throws Error(refused).
   json::value call(int function, const Scope& scope, const model::Expression& source);
 
-  static LuaState& of(lua_State* lua) { return **static_cast<LuaState**>(lua_getextraspace(lua)); }
-  // Takes `work` (in instructions' worth) from the budget of the running evaluation; raises a Lua error when it is used
-  // up.
-  void charge(std::int64_t work);
+  static LuaState& of(lua_State* lua) { return static_cast<LuaState&>(Heap::of(lua)); }
+  void charge(lua_State* lua, std::int64_t work) override;
+  std::size_t text_max() const override { return budget_.text; }
   const Scope* scope() const { return scope_; }
-  std::uint64_t evaluation() const { return evaluation_; }
-  const Budget& budget() const { return budget_; }
+  std::uint64_t evaluation() const override { return evaluation_; }
 
  private:
   static void* allocate(void* self, void* old, std::size_t old_size, std::size_t new_size);

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "expression/lua_state.hpp"
+#include "expression/heap.hpp"
 
 namespace godwit::expression {
 namespace {
@@ -27,7 +27,7 @@ const View* view_at(lua_State* lua, int index) {
   void* data = luaL_testudata(lua, index, kListView);
   if (!data) data = luaL_testudata(lua, index, kObjectView);
   const auto* view = static_cast<const View*>(data);
-  return view && view->evaluation == LuaState::of(lua).evaluation() ? view : nullptr;
+  return view && view->evaluation == Heap::of(lua).evaluation() ? view : nullptr;
 }
 
 const json::array* array_of(const View* view) {
@@ -170,14 +170,6 @@ class Exporter {
     return result;
   }
 
-  bool is_marked_list(int index) {
-    if (!lua_getmetatable(lua_, index)) return false;
-    luaL_getmetatable(lua_, kListMark);
-    const bool same = lua_rawequal(lua_, -1, -2);
-    lua_pop(lua_, 2);
-    return same;
-  }
-
   json::value table(int index, std::size_t depth) {
     std::size_t count = 0;
     std::size_t names = 0;
@@ -191,7 +183,7 @@ class Exporter {
       }
     }
     if (names > 0 && names < count) throw std::runtime_error("a table has both list items and named members");
-    if (names > 0 || (count == 0 && !is_marked_list(index))) return object(index, depth);
+    if (names > 0 || (count == 0 && !is_marked_list(lua_, index))) return object(index, depth);
     return list(index, count, depth);
   }
 
@@ -244,6 +236,8 @@ void add_value_types(lua_State* lua) {
   add_view_type(lua, kListView);
   add_view_type(lua, kObjectView);
   luaL_newmetatable(lua, kListMark);
+  lua_pushboolean(lua, 0);
+  lua_setfield(lua, -2, "__metatable");
   lua_pop(lua, 1);
 }
 
@@ -269,13 +263,13 @@ void push_json(lua_State* lua, const json::value& value) {
       return;
     case json::kind::array:
     case json::kind::object:
-      return push_view(lua, {&value, nullptr, LuaState::of(lua).evaluation()});
+      return push_view(lua, {&value, nullptr, Heap::of(lua).evaluation()});
   }
 }
 
 void push_root(lua_State* lua, const Scope::Root& root) {
   if (root.whole) return push_json(lua, *root.whole);
-  push_view(lua, {nullptr, &root, LuaState::of(lua).evaluation()});
+  push_view(lua, {nullptr, &root, Heap::of(lua).evaluation()});
 }
 
 json::value to_json(lua_State* lua, int index, std::size_t budget) {
@@ -303,6 +297,14 @@ void mark_list(lua_State* lua, int index) {
   lua_pushvalue(lua, index);
   luaL_setmetatable(lua, kListMark);
   lua_pop(lua, 1);
+}
+
+bool is_marked_list(lua_State* lua, int index) {
+  if (!lua_getmetatable(lua, index)) return false;
+  luaL_getmetatable(lua, kListMark);
+  const bool same = lua_rawequal(lua, -1, -2);
+  lua_pop(lua, 2);
+  return same;
 }
 
 lua_Integer check_list(lua_State* lua, int index) {
@@ -375,7 +377,7 @@ void push_sorted_keys(lua_State* lua, int index) {
   const View* view = view_at(lua, index);
   if (view && array_of(view)) {
     const auto count = static_cast<lua_Integer>(array_of(view)->size());
-    LuaState::of(lua).charge(count);
+    Heap::of(lua).charge(lua, count);
     for (lua_Integer i = 1; i <= count; ++i) keys.push_back({0, static_cast<lua_Number>(i), {}, i, true});
   } else if (view) {
     keys = keys_of_view(*view);
@@ -383,7 +385,7 @@ void push_sorted_keys(lua_State* lua, int index) {
     luaL_argcheck(lua, lua_type(lua, index) == LUA_TTABLE, index, "a list or an object is needed");
     for (lua_pushnil(lua); lua_next(lua, index); lua_pop(lua, 1)) keys.push_back(key_at(lua, -2));
   }
-  LuaState::of(lua).charge(static_cast<std::int64_t>(keys.size()));
+  Heap::of(lua).charge(lua, static_cast<std::int64_t>(keys.size()));
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
     if (a.group != b.group) return a.group < b.group;
     return a.group == 1 ? a.text < b.text : a.number < b.number;

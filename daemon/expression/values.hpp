@@ -25,6 +25,7 @@ bool is_null(lua_State* lua, int index);
 bool is_view(lua_State* lua, int index);
 // Makes the table at `index` a list even when it is empty.
 void mark_list(lua_State* lua, int index);
+bool is_marked_list(lua_State* lua, int index);
 
 // Pushes a value as text: a text as it is, a number as Lua writes it, everything else as JSON. Raises a Lua error for
 // what JSON cannot say.

@@ -1,0 +1,228 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/json.hpp"
+#include "model/script_bundle.hpp"
+#include "script/recording.hpp"
+#include "script/scope.hpp"
+#include "script/state.hpp"
+
+namespace godwit::script {
+
+namespace json = base::json;
+
+// A step that the script asks for and that is not recorded. Its end comes back by Execution::answer().
+struct Request {
+  std::uint64_t number = 0;
+  std::string path;
+  std::string kind;       // "call", "sleep", "wait", "approve", "child", "sql": which gw function asked
+  std::string uses;       // of a call: "timetable.search", "flight-search/1.search"
+  std::int64_t hash = 0;  // of kind, uses and input
+  std::string input;      // JSON text
+  std::string options;    // JSON object: limits, retry, timeout and so on, as the step keys of YAML are called
+  std::string file;
+  int line = 0;
+};
+
+// What the script decided by itself and what shall be recorded like a step; nothing waits for it.
+struct Note {
+  std::string path;
+  std::int64_t hash = 0;
+  std::string output;                                     // JSON text
+  std::vector<std::pair<std::string, std::string>> rows;  // emitted: topic, JSON text
+  bool folds = false;     // this is what was folded away: items `from` to `to` of the loop leave the journal
+  bool replaces = false;  // it stands for what was folded away before, too
+  std::string loop;       // its path
+  std::size_t from = 0;
+  std::size_t to = 0;
+};
+
+// What goes to people and nowhere else.
+struct LogLine {
+  std::string level;
+  std::string text;
+  std::string fields;  // JSON object or empty
+};
+struct LoopProgress {
+  std::string path;
+  std::size_t total = 0;
+  std::size_t finished = 0;
+  std::size_t failed = 0;
+};
+
+// How a run of a script ended.
+struct End {
+  enum class Kind { succeeded, failed, mismatch, again };
+  Kind kind = Kind::succeeded;
+  std::string result;  // JSON text; of `again` the parameters of the run that follows
+  model::Failure failure;
+  std::string path;       // of the step that failed or does not match
+  json::object recorded;  // of a mismatch: both sides
+  json::object requested;
+};
+
+// What came of letting the script run, in the order of its making.
+struct Output {
+  std::vector<Note> notes;  // to be recorded before anything that comes of the requests
+  std::vector<Request> requests;
+  std::vector<std::uint64_t> cancelled;  // requests nobody waits for any more
+  std::vector<LogLine> logs;
+  std::optional<std::string> progress;  // JSON object of fields
+  std::vector<LoopProgress> loops;
+  std::optional<End> end;
+
+  bool empty() const;
+};
+
+// What a script may know of its run.
+struct RunFacts {
+  std::int64_t id = 0;
+  std::string job;
+  std::string version;
+  std::string params;  // JSON object
+  std::string seed;    // of random numbers: the same for all lives of the run, unlike for any other run
+  base::Instant submitted_at;
+};
+
+// One run of a script in memory: its coroutines, what they wait for, and what is recorded of it. Knows no I/O: it is
+// told what is recorded and how requests ended, and says what the script wants next. One thread at a time.
+//
+// The script is deterministic between two steps, and every wait is a step; so running it again with what is recorded
+// leads to where it was. Recorded outcomes are given out in the order they were recorded in, as in the first life.
+class Execution {
+ public:
+  // Throws Error(refused) when the script cannot be loaded.
+  Execution(const model::ScriptBundle& bundle, const Budget& budget);
+  ~Execution();
+  Execution(const Execution&) = delete;
+
+  // What the script said of itself: gw.job without `run`.
+  const json::object& header() const { return header_; }
+
+  // Before start(): what is recorded, in the order of recording.
+  void recorded(RecordedStep step) { recording_.add(std::move(step)); }
+  // Each runs the script until it waits or ends; afterwards output() has what came of it.
+  void start(RunFacts facts);
+  void answer(std::uint64_t request, Outcome outcome);
+  Output take_output() { return std::exchange(output_, {}); }
+  bool ended() const { return ended_; }
+
+  State& state() { return state_; }
+
+  // --- for the functions of gw; all raise Lua errors
+  static Execution& of(lua_State* lua) { return *static_cast<Execution*>(State::of(lua).owner); }
+  struct Ask {
+    const char* kind = "call";
+    std::string name;    // of the step
+    bool named = false;  // by the script, so that it does not take the scope's own path
+    std::string uses;
+    std::string input = "null";
+    std::string options = "{}";
+  };
+  // Asks for a step and yields; `then` gets the outcome by take_outcome(). Give back what it returns.
+  int ask(lua_State* lua, Ask ask, lua_KContext context, lua_KFunction then);
+  Outcome take_outcome() { return std::move(*std::exchange(current_->outcome, {})); }
+  // Raises the error of the step that the current scope has waited for.
+  int raise_failure(lua_State* lua, const model::Failure& failure);
+  // What the script decided by itself under this name before; if nothing is recorded, add_note() must follow.
+  std::optional<std::string> find_note(lua_State* lua, const std::string& name, std::int64_t hash);
+  void add_note(lua_State* lua, const std::string& name, std::int64_t hash, std::string value,
+                std::vector<std::pair<std::string, std::string>> rows = {});
+  // Begins a loop in the current scope and waits for it; the loop's value is the result. `hash` is of what it goes
+  // over, `value` what is recorded of that.
+  int run_loop(lua_State* lua, std::unique_ptr<Loop> loop, std::int64_t hash, const std::string& value);
+  // Adds an item to the frontier whose branch is running; the item is on top of the stack. False when it is known.
+  bool grow(lua_State* lua);
+  // Ends the whole run, from whatever branch.
+  void end_with(lua_State* lua, End end);
+  // An error was caught in the current scope: the loop it waited for is over.
+  void caught();
+  void log(std::string level, std::string text, std::string fields);
+  void set_progress(std::string fields) { output_.progress = std::move(fields); }
+
+  Scope& current() { return *current_; }
+  bool loading() const { return loading_; }
+  const RunFacts& facts() const { return facts_; }
+  const model::ScriptBundle& bundle() const { return bundle_; }
+
+ private:
+  struct Key {
+    std::string path;
+    std::string name;  // what of it is the scope's
+    Recording::Entry* recorded = nullptr;
+  };
+
+  void load();
+  void read_header();
+  void check_may_ask(lua_State* lua) const;
+  // What a request is called: what is recorded for it, or a path that is new. Stops the script when it asks for
+  // something new while recorded steps of its scope are left.
+  Key key_of(lua_State* lua, const Ask& ask, std::int64_t hash);
+  std::string new_name(const Scope& scope, const std::string& name, std::int64_t hash) const;
+  void count_step(lua_State* lua, Scope& scope);
+
+  Scope& open_scope(lua_State* lua, Scope* parent, std::string path);
+  void close_scope(Scope& scope);
+  void make_ready(Scope& scope);
+  void run();
+  bool give_recorded();
+  int run_thread(lua_State* thread, int arguments);
+  void resume(Scope& scope);
+  void on_returned(Scope& scope);
+  void on_error(Scope& scope, int status);
+  void stop_for_mismatch(lua_State* lua, const Recording::Entry& recorded, const Ask& ask, std::int64_t hash);
+  void finish(End end);
+  void fail(model::Failure failure, std::string path);
+
+  // Loops: loops.cpp.
+  static int loop_step(lua_State* lua, int status, lua_KContext context);
+  int go_on(lua_State* lua, Loop& loop);
+  void restore(lua_State* lua, Loop& loop);
+  void fill(lua_State* lua, Loop& loop);
+  void begin_branch(lua_State* lua, Loop& loop, std::size_t index);
+  void push_entry(lua_State* lua, const Loop& loop, std::size_t index, bool failed);
+  void on_branch(Scope& scope, Ref value, bool failed, std::string trace);
+  void keep(lua_State* lua, Loop& loop, std::size_t index);
+  void fold_away(lua_State* lua, Loop& loop);
+  void give_up(Loop& loop);
+  bool complete(const Loop& loop) const;
+  void note_progress(const Loop& loop);
+
+  model::ScriptBundle bundle_;
+  State state_;
+  json::object header_;
+  RunFacts facts_;
+  Recording recording_;
+  Output output_;
+  Ref run_function_;
+  bool loading_ = true;
+  bool ended_ = false;
+
+  std::map<Scope*, std::unique_ptr<Scope>> scopes_;
+  Scope* main_ = nullptr;
+  Scope* current_ = nullptr;
+  std::deque<Scope*> ready_;
+  std::unordered_map<std::uint64_t, Scope*> waiting_;                   // by request
+  std::map<std::size_t, std::pair<Scope*, Recording::Entry*>> replay_;  // recorded outcomes that were asked for
+  std::uint64_t last_request_ = 0;
+  std::size_t live_steps_ = 0;  // recorded and not folded away
+  std::optional<End> end_;      // what the script is being stopped for
+};
+
+// The file and line of the script's innermost function, and the lines of all of them.
+struct ScriptLine {
+  std::string file;
+  int line = 0;
+};
+ScriptLine script_line(lua_State* lua);
+// The message of the error on top of the stack, without the name of a type or an address in it.
+std::string error_text(lua_State* lua);
+std::string script_trace(lua_State* lua, const model::ScriptBundle& bundle);
+
+}  // namespace godwit::script

@@ -1,0 +1,78 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <lua.hpp>
+#include <string>
+
+#include "base/time.hpp"
+#include "expression/heap.hpp"
+
+namespace godwit::script {
+
+// What one script may use.
+struct Budget {
+  std::size_t memory = 256u << 20;               // bytes of Lua's heap
+  std::size_t text = 16u << 20;                  // bytes of one text, and of one value as JSON
+  base::Duration cpu = std::chrono::seconds(2);  // of the thread, from one durable step to the next
+  std::size_t steps = 20'000;                    // recorded and not folded away
+};
+
+// Why a script was ended from outside. A script cannot catch it.
+struct Stop {
+  std::string code;
+  std::string message;
+};
+
+// One Lua state for one run of one script: counted memory, counted time, and the world of names scripts live in. One
+// thread at a time.
+class State final : public expression::Heap {
+ public:
+  explicit State(const Budget& budget);
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  static State& of(lua_State* lua) { return static_cast<State&>(Heap::of(lua)); }
+
+  lua_State* lua() const { return lua_; }
+  const Budget& budget() const { return budget_; }
+  // For header-given budgets, before the run starts.
+  void set_budget(const Budget& budget) { budget_ = budget; }
+  void* owner = nullptr;  // the Execution
+
+  // The memory budget holds only while the script runs: what is done for it in between has nobody to tell.
+  void limit_memory(bool limited) { limited_ = limited; }
+
+  // The clock of the CPU budget starts anew.
+  void begin_stretch();
+  // CPU time of this stretch so far; any thread may ask when `clock` is the running thread's.
+  std::int64_t stretch_started() const { return stretch_started_.load(std::memory_order_relaxed); }
+
+  // Ends the script: raises a Lua error that nothing catches.
+  [[noreturn]] void stop(lua_State* lua, Stop why);
+  bool stopped() const { return stopped_; }
+  const Stop& why() const { return stop_; }
+  // After a protected call: a stop goes on, and memory that was used up is one.
+  void pass_on_stop(lua_State* lua, int status);
+
+  void charge(lua_State* lua, std::int64_t work) override;
+  std::size_t text_max() const override { return budget_.text; }
+  std::uint64_t evaluation() const override { return 0; }
+  std::size_t memory_used() const { return used_; }
+
+ private:
+  static void* allocate(void* self, void* old, std::size_t old_size, std::size_t new_size);
+
+  Budget budget_;
+  lua_State* lua_ = nullptr;
+  std::size_t used_ = 0;
+  bool limited_ = false;
+  bool stopped_ = false;
+  Stop stop_;
+  std::int64_t unclocked_ = 0;  // work since the clock was looked at
+  std::atomic<std::int64_t> stretch_started_{0};
+};
+
+// CPU time of the calling thread in nanoseconds.
+std::int64_t thread_cpu_ns();
+
+}  // namespace godwit::script
