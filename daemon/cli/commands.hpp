@@ -16,6 +16,8 @@ int cancel(Session& session);
 int pause(Session& session);
 int resume(Session& session);
 int retry(Session& session);
+int signal(Session& session);
+int approve(Session& session);
 int job_list(Session& session);
 int job_show(Session& session);
 int job_validate(Session& session);

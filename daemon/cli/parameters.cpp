@@ -36,14 +36,14 @@ base::UniqueFd open_file(const std::string& path, std::size_t limit) {
   return fd;
 }
 
+}  // namespace
+
 json::value value_of(std::string_view text) {
   std::string without_line_feed(text);
   while (without_line_feed.ends_with('\n')) without_line_feed.pop_back();
   if (base::is_json(without_line_feed)) return base::parse_json(without_line_feed);
   return json::value(json::string(text.data(), text.size()));
 }
-
-}  // namespace
 
 std::string read_text(const std::string& path, std::size_t limit) {
   const auto fd = open_file(path, limit);

@@ -13,6 +13,9 @@ inline constexpr std::size_t kParametersMax = 8u << 20;
 // `limit` or not UTF-8.
 std::string read_text(const std::string& path, std::size_t limit);
 
+// The text as JSON when it reads as JSON, and else as a string.
+base::json::value value_of(std::string_view text);
+
 // Puts "a.b=V" into `params`: V is JSON when it reads as JSON and else text; "@FILE" stands for the file's content, in the same way. Throws
 // Error(usage) when it is no K=V or leads through something that is not an object.
 void set_parameter(base::json::object& params, std::string_view assignment);

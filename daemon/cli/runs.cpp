@@ -2,6 +2,7 @@
 
 #include "base/terminal.hpp"
 #include "cli/commands.hpp"
+#include "cli/parameters.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 #include "cli/watcher.hpp"
@@ -116,8 +117,8 @@ std::int64_t print_logs(Session& session, std::int64_t after) {
   return last;
 }
 
-int steer(Session& session, std::string_view method, std::string_view done) {
-  const auto answer = session.call(method, run_of(session));
+int steer(Session& session, std::string_view method, std::string_view done, json::object request) {
+  const auto answer = session.call(method, std::move(request));
   if (session.json) {
     session.print_json(answer);
   } else if (!session.quiet) {
@@ -224,9 +225,25 @@ int why(Session& session) {
   return 0;
 }
 
-int cancel(Session& session) { return steer(session, "run.cancel", "is being cancelled"); }
-int pause(Session& session) { return steer(session, "run.pause", "is paused"); }
-int resume(Session& session) { return steer(session, "run.resume", "goes on"); }
+int cancel(Session& session) { return steer(session, "run.cancel", "is being cancelled", run_of(session)); }
+int pause(Session& session) { return steer(session, "run.pause", "is paused", run_of(session)); }
+int resume(Session& session) { return steer(session, "run.resume", "goes on", run_of(session)); }
+
+int signal(Session& session) {
+  auto request = run_of(session);
+  request["name"] = session.line.text("NAME");
+  if (session.line.has("JSON")) request["payload"] = value_of(session.line.text("JSON"));
+  return steer(session, "run.signal", "has the signal", std::move(request));
+}
+
+int approve(Session& session) {
+  auto request = run_of(session);
+  const bool approved = !session.line.has("reject");
+  request["step"] = session.line.text("STEP");
+  request["approved"] = approved;
+  if (session.line.has("comment")) request["comment"] = session.line.text("comment");
+  return steer(session, "run.approve", approved ? "has the approval" : "has the rejection", std::move(request));
+}
 
 int retry(Session& session) {
   auto request = run_of(session);

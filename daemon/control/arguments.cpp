@@ -22,6 +22,7 @@ bool fits(const json::value& value, ParameterType type) {
       return list && std::all_of(list->begin(), list->end(), [](const json::value& item) { return item.is_object(); });
     }
     case ParameterType::run: return is_count(value) && value.get_int64() > 0;
+    case ParameterType::any: return true;
   }
   return false;
 }
@@ -46,6 +47,7 @@ std::string_view describe(ParameterType type) {
     case ParameterType::object: return "an object";
     case ParameterType::objects: return "a list of objects";
     case ParameterType::run: return "the number of a run";
+    case ParameterType::any: return "any value";
   }
   return "";
 }
@@ -87,6 +89,11 @@ std::int64_t Arguments::count(std::string_view name, std::int64_t otherwise) con
 bool Arguments::boolean(std::string_view name, bool otherwise) const {
   const auto* value = given_.if_contains(name);
   return value ? value->get_bool() : otherwise;
+}
+
+std::string Arguments::any(std::string_view name) const {
+  const auto* value = given_.if_contains(name);
+  return value ? json::serialize(*value) : "null";
 }
 
 json::object Arguments::take_object(std::string_view name) {

@@ -44,6 +44,13 @@ std::optional<uid_t> find_user(const std::string& name_or_number) {
 
 }  // namespace
 
+std::vector<std::string> names_up_to(Role role) {
+  std::vector<std::string> names;
+  for (const auto& info : kRoles)
+    if (info.role != Role::none && info.role <= role) names.emplace_back(info.name);
+  return names;
+}
+
 std::optional<gid_t> find_group(const std::string& name_or_number) {
   if (const auto gid = parse_id<gid_t>(name_or_number)) return gid;
   group entry{};

@@ -28,6 +28,9 @@ inline constexpr std::array kRoles{
 };
 inline std::string_view name(Role role) { return kRoles[static_cast<std::size_t>(role)].name; }
 
+// The names of the role and of those it includes.
+std::vector<std::string> names_up_to(Role role);
+
 // Who has a role: names, or numbers as text, of users and groups.
 struct RoleMembers {
   std::vector<std::string> users;

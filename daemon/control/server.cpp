@@ -128,7 +128,7 @@ void Server::Impl::add(stream_protocol::socket socket) {
     return turn_away(socket, base::Error(role == Role::none ? base::ErrorKind::denied : base::ErrorKind::unavailable, why));
   }
   const auto session = std::make_shared<Session>(*this, commands_, settings_.limits, std::move(socket),
-                                                 engine::Caller{static_cast<std::int64_t>(peer->uid), name}, role);
+                                                 engine::Caller{static_cast<std::int64_t>(peer->uid), name, names_up_to(role)}, role);
   sessions_.insert(session);
   asio::co_spawn(loop_, Session::run(session), [session](std::exception_ptr failure) {
     log_end("a session", failure);

@@ -12,14 +12,35 @@ ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> com
 model::RunState ActiveRun::state() const {
   if (paused) return model::RunState::paused;
   if (!blocked.empty()) return model::RunState::blocked;
-  bool waits = starved;
+  bool waiting = starved;
   for (const auto& [number, task] : tasks) {
     if (task->phase == StepTask::Phase::running || task->phase == StepTask::Phase::recording)
       return model::RunState::running;
-    waits = true;
+    waiting = true;
   }
-  if (waits) return model::RunState::waiting;
+  if (waiting) return model::RunState::waiting;
   return touched ? model::RunState::running : model::RunState::queued;
+}
+
+std::optional<base::Instant> ActiveRun::deadline() const {
+  const auto& timeout = job->job().timeout;
+  return timeout ? std::optional(record.submitted_at + *timeout) : std::nullopt;
+}
+
+bool ActiveRun::only_waits() const {
+  if (tasks.empty() || advancing || ending || cancelling || failure || starved || !blocked.empty()) return false;
+  for (const auto& [number, task] : tasks)
+    // How often a step lost its host is known in memory only.
+    if (task->phase != StepTask::Phase::waiting && (task->phase != StepTask::Phase::backoff || task->lost > 0))
+      return false;
+  return driver->idle();
+}
+
+std::optional<base::Instant> ActiveRun::wakes_at() const {
+  auto first = deadline();
+  for (const auto& [number, task] : tasks)
+    if (const auto at = task->wakes_at(); at && (!first || *at < *first)) first = at;
+  return first;
 }
 
 }  // namespace godwit::engine

@@ -20,9 +20,12 @@ struct ActiveRun {
   std::shared_ptr<const CompiledJob> job;
   std::unique_ptr<RunControl> control;  // made by the runner that takes the run up
   std::unique_ptr<Driver> driver;
-  std::vector<StepDone> recorded;  // of an earlier life, until the driver takes them
+  Recorded recorded;  // of an earlier life, until the driver takes it
   std::unordered_map<std::uint64_t, std::unique_ptr<StepTask>> tasks;
   std::map<std::string, UnfinishedRun::Attempts> attempts;  // of an earlier life, by path
+  std::map<std::string, UnfinishedRun::Wait> waits;         // likewise
+  std::vector<Signal> signals;                              // that no step has taken
+  std::vector<model::RunId> orphans;                        // children that are cancelled with the run's end
 
   base::json::object pins;         // what each `uses` meant at the submit: {"callable","plugin","version"}
   bool accepts_installed = false;  // a person said to go on with the versions that are installed
@@ -39,12 +42,19 @@ struct ActiveRun {
   bool ending = false;   // its end is being recorded
   bool starved = false;  // waits for a place among the steps in flight
   std::uint64_t timeout_timer = 0;
-  base::json::object fields;  // the newest fields of progress a plugin gave
-  bool noted = false;         // its progress stands in the store, and so must the last of it
-  bool telling = false;       // followers will be told of progress soon
+  std::uint64_t rest_timer = 0;  // after which it leaves memory, if it still waits
+  bool resting = false;          // its leaving memory is being recorded
+  base::json::object fields;     // the newest fields of progress a plugin gave
+  bool noted = false;            // its progress stands in the store, and so must the last of it
+  bool telling = false;          // followers will be told of progress soon
 
   model::RunId id() const { return record.run; }
   model::RunState state() const;
+  // When it must end, by the job's timeout.
+  std::optional<base::Instant> deadline() const;
+  // Whether nothing happens in it until `wakes_at()` or until something comes from outside.
+  bool only_waits() const;
+  std::optional<base::Instant> wakes_at() const;
   // Whether it may start steps now.
   bool may_go_on() const { return !paused && !ending && !cancelling && !failure && blocked.empty(); }
 };

@@ -17,6 +17,7 @@ class Result {
   T& operator*() { return *value_; }
   const T& operator*() const { return *value_; }
   T* operator->() { return &*value_; }
+  const T* operator->() const { return &*value_; }
   const base::Error& error() const { return *error_; }
 
  private:

@@ -30,6 +30,7 @@ CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job)
     if (spec.when) stage.when = language_->compile(*spec.when);
     if (spec.foreach) stage.foreach = language_->compile(*spec.foreach);
     stage.with = language_->compile(spec.with);
+    stage.wait = language_->compile(spec.wait.what);
     if (stage.with->is_constant()) stage.constant_hash = base::sha256_prefix(stage.with->constant_text());
     if (spec.output) stage.output = language_->compile(*spec.output);
     if (spec.emit) stage.emit_rows = language_->compile(spec.emit->rows);
@@ -41,6 +42,7 @@ CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job)
     if (stage.when) want_outputs_of(stage.when->references());
     if (stage.foreach) want_outputs_of(stage.foreach->references());
     want_outputs_of(stage.with->references());
+    want_outputs_of(stage.wait->references());
     if (stage.output) want_outputs_of(stage.output->references());
     if (stage.emit_rows) want_outputs_of(stage.emit_rows->references());
   }

@@ -24,6 +24,7 @@ class CompiledJob {
     std::shared_ptr<const expression::Compiled> when;
     std::shared_ptr<const expression::Compiled> foreach;
     std::shared_ptr<const expression::CompiledTemplate> with;
+    std::shared_ptr<const expression::CompiledTemplate> wait;  // model::Wait::what
     std::shared_ptr<const expression::CompiledTemplate> output;
     std::shared_ptr<const expression::CompiledTemplate> emit_rows;
     std::shared_ptr<const StepPolicy> policy;

@@ -79,7 +79,11 @@ class Dispatcher::Listener : public StepListener {
 };
 
 Dispatcher::Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, std::uint64_t seed)
-    : parts_(parts), runner_(runner), in_flight_max_(in_flight_max), random_(seed) {}
+    : parts_(parts),
+      runner_(runner),
+      in_flight_max_(in_flight_max),
+      random_(seed),
+      waits_(parts.store, parts.clock, parts.followers, runner, *this) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -111,6 +115,7 @@ void Dispatcher::begin(ActiveRun& run, StepRequest request) {
   run.tasks.emplace(task.number, std::move(owned));
   if (task.request.failure) return on_failure(run, task, std::move(*task.request.failure));
   if (std::holds_alternative<ValueWork>(task.request.work)) return record_value(run, task);
+  if (is_wait(task.request.work)) return waits_.begin(run, task);
   if (!check_input(run, task)) return;
   if (!run.attempts.empty()) {
     const auto earlier = run.attempts.find(task.path());
@@ -151,11 +156,15 @@ void Dispatcher::take_limits(ActiveRun& run, StepTask& task) {
     task.since = parts_.clock.now();
     task.ticket = parts_.limits.acquire(
         demand, model::text(run.id()) + "/" + task.path(), [this, id = run.id(), number = task.number] {
-          with_task(id, number, [this](ActiveRun& active, StepTask& granted) { mark_or_call(active, granted); });
+          with_task(id, number, [this](ActiveRun& active, StepTask& granted) { start(active, granted); });
         });
     if (parts_.limits.waiting(task.ticket)) return;
   }
-  mark_or_call(run, task);
+  start(run, task);
+}
+
+void Dispatcher::start(ActiveRun& run, StepTask& task) {
+  std::holds_alternative<SqlWork>(task.request.work) ? start_statement(run, task) : mark_or_call(run, task);
 }
 
 void Dispatcher::record_value(ActiveRun& run, StepTask& task) {
@@ -188,6 +197,64 @@ void Dispatcher::call(ActiveRun& run, StepTask& task) {
   task.call = parts_.steps.start(std::get<CallWork>(task.request.work).callable, std::move(call), *task.listener);
 }
 
+// The statement runs beside the journal, so it must not overtake what was appended before it.
+void Dispatcher::start_statement(ActiveRun& run, StepTask& task) {
+  task.phase = StepTask::Phase::marking;
+  parts_.store.append({}, [this, id = run.id(), number = task.number](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) return runner_.fenced();
+    with_task(id, number, [this](ActiveRun& active, StepTask& marked) { execute(active, marked); });
+  });
+}
+
+void Dispatcher::execute(ActiveRun& run, StepTask& task) {
+  if (run.failure || run.cancelling) return on_outcome(run, task, StepCancelled{});
+  if (draining_) return drop(run, task);
+  task.phase = StepTask::Phase::running;
+  task.since = task.started_at = parts_.clock.now();
+  const auto& work = std::get<SqlWork>(task.request.work);
+  SqlStep step{.done = {.run = run.id(),
+                        .path = task.path(),
+                        .attempt = task.attempt,
+                        .args_hash = task.request.args_hash,
+                        .started_at = task.started_at,
+                        .finished_at = task.started_at},
+               .statement = work.statement,
+               .parameters = work.parameters,
+               .timeout = task.policy().timeout.value_or(base::Duration(0))};
+  parts_.store.execute(std::move(step), [this, id = run.id(), number = task.number](Result<std::string> output) {
+    with_task(id, number,
+              [this, &output](ActiveRun& active, StepTask& ran) { on_executed(active, ran, std::move(output)); });
+  });
+}
+
+// The step is recorded already; what is left is to tell those who wait for it.
+void Dispatcher::on_executed(ActiveRun& run, StepTask& task, Result<std::string> output) {
+  if (!output) {
+    // Nothing more can be stored; the next life goes on.
+    if (output.error().kind() == base::ErrorKind::unavailable) return;
+    const bool retryable = output.error().kind() == base::ErrorKind::failed;
+    return on_outcome(run, task, StepFailed{{"sql", output.error().what(), retryable, {}}});
+  }
+  parts_.limits.release(std::exchange(task.ticket, 0));
+  const StepDone done{.run = run.id(),
+                      .path = task.path(),
+                      .attempt = task.attempt,
+                      .args_hash = task.request.args_hash,
+                      .output = std::move(*output),
+                      .started_at = task.started_at,
+                      .finished_at = parts_.clock.now()};
+  std::vector<Fact> more;
+  run.driver->settling(task.request, done, more);
+  task.phase = StepTask::Phase::recording;
+  run.driver->left(task.request);
+  leave_flight(task);
+  if (!more.empty())
+    parts_.store.append(std::move(more), [this](const Verdict& verdict) {
+      if (verdict.kind == Verdict::fenced) runner_.fenced();
+    });
+  on_recorded(runner_.runs().at(run.id()), task.number, done.state, false, {});
+}
+
 void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
   task.phase = StepTask::Phase::backoff;
   task.since = parts_.clock.now();
@@ -202,6 +269,7 @@ void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
 
 void Dispatcher::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome) {
   task.call = 0;
+  if (task.timer) parts_.clock.cancel(std::exchange(task.timer, 0));
   parts_.limits.release(std::exchange(task.ticket, 0));
   if (auto* success = std::get_if<StepSucceeded>(&outcome)) return on_success(run, task, *success);
   if (run.failure || run.cancelling || std::holds_alternative<StepCancelled>(outcome)) {
@@ -260,6 +328,7 @@ void Dispatcher::again(ActiveRun& run, StepTask& task, const model::Failure& fai
   if (draining_) return drop(run, task);
   ++task.attempt;
   start_after_backoff(run, task);
+  runner_.consider_rest(run);
 }
 
 void Dispatcher::drop(ActiveRun& run, StepTask& task) {
@@ -267,7 +336,7 @@ void Dispatcher::drop(ActiveRun& run, StepTask& task) {
   parts_.limits.release(std::exchange(task.ticket, 0));
   if (task.phase != StepTask::Phase::recording) {
     run.driver->dropped(task.request);
-    left_flight();
+    leave_flight(task);
   }
   run.tasks.erase(task.number);
 }
@@ -280,9 +349,18 @@ void Dispatcher::drop_idle(ActiveRun& run) {
 }
 
 void Dispatcher::give_up(ActiveRun& run) {
-  for (const auto& [number, task] : run.tasks)
+  for (const auto& [number, task] : run.tasks) {
     if (task->call) parts_.steps.cancel(task->call);
+    if (task->phase == StepTask::Phase::waiting && task->wait->child) run.orphans.push_back(*task->wait->child);
+  }
   drop_idle(run);
+}
+
+void Dispatcher::forget(ActiveRun& run) {
+  for (const auto& [number, task] : run.tasks) {
+    if (task->timer) parts_.clock.cancel(task->timer);
+    leave_flight(*task);
+  }
 }
 
 void Dispatcher::repeat_doubtful(ActiveRun& run) {
@@ -300,15 +378,15 @@ void Dispatcher::record(ActiveRun& run, StepTask& task, model::StepState state, 
   if (failure) task.last_failure = *failure;
   StepDone done{run.id(),          task.path(),        state,           task.attempt,       task.request.args_hash,
                 std::move(output), std::move(failure), task.started_at, parts_.clock.now(), std::move(emitted)};
-  std::vector<Fact> facts;
+  std::vector<Fact> facts = std::move(task.more);
   run.driver->settling(task.request, done, facts);
   facts.emplace_back(std::move(done));
   task.phase = StepTask::Phase::recording;
   run.driver->left(task.request);
-  left_flight();
+  leave_flight(task);
   // The last step takes the run's end with it: one commit less for every run.
-  const bool with_end = run.tasks.size() == 1 && !run.failure && !run.cancelling && state != model::StepState::failed &&
-                        run.driver->is_last(task.request);
+  const bool with_end = run.tasks.size() == 1 && run.orphans.empty() && !run.failure && !run.cancelling &&
+                        state != model::StepState::failed && run.driver->is_last(task.request);
   std::optional<RunDone> end;
   if (with_end) {
     run.ending = true;
@@ -364,7 +442,8 @@ void Dispatcher::on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& tas
   runner_.fail(*run, std::move(failure), task.path());
 }
 
-void Dispatcher::left_flight() {
+void Dispatcher::leave_flight(StepTask& task) {
+  if (!std::exchange(task.counted, false)) return;
   --in_flight_;
   if (draining_ && in_flight_ == 0 && drained_) parts_.clock.post(std::exchange(drained_, nullptr));
   if (starved_.empty() || draining_) return;

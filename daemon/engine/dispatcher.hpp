@@ -7,11 +7,13 @@
 #include <unordered_map>
 
 #include "engine/active_run.hpp"
+#include "engine/answer.hpp"
 #include "engine/clock.hpp"
 #include "engine/followers.hpp"
 #include "engine/limits.hpp"
 #include "engine/step_runner.hpp"
 #include "engine/store.hpp"
+#include "engine/waits.hpp"
 #include "jobfile/schema.hpp"
 
 namespace godwit::engine {
@@ -39,10 +41,18 @@ class Dispatcher {
   void give_up(ActiveRun& run);
   // What was of unknown outcome is attempted again.
   void repeat_doubtful(ActiveRun& run);
+  // Lets go of all that is under way in a run that leaves memory while it only waits.
+  void forget(ActiveRun& run);
   // Starts nothing more; `drained` comes when nothing is being executed. What waits for a limit or a backoff is left
   // for the next life as it is.
   void drain(const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs, std::function<void()> drained);
   bool draining() const { return draining_; }
+
+  // How an attempt, or a wait, ended.
+  void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
+  // The step takes no place among those in flight any more.
+  void leave_flight(StepTask& task);
+  Waits& waits() { return waits_; }
 
   std::size_t in_flight() const { return in_flight_; }
   std::uint64_t steps_done() const { return steps_done_; }
@@ -53,11 +63,14 @@ class Dispatcher {
   bool check_input(ActiveRun& run, StepTask& task);
   void take_limits(ActiveRun& run, StepTask& task);
   void record_value(ActiveRun& run, StepTask& task);
+  void start(ActiveRun& run, StepTask& task);
   void mark_or_call(ActiveRun& run, StepTask& task);
   void call(ActiveRun& run, StepTask& task);
   void start_after_backoff(ActiveRun& run, StepTask& task);
+  void start_statement(ActiveRun& run, StepTask& task);
+  void execute(ActiveRun& run, StepTask& task);
+  void on_executed(ActiveRun& run, StepTask& task, Result<std::string> output);
 
-  void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
   void on_success(ActiveRun& run, StepTask& task, StepSucceeded& success);
   void on_failure(ActiveRun& run, StepTask& task, model::Failure failure);
   void on_loss(ActiveRun& run, StepTask& task, StepLost lost);
@@ -70,7 +83,6 @@ class Dispatcher {
   void on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& task, const std::string& why);
   void drop(ActiveRun& run, StepTask& task);
   void drop_idle(ActiveRun& run);
-  void left_flight();
   base::json::object step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const;
   template <typename Work>
   void with_task(model::RunId run, std::uint64_t task, Work work);
@@ -79,6 +91,7 @@ class Dispatcher {
   Runner& runner_;
   std::size_t in_flight_max_;
   std::mt19937_64 random_;
+  Waits waits_;
   std::unordered_map<const Callable*, std::pair<std::shared_ptr<const Callable>, std::unique_ptr<jobfile::InputSchema>>>
       input_schemas_;
   std::deque<model::RunId> starved_;

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,12 @@ class RunControl {
   virtual base::Instant now() const = 0;
 };
 
+// What earlier lives of a run left to its driver.
+struct Recorded {
+  std::vector<StepDone> steps;                 // finished ones, in the order of their end
+  std::map<std::string, std::string> cursors;  // newest CursorMoved value by path
+};
+
 // Decides what one run does next; one object for each run in memory. The runner does what is common to all steps
 // (limits, attempts, deadlines, retries, the journal, events) and knows nothing of graphs or scripts.
 //
@@ -56,9 +63,8 @@ class Driver {
 
   // Asked before start(): whether the output of a finished step is needed; long ones are read on demand only.
   virtual bool wants_output(const std::string& path) const = 0;
-  // Once, before all that follows. `recorded` are the finished steps of earlier lives in the order of their end.
-  // `control` outlives the driver.
-  virtual void start(RunControl& control, std::vector<StepDone> recorded) = 0;
+  // Once, before all that follows. `control` outlives the driver.
+  virtual void start(RunControl& control, Recorded recorded) = 0;
 
   // Hands out a step that may start now, each once. Asked until it gives nothing, whenever something was recorded or
   // wake() was called, while there is room for more steps.
@@ -77,7 +83,7 @@ class Driver {
   // Whether everything was handed out and recorded: the run ends.
   virtual bool done() const = 0;
   // Whether nothing but the end of a step that was handed out can bring something new: such a run may leave memory
-  // while all its steps wait.
+  // while all its steps wait. Steps that wait are handed out again in its next life, by the same paths.
   virtual bool idle() const = 0;
   // The run's result as JSON text, once done() or at is_last(). An Error fails the run.
   virtual std::string result() = 0;

@@ -4,6 +4,7 @@
 #include "engine/followers.hpp"
 #include "engine/interventions.hpp"
 #include "engine/progress.hpp"
+#include "engine/sleepers.hpp"
 
 namespace godwit::engine {
 
@@ -15,10 +16,10 @@ class Engine::Impl {
        std::function<void()> fenced)
       : store_(store),
         jobs_(store),
-        runner_(
-            {store, steps, clock, limits_, followers_}, settings.steps_in_flight_max, settings.seed,
-            [this](ActiveRun&) { on_ended(); }, std::move(fenced)),
-        intake_({store, steps, clock, limits_, library, jobs_, runner_}, settings.active_runs_max),
+        sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
+        runner_({store, steps, clock, limits_, followers_},
+                {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(std::move(fenced))),
+        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_}, settings.active_runs_max),
         interventions_({store, clock, limits_, jobs_, runner_, intake_}) {
     for (const auto& [name, permits] : settings.limits) limits_.set(name, permits, Limits::Source::config);
   }
@@ -48,6 +49,7 @@ class Engine::Impl {
     return {{"ready", ready_},
             {"runs_in_memory", runner_.runs().size()},
             {"runs_by_state", std::move(by_state)},
+            {"runs_resting", sleepers_.size()},
             {"more_in_store", intake_.backlog()},
             {"steps_in_flight", runner_.in_flight()},
             {"steps_done", runner_.steps_done()},
@@ -59,14 +61,29 @@ class Engine::Impl {
   Limits limits_;
   Followers followers_;
   JobCache jobs_;
+  Sleepers sleepers_;
   Runner runner_;
   Intake intake_;
   Interventions interventions_;
 
  private:
-  void on_ended() {
-    ++ended_;
-    intake_.ended();
+  Runner::Hooks hooks(std::function<void()> fenced) {
+    return {
+        .ended =
+            [this](ActiveRun& run, const RunDone& done) {
+              ++ended_;
+              intake_.ended(run.record, done);
+            },
+        .rested = [this](ActiveRun& run, std::optional<base::Instant> wake_at) { intake_.rested(run.id(), wake_at); },
+        .fenced = std::move(fenced),
+        .children = {.prepare =
+                         [this](const ActiveRun& parent, const StepTask& task, const std::string& job,
+                                Answer<ChildRun> answer) {
+                           intake_.prepare_child(parent, task, job, std::move(answer));
+                         },
+                     .admit = [this](ChildRun child) { intake_.admit(std::move(child.submitted), child.job); },
+                     .cancel = [this](model::RunId child,
+                                      const ActiveRun& parent) { intake_.cancel_child(child, parent.id()); }}};
   }
   std::uint64_t ended_ = 0;
   bool ready_ = false;  // the unfinished runs of earlier lives are at work again, as far as there is room
@@ -106,6 +123,12 @@ void Engine::resume(model::RunId run, Caller caller, Answer<Nothing> answer) {
 }
 void Engine::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
   impl_->interventions_.retry(run, std::move(from), std::move(caller), std::move(answer));
+}
+void Engine::signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.signal(run, std::move(name), std::move(payload), std::move(caller), std::move(answer));
+}
+void Engine::approve(model::RunId run, Decision decision, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.approve(run, std::move(decision), std::move(caller), std::move(answer));
 }
 void Engine::why(model::RunId run, Answer<json::object> answer) {
   impl_->interventions_.why(run, std::move(answer));

@@ -19,6 +19,7 @@ namespace godwit::engine {
 struct Caller {
   std::int64_t uid = 0;
   std::string name;
+  std::vector<std::string> roles;  // the caller's role and those it includes
 };
 
 struct SubmitRequest {
@@ -69,6 +70,16 @@ class Engine {
   // any one with `from`, is continued by a new run that takes over the finished steps which do not depend on `from`;
   // the answer is the number of the run to look at.
   void retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+
+  // Sends a signal to a run that has not ended; it is kept until a step takes it. `payload` is JSON text.
+  void signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer);
+  // Decides on a step that waits for approval; denied to those whom the step does not name.
+  struct Decision {
+    std::string step;
+    bool approved = true;
+    std::string comment;
+  };
+  void approve(model::RunId run, Decision decision, Caller caller, Answer<Nothing> answer);
 
   // What keeps the run from going on, exactly: {"run","state","reasons":[{"code","text",...}]}. not_found for a run not
   // in memory and not stored.

@@ -13,6 +13,21 @@ std::int64_t slot(StepRef step) {
   return step.item == StepRef::kSingle ? 0 : step.item;
 }
 
+SqlWork statement_of(const json::value& input) {
+  const auto* arguments = input.if_object();
+  const auto* statement = arguments ? arguments->if_contains("statement") : nullptr;
+  if (!statement || !statement->is_string()) throw base::refused("sql.exec needs a `statement`, as text");
+  SqlWork work{std::string(statement->as_string()), {}};
+  if (const auto* parameters = arguments->if_contains("parameters")) {
+    if (!parameters->is_array()) throw base::refused("the `parameters` of sql.exec must be a list: $1 is the first");
+    for (const auto& parameter : parameters->as_array()) work.parameters.push_back(json::serialize(parameter));
+  }
+  for (const auto& member : *arguments)
+    if (member.key() != "statement" && member.key() != "parameters")
+      throw base::refused("sql.exec knows `statement` and `parameters`, not '" + std::string(member.key()) + "'");
+  return work;
+}
+
 model::Failure expression_failure(const base::Error& error) {
   return {"expression", error.what(), false, {}};
 }
@@ -34,9 +49,9 @@ bool GraphDriver::wants_output(const std::string& path) const {
   return parsed && (parsed->list || job_->stages()[parsed->step.stage].output_wanted);
 }
 
-void GraphDriver::start(RunControl& control, std::vector<StepDone> recorded) {
+void GraphDriver::start(RunControl& control, Recorded recorded) {
   control_ = &control;
-  recorded_ = std::move(recorded);
+  recorded_ = std::move(recorded.steps);
 }
 
 std::optional<StepRequest> GraphDriver::next() {
@@ -157,6 +172,7 @@ void GraphDriver::restore(std::size_t index) {
 bool GraphDriver::resolve(std::size_t index) {
   const model::Stage& spec = *job_->stages()[index].spec;
   StageData& data = stages_[index];
+  if (spec.kind != model::StageKind::call) return true;
   if (!data.callable) data.callable = control_->resolve(spec.uses, spec.name);
   stopped_ = !data.callable;
   return !stopped_;
@@ -170,9 +186,9 @@ void GraphDriver::set_item(expression::Scope& scope, StepRef step, const json::v
 
 StepRequest GraphDriver::request_for(StepRef step) {
   const CompiledJob::Stage& stage = job_->stages()[step.stage];
-  StepRequest request{
-      .ref = step, .path = job_->path(step), .work = CallWork{stages_[step.stage].callable}, .policy = stage.policy};
-  if (stage.with->is_constant()) {
+  StepRequest request{.ref = step, .path = job_->path(step), .policy = stage.policy};
+  if (stage.spec->kind == model::StageKind::call && stage.with->is_constant()) {
+    request.work = CallWork{stages_[step.stage].callable};
     request.input = stage.with->constant_text();
     request.args_hash = stage.constant_hash;
     return request;
@@ -181,13 +197,52 @@ StepRequest GraphDriver::request_for(StepRef step) {
   const json::value index = step.item;
   set_item(scope, step, index);
   try {
-    request.input_value = job_->language().render(*stage.with, scope);
-    request.input = json::serialize(*request.input_value);
-    request.args_hash = base::sha256_prefix(request.input);
+    render_input(stage, scope, request);
+    request.work = work_for(step.stage, scope, *request.input_value);
   } catch (const base::Error& error) {
     request.failure = model::Failure{"bad_input", error.what(), false, {}};
   }
   return request;
+}
+
+void GraphDriver::render_input(const CompiledJob::Stage& stage, const expression::Scope& scope,
+                               StepRequest& request) const {
+  request.input_value = job_->language().render(*stage.with, scope);
+  request.input = json::serialize(*request.input_value);
+  request.args_hash = base::sha256_prefix(request.input);
+}
+
+StepWork GraphDriver::work_for(std::size_t index, const expression::Scope& scope, const json::value& input) const {
+  const CompiledJob::Stage& stage = job_->stages()[index];
+  switch (stage.spec->kind) {
+    case model::StageKind::call:
+      return CallWork{stages_[index].callable};
+    case model::StageKind::statement:
+      return statement_of(input);
+    case model::StageKind::child:
+      return ChildWork{stage.spec->uses, stage.spec->timeout};
+    default:
+      return wait_for(stage, job_->language().render(*stage.wait, scope));
+  }
+}
+
+StepWork GraphDriver::wait_for(const CompiledJob::Stage& stage, const json::value& what) const {
+  const model::Stage& spec = *stage.spec;
+  const std::string text = what.is_null()     ? ""
+                           : what.is_string() ? std::string(what.as_string())
+                                              : json::serialize(what);
+  switch (spec.kind) {
+    case model::StageKind::signal:
+      return SignalWork{text, spec.timeout, !spec.wait.goes_on};
+    case model::StageKind::approval:
+      return ApprovalWork{text, spec.wait.who, spec.timeout, spec.wait.reminder, !spec.wait.goes_on};
+    default:
+      break;
+  }
+  if (const auto duration = base::parse_duration(text)) return SleepWork{control_->now() + *duration};
+  if (const auto instant = base::parse_instant(text)) return SleepWork{*instant};
+  throw base::refused("'" + text + "' is neither a duration nor an instant", spec.wait.what.place,
+                      "48h, or 2026-05-01T08:00:00Z");
 }
 
 void GraphDriver::shape(const StepRequest& request, StepSucceeded& success) {

@@ -17,7 +17,7 @@ class GraphDriver : public Driver {
   GraphDriver(const Submitted& record, std::shared_ptr<const CompiledJob> job);
 
   bool wants_output(const std::string& path) const override;
-  void start(RunControl& control, std::vector<StepDone> recorded) override;
+  void start(RunControl& control, Recorded recorded) override;
   std::optional<StepRequest> next() override;
   void shape(const StepRequest& request, StepSucceeded& success) override;
   void settling(const StepRequest& request, const StepDone& done, std::vector<Fact>& more) override;
@@ -52,6 +52,9 @@ class GraphDriver : public Driver {
   void restore(std::size_t stage);
   bool resolve(std::size_t stage);
   StepRequest request_for(StepRef step);
+  void render_input(const CompiledJob::Stage& stage, const expression::Scope& scope, StepRequest& request) const;
+  StepWork work_for(std::size_t stage, const expression::Scope& scope, const base::json::value& input) const;
+  StepWork wait_for(const CompiledJob::Stage& stage, const base::json::value& what) const;
   void set_item(expression::Scope& scope, StepRef step, const base::json::value& index) const;
   void publish(std::size_t stage);
   base::json::value list_value(std::size_t stage) const;

@@ -28,6 +28,7 @@ class Countdown {
 }  // namespace
 
 void Intake::start(std::function<void()> ready) {
+  load_resting();
   refilling_ = true;
   parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_),
                                [this, ready = std::move(ready)](Result<std::vector<UnfinishedRun>> loaded) {
@@ -35,7 +36,10 @@ void Intake::start(std::function<void()> ready) {
                                    started_ = true;
                                    ready();
                                    refill();
-                                   parts_.store.watch_inbox([this] { read_inbox(); });
+                                   parts_.store.watch_inbox([this] {
+                                     read_inbox();
+                                     read_signals();
+                                   });
                                  });
                                });
 }
@@ -54,12 +58,14 @@ void Intake::refill() {
 void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done) {
   if (!loaded) {
     refilling_ = false;
+    for (auto& work : std::exchange(after_refill_, {})) work();
     base::log::warning("unfinished runs were not loaded: {}", loaded.error().what());
     return done();
   }
   if (loaded->empty()) more_in_store_ = false;
   auto countdown = std::make_shared<Countdown>(loaded->size() + 1, [this, done = std::move(done)] {
     refilling_ = false;
+    for (auto& work : std::exchange(after_refill_, {})) work();
     done();
   });
   for (auto& run : *loaded) {
@@ -103,12 +109,14 @@ void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
 void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer) {
   if (parts_.runner.find(run->id())) return answer(Nothing{});
   declare_limits(*run->job);
-  run->recorded = std::move(stored.steps);
+  run->touched = !stored.steps.empty() || !stored.attempts.empty() || !stored.waits.empty();
+  run->recorded = {std::move(stored.steps), std::move(stored.cursors)};
   run->attempts = std::move(stored.attempts);
-  run->touched = !run->recorded.empty() || !run->attempts.empty();
+  run->waits = std::move(stored.waits);
+  run->signals = std::move(stored.signals);
   run->paused = stored.paused;
   run->cancelling = stored.cancel_requested;
-  run->cancelled_by = "an operator";
+  run->cancelled_by = std::move(stored.cancelled_by);
   run->blocked = stored.blocked;
   run->blocked_path = stored.blocked_path;
   std::string doubtful;
@@ -136,11 +144,18 @@ void Intake::block_stored(const UnfinishedRun& run, const std::string& why) {
 std::string Intake::pins(const CompiledJob& job) const {
   json::object pins;
   for (const auto& stage : job.stages()) {
+    if (stage.spec->kind != model::StageKind::call) continue;
     const auto callable = parts_.steps.resolve(stage.spec->uses);
     pins[stage.spec->uses] =
         json::object{{"callable", callable->name}, {"plugin", callable->plugin}, {"version", callable->version}};
   }
   return json::serialize(pins);
+}
+
+void Intake::check_call(const CompiledJob::Stage& stage) const {
+  const auto callable = parts_.steps.resolve(stage.spec->uses);
+  if (stage.with->is_constant() && !callable->args_schema.empty())
+    jobfile::InputSchema(callable->args_schema, callable->name).check(base::parse_json(stage.with->constant_text()));
 }
 
 std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const {
@@ -154,10 +169,8 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
   };
   for (const auto& stage : job.stages()) {
     try {
-      const auto callable = parts_.steps.resolve(stage.spec->uses);
-      if (stage.with->is_constant() && !callable->args_schema.empty())
-        jobfile::InputSchema(callable->args_schema, callable->name)
-            .check(base::parse_json(stage.with->constant_text()));
+      if (stage.spec->kind == model::StageKind::child) parts_.library.find(stage.spec->uses);
+      if (stage.spec->kind == model::StageKind::call) check_call(stage);
     } catch (const base::Error& error) {
       add(error, stage.spec->uses_place);
     }
@@ -299,11 +312,6 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
 }
 
-void Intake::ended() {
-  refill();
-  if (inbox_again_ && !reading_inbox_) read_inbox();
-}
-
 void Intake::read_inbox() {
   inbox_again_ = true;
   if (reading_inbox_ || stopped_) return;
@@ -319,6 +327,8 @@ void Intake::read_inbox() {
     auto countdown = std::make_shared<Countdown>(entries->size() + 1, [this] {
       reading_inbox_ = false;
       if (inbox_again_) read_inbox();
+      // Signals for runs that were taken just now were not this node's before.
+      read_signals();
     });
     for (auto& entry : *entries) take_from_inbox(std::move(entry), [countdown] { countdown->arrived(); });
     countdown->arrived();

@@ -3,11 +3,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/engine.hpp"
 #include "engine/job_cache.hpp"
 #include "engine/runner.hpp"
+#include "engine/sleepers.hpp"
 
 namespace godwit::engine {
 
@@ -24,6 +26,7 @@ class Intake {
     jobfile::Library& library;
     JobCache& jobs;
     Runner& runner;
+    Sleepers& sleepers;
   };
   Intake(Parts parts, std::size_t active_max) : parts_(parts), active_max_(active_max) {}
 
@@ -35,8 +38,22 @@ class Intake {
                    Answer<std::vector<model::RunId>> answer);
   // Takes a stored run into memory now, whatever the room: a person asked for it. `answer` comes when it is at work.
   void take_up(UnfinishedRun run, Answer<Nothing> answer);
-  // A run left memory.
-  void ended();
+  // A run left memory: it has ended, or only waits.
+  void ended(const Submitted& run, const RunDone& done);
+  void rested(model::RunId run, std::optional<base::Instant> wake_at);
+  // A resting run comes back when there is room.
+  void wake(model::RunId run);
+  // Gives the run once it is in memory, waking it if it rests; null when it is in the store for other reasons, or not
+  // at all. What happens to a run while it is being loaded thus waits until it is there.
+  void with_run(model::RunId run, std::function<void(ActiveRun*)> work);
+  bool rests(model::RunId run) const { return parts_.sleepers.contains(run) || waking_.contains(run); }
+  // A signal that is stored.
+  void deliver(model::RunId run, Signal signal);
+
+  void prepare_child(const ActiveRun& parent, const StepTask& task, const std::string& job, Answer<ChildRun> answer);
+  void cancel_child(model::RunId child, model::RunId parent);
+  // Takes a stored run into memory if there is room.
+  void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
 
   // What the job needs and this node lacks, each with its place: plugins, limits, inputs that the plugins' schemas
   // refuse.
@@ -52,9 +69,15 @@ class Intake {
     std::string pins;
   };
   Accepted accept(const SubmitRequest& request);
+  void check_call(const CompiledJob::Stage& stage) const;
   void declare_limits(const CompiledJob& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;
-  void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
+  void load_resting();
+  void wake_some();
+  void on_woken(std::vector<model::RunId> wanted, Result<std::vector<UnfinishedRun>> loaded);
+  void came_back(model::RunId run);
+  void read_signals();
+  void take_signal(SignalSent sent, std::function<void()> done);
   void refill();
   void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);
   void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer);
@@ -70,6 +93,13 @@ class Intake {
   bool refilling_ = false;
   bool reading_inbox_ = false;
   bool inbox_again_ = false;
+  std::deque<model::RunId> to_wake_;
+  // Runs on their way back, to_wake_ included, and what waits for them.
+  std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> waking_;
+  bool loading_woken_ = false;
+  std::vector<std::function<void()>> after_refill_;
+  bool reading_signals_ = false;
+  bool signals_again_ = false;
   bool started_ = false;
   bool stopped_ = false;
   std::uint64_t submitted_ = 0;

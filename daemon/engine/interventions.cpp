@@ -14,12 +14,6 @@ base::Error ended_error(model::RunId run, model::RunState state) {
   return base::refused("run " + model::text(run) + " has already ended (" + std::string(model::name(state)) + ")");
 }
 
-base::Error verdict_error(const Verdict& verdict) {
-  if (verdict.kind == Verdict::fenced)
-    return base::Error(base::ErrorKind::unavailable, "another daemon took this node's place");
-  return base::refused("the change cannot be stored: " + verdict.message);
-}
-
 // The finished steps that a run continued from `from` takes over: all but what `from` names, what depends on it, and
 // what failed the run.
 std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<StepDone>& steps,
@@ -49,6 +43,12 @@ std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<St
 
 }  // namespace
 
+base::Error Interventions::verdict_error(const Verdict& verdict) {
+  if (verdict.kind == Verdict::fenced)
+    return base::Error(base::ErrorKind::unavailable, "another daemon took this node's place");
+  return base::refused("the change cannot be stored: " + verdict.message);
+}
+
 Audited Interventions::audit(const Caller& caller, std::string command, std::string target, json::object detail) const {
   return Audited{caller.uid,        caller.name, std::move(command), std::move(target), json::serialize(detail),
                  parts_.clock.now()};
@@ -75,27 +75,40 @@ void Interventions::load_waiting(model::RunId run, Answer<UnfinishedRun> answer)
   });
 }
 
+void Interventions::check_waiting(model::RunId run, Answer<Nothing> answer) {
+  load_waiting(run, [answer = std::move(answer)](const Result<UnfinishedRun>& stored) {
+    stored ? answer(Nothing{}) : answer(stored.error());
+  });
+}
+
 void Interventions::cancel(model::RunId run, Caller caller, Answer<Nothing> answer) {
-  if (parts_.runner.find(run)) {
-    return change(
-        run, RunChange::cancel_requested, caller, "run.cancel",
-        [this, who = caller.name](ActiveRun* active) {
-          if (!active || active->ending) return;
-          active->cancelling = true;
-          active->cancelled_by = who;
-          parts_.runner.wind_up(*active);
-        },
-        std::move(answer));
-  }
+  parts_.intake.with_run(run, [this, run, caller = std::move(caller), answer = std::move(answer)](ActiveRun* active) {
+    active ? cancel_active(run, caller, answer) : cancel_stored(run, caller, answer);
+  });
+}
+
+void Interventions::cancel_active(model::RunId run, const Caller& caller, Answer<Nothing> answer) {
+  change(
+      run, RunChange::cancel_requested, caller, "run.cancel",
+      [this, who = caller.name](ActiveRun* active) {
+        if (!active || active->ending) return;
+        active->cancelling = true;
+        active->cancelled_by = who;
+        parts_.runner.wind_up(*active);
+      },
+      std::move(answer));
+}
+
+void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer) {
   load_waiting(run, [this, run, caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
     if (!stored) return answer(stored.error());
-    std::vector<Fact> end;
-    end.emplace_back(RunDone{.run = run,
-                             .state = model::RunState::cancelled,
-                             .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
-                             .at = parts_.clock.now()});
-    change(
-        run, RunChange::cancel_requested, caller, "run.cancel", [](ActiveRun*) {}, answer, std::move(end));
+    const RunDone done{.run = run,
+                       .state = model::RunState::cancelled,
+                       .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
+                       .at = parts_.clock.now(),
+                       .parent = stored->run.parent};
+    change(run, RunChange::cancel_requested, caller, "run.cancel",
+           [this, record = stored->run, done](ActiveRun*) { parts_.intake.ended(record, done); }, answer, {done});
   });
 }
 
@@ -110,10 +123,10 @@ void Interventions::pause(model::RunId run, Caller caller, Answer<Nothing> answe
         },
         std::move(done));
   };
-  if (parts_.runner.find(run)) return store_it(std::move(answer));
-  load_waiting(run, [store_it, answer = std::move(answer)](Result<UnfinishedRun> stored) {
-    if (!stored) return answer(stored.error());
-    store_it(answer);
+  parts_.intake.with_run(run, [this, run, store_it, answer = std::move(answer)](ActiveRun* active) {
+    if (active) return store_it(answer);
+    check_waiting(
+        run, [store_it, answer](const Result<Nothing>& known) { known ? store_it(answer) : answer(known.error()); });
   });
 }
 
@@ -129,30 +142,38 @@ void Interventions::resume(model::RunId run, Caller caller, Answer<Nothing> answ
         },
         std::move(done));
   };
-  if (const ActiveRun* active = parts_.runner.find(run)) {
-    if (!active->paused) return answer(base::refused("run " + model::text(run) + " is not paused"));
-    return store_it(std::move(answer));
-  }
-  load_waiting(run, [run, store_it, answer = std::move(answer)](Result<UnfinishedRun> stored) {
-    if (!stored) return answer(stored.error());
-    if (!stored->paused) return answer(base::refused("run " + model::text(run) + " is not paused"));
-    store_it(answer);
+  const auto not_paused = base::refused("run " + model::text(run) + " is not paused");
+  parts_.intake.with_run(run, [this, run, store_it, not_paused, answer = std::move(answer)](ActiveRun* active) {
+    if (active) return active->paused ? store_it(answer) : answer(not_paused);
+    load_waiting(run, [store_it, not_paused, answer](const Result<UnfinishedRun>& stored) {
+      if (!stored) return answer(stored.error());
+      stored->paused ? store_it(answer) : answer(not_paused);
+    });
   });
 }
 
 void Interventions::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
-  if (const ActiveRun* active = parts_.runner.find(run)) {
-    if (active->blocked.empty() || !from.empty())
-      return answer(
-          base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
-    return change(
-        run, RunChange::unblocked, caller, "run.retry",
-        [this](ActiveRun* unblocked) {
-          if (!unblocked) return;
-          parts_.runner.unblock(*unblocked);
-        },
-        [run, answer](const Result<Nothing>& done) { done ? answer(run) : answer(done.error()); });
-  }
+  parts_.intake.with_run(run, [this, run, from = std::move(from), caller = std::move(caller),
+                               answer = std::move(answer)](ActiveRun* active) {
+    active ? retry_active(*active, from, caller, answer) : retry_stored(run, from, caller, answer);
+  });
+}
+
+void Interventions::retry_active(const ActiveRun& active, const std::string& from, const Caller& caller,
+                                 Answer<model::RunId> answer) {
+  const model::RunId run = active.id();
+  if (active.blocked.empty() || !from.empty())
+    return answer(
+        base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
+  change(
+      run, RunChange::unblocked, caller, "run.retry",
+      [this](ActiveRun* unblocked) {
+        if (unblocked) parts_.runner.unblock(*unblocked);
+      },
+      [run, answer](const Result<Nothing>& done) { done ? answer(run) : answer(done.error()); });
+}
+
+void Interventions::retry_stored(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
   parts_.store.load_run(
       run, [this, run, from = std::move(from), caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
         if (!stored) return answer(stored.error());
@@ -238,7 +259,7 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
   };
   if (const ActiveRun* active = parts_.runner.find(run))
     return answer(view(model::name(active->state()), reasons(*active, parts_.limits, parts_.store)));
-  parts_.store.load_run(run, [run, view, answer = std::move(answer)](Result<UnfinishedRun> stored) {
+  parts_.store.load_run(run, [this, run, view, answer = std::move(answer)](Result<UnfinishedRun> stored) {
     if (!stored) return answer(stored.error());
     json::array list;
     if (stored->ended) {
@@ -249,6 +270,16 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
     if (!stored->blocked.empty()) {
       list.push_back(json::object{{"code", "blocked"}, {"text", stored->blocked}, {"step", stored->blocked_path}});
       return answer(view(model::name(model::RunState::blocked), std::move(list)));
+    }
+    if (parts_.intake.rests(run)) {
+      for (const auto& [path, wait] : stored->waits) list.push_back(wait_reason(wait.opened));
+      for (const auto& [path, attempts] : stored->attempts)
+        list.push_back(json::object{{"code", "backoff"},
+                                    {"step", path},
+                                    {"until", base::format_instant(attempts.next_at)},
+                                    {"text", path + " is tried again at " + base::format_instant(attempts.next_at) +
+                                                 " after: " + attempts.last_failure.message}});
+      return answer(view(model::name(model::RunState::waiting), std::move(list)));
     }
     list.push_back(
         json::object{{"code", "active_runs"},

@@ -25,16 +25,26 @@ class Interventions {
   void pause(model::RunId run, Caller caller, Answer<Nothing> answer);
   void resume(model::RunId run, Caller caller, Answer<Nothing> answer);
   void retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+  void signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer);
+  void approve(model::RunId run, Engine::Decision decision, Caller caller, Answer<Nothing> answer);
   void set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer);
   void why(model::RunId run, Answer<base::json::object> answer);
 
  private:
+  static base::Error verdict_error(const Verdict& verdict);
   Audited audit(const Caller& caller, std::string command, std::string target, base::json::object detail = {}) const;
   // Appends the change and its audit line; `effect` comes after the commit, with the run if it is in memory then.
   void change(model::RunId run, RunChange change, const Caller& caller, std::string command,
               std::function<void(ActiveRun*)> effect, Answer<Nothing> answer, std::vector<Fact> more = {});
   // Gives a run that is not in memory and has not ended, or answers why not.
   void load_waiting(model::RunId run, Answer<UnfinishedRun> answer);
+  void cancel_active(model::RunId run, const Caller& caller, Answer<Nothing> answer);
+  void cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer);
+  void retry_active(const ActiveRun& run, const std::string& from, const Caller& caller, Answer<model::RunId> answer);
+  void retry_stored(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+  // Answers with an error for a run that has ended, or is none.
+  void check_waiting(model::RunId run, Answer<Nothing> answer);
+  void send(model::RunId run, Signal signal, Audited audited, Answer<Nothing> answer);
   void continue_anew(UnfinishedRun old, std::string from, Caller caller, Answer<model::RunId> answer);
 
   Parts parts_;

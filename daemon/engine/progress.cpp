@@ -1,5 +1,7 @@
 #include "engine/progress.hpp"
 
+#include <array>
+
 namespace godwit::engine {
 
 namespace json = base::json;
@@ -22,6 +24,10 @@ std::string_view phase_name(StepTask::Phase phase) {
       return "of unknown outcome";
     case StepTask::Phase::recording:
       return "being recorded";
+    case StepTask::Phase::opening:
+      return "starts another run";
+    case StepTask::Phase::waiting:
+      return "waits";
   }
   return "";
 }
@@ -71,13 +77,45 @@ void explain_task(const StepTask& task, const Limits& limits, json::array& out) 
                                     "' since " + base::format_instant(task.since)}});
       break;
     case StepTask::Phase::marking:
+    case StepTask::Phase::waiting:
+      out.push_back(wait_reason(*task.wait));
+      break;
     case StepTask::Phase::doubtful:
+    case StepTask::Phase::opening:
     case StepTask::Phase::recording:
       break;
   }
 }
 
 }  // namespace
+
+json::object wait_reason(const WaitOpened& wait) {
+  constexpr std::array<std::string_view, 4> kCodes{"sleep", "signal", "approval", "child"};
+  const std::string_view code = kCodes.at(static_cast<std::size_t>(wait.kind));
+  json::object reason{{"code", json::string_view(code.data(), code.size())}, {"step", wait.path}};
+  std::string text = wait.path;
+  switch (wait.kind) {
+    case WaitKind::sleep:
+      text += " sleeps";
+      break;
+    case WaitKind::signal:
+      text +=
+          " waits for the signal '" + wait.name + "' (godwit signal " + model::text(wait.run) + " " + wait.name + ")";
+      break;
+    case WaitKind::approval:
+      text += " waits for approval (godwit approve " + model::text(wait.run) + " " + wait.path + ")";
+      break;
+    case WaitKind::child:
+      text += " waits for run " + (wait.child ? model::text(*wait.child) : std::string("of another job"));
+      break;
+  }
+  if (wait.until) {
+    reason["until"] = base::format_instant(*wait.until);
+    text += " until " + base::format_instant(*wait.until);
+  }
+  reason["text"] = std::move(text);
+  return reason;
+}
 
 json::object progress_of(const ActiveRun& run) {
   json::object progress = run.driver->progress();

@@ -14,6 +14,9 @@ base::json::object progress_of(const ActiveRun& run);
 // "blocked".
 base::json::object live_view(const ActiveRun& run);
 
+// Why a step that waits has not ended: {"code","step","text"[,"until"]}.
+base::json::object wait_reason(const WaitOpened& wait);
+
 // What keeps the run from going on: [{"code","text",...}], empty when nothing does.
 base::json::array reasons(const ActiveRun& run, const Limits& limits, const Store& store);
 

@@ -10,6 +10,9 @@ namespace json = base::json;
 namespace {
 
 constexpr auto kProgressInterval = std::chrono::seconds(1);
+// A run that only waits stays in memory for a while, in case it does not wait long: coming back costs a query.
+constexpr auto kLinger = std::chrono::seconds(1);
+constexpr auto kWorthResting = std::chrono::seconds(3);
 
 }  // namespace
 
@@ -45,12 +48,13 @@ class Runner::Control : public RunControl {
   ActiveRun& run_;
 };
 
-Runner::Runner(Parts parts, std::size_t in_flight_max, std::uint64_t seed, std::function<void(ActiveRun&)> ended,
-               std::function<void()> fenced)
+Runner::Runner(Parts parts, const Settings& settings, Hooks hooks)
     : parts_(parts),
-      dispatcher_(parts, *this, in_flight_max, seed),
-      ended_(std::move(ended)),
-      fenced_(std::move(fenced)) {}
+      dispatcher_(parts, *this, settings.in_flight_max, settings.seed),
+      runs_max_(settings.runs_max),
+      hooks_(std::move(hooks)) {
+  waits().set_children(hooks_.children);
+}
 
 Runner::~Runner() = default;
 
@@ -69,8 +73,9 @@ void Runner::take_up(std::shared_ptr<ActiveRun> run) {
 }
 
 void Runner::arm_timeout(ActiveRun& run) {
-  if (!run.job->job().timeout) return;
-  const auto left = run.record.submitted_at + *run.job->job().timeout - parts_.clock.now();
+  const auto deadline = run.deadline();
+  if (!deadline) return;
+  const auto left = *deadline - parts_.clock.now();
   run.timeout_timer = parts_.clock.at(parts_.clock.tick() + left, [this, id = run.id()] {
     ActiveRun* active = find(id);
     if (!active || active->ending || active->failure) return;
@@ -88,7 +93,8 @@ void Runner::advance(ActiveRun& run) {
   if (run.ending || run.advancing) return;
   if (run.may_go_on() && !dispatcher_.draining()) ask_driver(run);
   if (run.failure || run.cancelling) return wind_up(run);
-  if (run.may_go_on() && run.tasks.empty() && run.driver->done() && !dispatcher_.draining()) finish(run);
+  if (run.may_go_on() && run.tasks.empty() && run.driver->done() && !dispatcher_.draining()) return finish(run);
+  consider_rest(run);
 }
 
 void Runner::ask_driver(ActiveRun& run) {
@@ -134,7 +140,7 @@ void Runner::block(ActiveRun& run, std::string why, std::string path, json::obje
                                 .at = parts_.clock.now(),
                                 .sides = sides.empty() ? std::string() : json::serialize(sides)});
   parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) return fenced_();
+    if (verdict.kind == Verdict::fenced) return fenced();
     if (ActiveRun* active = find(id)) tell_state(*active);
   });
 }
@@ -162,7 +168,7 @@ void Runner::wind_up(ActiveRun& run) {
 }
 
 RunDone Runner::make_end(ActiveRun& run) {
-  RunDone done{.run = run.id(), .at = parts_.clock.now()};
+  RunDone done{.run = run.id(), .at = parts_.clock.now(), .parent = run.record.parent};
   if (run.cancelling && !run.failure) {
     done.state = model::RunState::cancelled;
     done.failure = model::Failure{"cancelled", "cancelled by " + run.cancelled_by, false, {}};
@@ -185,11 +191,11 @@ RunDone Runner::make_end(ActiveRun& run) {
 
 void Runner::finish(ActiveRun& run) {
   run.ending = true;
-  std::vector<Fact> facts;
+  std::vector<Fact> facts = end_of_children(run);
   const RunDone done = make_end(run);
   facts.emplace_back(done);
   parts_.store.append(std::move(facts), [this, keep = runs_.at(run.id()), done](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) return fenced_();
+    if (verdict.kind == Verdict::fenced) return fenced();
     if (verdict.kind == Verdict::committed) return end(*keep, done);
     keep->ending = false;
     keep->failure = model::Failure{"store_refused", "the result cannot be stored: " + verdict.message, false, {}};
@@ -200,6 +206,7 @@ void Runner::finish(ActiveRun& run) {
 void Runner::end(ActiveRun& run, const RunDone& done) {
   if (run.noted) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
+  if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
   dirty_.erase(run.id());
   if (parts_.followers.watched(run.id())) {
     json::object event{{"event", "state"}, {"run", model::number(run.id())}, {"state", model::name(done.state)}};
@@ -214,7 +221,62 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
   }
   const auto keep = runs_.at(run.id());
   runs_.erase(run.id());
-  ended_(*keep);
+  for (const auto child : keep->orphans) hooks_.children.cancel(child, *keep);
+  hooks_.ended(*keep, done);
+}
+
+// What the run leaves behind ends with it: its children are told in the transaction of its own end.
+std::vector<Fact> Runner::end_of_children(ActiveRun& run) {
+  for (const auto& [path, wait] : run.waits)
+    if (wait.opened.child && !wait.child_end) run.orphans.push_back(*wait.opened.child);
+  run.waits.clear();
+  std::vector<Fact> facts;
+  for (const auto child : run.orphans)
+    facts.emplace_back(RunChanged{.run = child,
+                                  .change = RunChange::cancel_requested,
+                                  .who = "run " + model::text(run.id()),
+                                  .at = parts_.clock.now()});
+  return facts;
+}
+
+void Runner::consider_rest(ActiveRun& run) {
+  if (run.rest_timer || run.resting || dispatcher_.draining() || !run.only_waits()) return;
+  const auto wakes_at = run.wakes_at();
+  if (wakes_at && *wakes_at < parts_.clock.now() + kWorthResting) return;
+  const bool crowded = runs_.size() > runs_max_ / 2;
+  run.rest_timer = parts_.clock.at(parts_.clock.tick() + (crowded ? base::Duration(0) : base::Duration(kLinger)),
+                                   [this, id = run.id()] {
+                                     ActiveRun* active = find(id);
+                                     if (!active) return;
+                                     active->rest_timer = 0;
+                                     if (active->only_waits()) rest(*active);
+                                   });
+}
+
+// The run leaves memory when that is stored: what it waits for is stored before.
+void Runner::rest(ActiveRun& run) {
+  run.resting = true;
+  const auto wake_at = run.wakes_at();
+  parts_.store.append({RunRested{run.id(), true, wake_at}}, [this, id = run.id(), wake_at](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) return fenced();
+    ActiveRun* active = find(id);
+    if (!active) return;
+    active->resting = false;
+    if (active->only_waits() && active->wakes_at() == wake_at) return leave_memory(*active, wake_at);
+    // Something came meanwhile.
+    parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
+    advance(*active);
+  });
+}
+
+void Runner::leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at) {
+  if (dirty_.erase(run.id())) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
+  tell_state(run);
+  dispatcher_.forget(run);
+  if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
+  const auto keep = runs_.at(run.id());
+  runs_.erase(run.id());
+  hooks_.rested(*keep, wake_at);
 }
 
 void Runner::note_progress(ActiveRun& run) {

@@ -15,10 +15,18 @@ namespace godwit::engine {
 class Runner {
  public:
   using Parts = Dispatcher::Parts;
-  // `ended` is called when a run's end is stored and it has left memory; `fenced` when another process took this node's
-  // place.
-  Runner(Parts parts, std::size_t in_flight_max, std::uint64_t seed, std::function<void(ActiveRun&)> ended,
-         std::function<void()> fenced);
+  struct Settings {
+    std::size_t in_flight_max = 1024;
+    std::size_t runs_max = 4096;  // from half of it on, runs that only wait leave memory at once
+    std::uint64_t seed = 0;
+  };
+  struct Hooks {
+    std::function<void(ActiveRun&, const RunDone&)> ended;  // the run's end is stored and it has left memory
+    std::function<void(ActiveRun&, std::optional<base::Instant> wake_at)> rested;  // it has left memory to wait
+    std::function<void()> fenced;  // another process took this node's place
+    Children children;
+  };
+  Runner(Parts parts, const Settings& settings, Hooks hooks);
   ~Runner();
 
   // Takes up a run, with what an earlier life recorded of it in `recorded` and `attempts`.
@@ -35,13 +43,16 @@ class Runner {
   void unblock(ActiveRun& run);
   // The run cannot go on; the first failure counts.
   void fail(ActiveRun& run, model::Failure failure, std::string path);
+  // Lets a run leave memory soon when all its steps wait.
+  void consider_rest(ActiveRun& run);
   void tell_state(ActiveRun& run);
   void note_progress(ActiveRun& run);
 
   // The run's end as its driver and its flags say, and what follows once that is stored.
   RunDone make_end(ActiveRun& run);
   void end(ActiveRun& run, const RunDone& done);
-  void fenced() const { fenced_(); }
+  void fenced() const { hooks_.fenced(); }
+  Waits& waits() { return dispatcher_.waits(); }
 
   ActiveRun* find(model::RunId run) const;
   const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs() const { return runs_; }
@@ -54,14 +65,17 @@ class Runner {
   void ask_driver(ActiveRun& run);
   std::shared_ptr<const Callable> resolve(ActiveRun& run, const std::string& uses, const std::string& path);
   void finish(ActiveRun& run);
+  std::vector<Fact> end_of_children(ActiveRun& run);
+  void rest(ActiveRun& run);
+  void leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at);
   void arm_timeout(ActiveRun& run);
   void flush_progress();
   void tell_progress(ActiveRun& run);
 
   Parts parts_;
   Dispatcher dispatcher_;
-  std::function<void(ActiveRun&)> ended_;
-  std::function<void()> fenced_;
+  const std::size_t runs_max_;
+  Hooks hooks_;
   std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>> runs_;
   std::unordered_set<model::RunId> dirty_;  // runs whose progress changed since it was last noted
   std::uint64_t progress_timer_ = 0;

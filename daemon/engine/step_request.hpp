@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "engine/plan.hpp"
 #include "engine/step_runner.hpp"
@@ -43,7 +44,45 @@ struct CallWork {
 struct ValueWork {
   model::StepState state = model::StepState::succeeded;
 };
-using StepWork = std::variant<CallWork, ValueWork>;
+// The next four wait for something outside the run, hold nothing meanwhile and take no limits. A run of whose steps all
+// wait is dropped from memory. Waits until an instant. Output: {"until": instant}.
+struct SleepWork {
+  base::Instant until;
+};
+// Takes the oldest signal of this name. Output: {"payload", "by", "at"}; when none comes in time the step fails with
+// "timeout", or gives null.
+struct SignalWork {
+  std::string name;
+  std::optional<base::Duration> timeout;
+  bool timeout_fails = true;
+};
+// Waits for a person's decision. Output: {"approved", "by", "comment", "at"}; a rejection, or no decision in time,
+// fails the step with "rejected" or "timeout", or gives approved = false.
+struct ApprovalWork {
+  std::string text;              // what is to be approved
+  std::vector<std::string> who;  // users, or "role:operator"; empty for everybody who may approve at all
+  std::optional<base::Duration> within;
+  std::optional<base::Duration> remind;  // followers and the log are told again after each
+  bool rejection_fails = true;
+};
+// A run of another job with the input as its parameters. It is cancelled when this run ends before it. Its result is
+// the output, its failure the step's.
+struct ChildWork {
+  std::string job;
+  std::optional<base::Duration> timeout;
+};
+// A statement on the store's own database, in the transaction that records the step. shape() is not asked. The input is
+// {"statement", "parameters"}.
+struct SqlWork {
+  std::string statement;
+  std::vector<std::string> parameters;  // JSON texts
+};
+using StepWork = std::variant<CallWork, ValueWork, SleepWork, SignalWork, ApprovalWork, ChildWork, SqlWork>;
+
+inline bool is_wait(const StepWork& work) {
+  return std::holds_alternative<SleepWork>(work) || std::holds_alternative<SignalWork>(work) ||
+         std::holds_alternative<ApprovalWork>(work) || std::holds_alternative<ChildWork>(work);
+}
 
 // One step that a driver wants to have done.
 struct StepRequest {

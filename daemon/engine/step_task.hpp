@@ -3,12 +3,14 @@
 
 #include "engine/limits.hpp"
 #include "engine/step_request.hpp"
+#include "engine/store.hpp"
 
 namespace godwit::engine {
 
 // One step that is under way in a run: from the moment the driver hands it out until its end is recorded.
 struct StepTask {
-  enum class Phase { limit, marking, queued, running, backoff, doubtful, recording };
+  // `opening` and `waiting` are of steps that wait for something outside the run.
+  enum class Phase { limit, marking, queued, running, backoff, doubtful, recording, opening, waiting };
 
   std::uint64_t number = 0;  // unique within the engine's life
   StepRequest request;
@@ -25,11 +27,23 @@ struct StepTask {
   std::uint64_t progress_done = 0, progress_total = 0;
   model::Failure last_failure;
   std::unique_ptr<StepListener> listener;
+  std::unique_ptr<WaitOpened> wait;        // of a step that waits
+  std::optional<base::Instant> remind_at;  // of an approval
+  bool counted = true;                     // among the steps in flight
+  std::vector<Fact> more;                  // to be recorded with its end
 
   const std::string& path() const { return request.path; }
   const StepPolicy& policy() const { return *request.policy; }
   // Whether nothing of it is under way outside: it can be given up at once.
-  bool is_idle() const { return phase == Phase::limit || phase == Phase::backoff || phase == Phase::doubtful; }
+  bool is_idle() const {
+    return phase == Phase::limit || phase == Phase::backoff || phase == Phase::doubtful || phase == Phase::waiting;
+  }
+  // When it goes on by itself; empty while it does not wait, or waits for others only.
+  std::optional<base::Instant> wakes_at() const {
+    if (phase == Phase::backoff) return next_at;
+    if (phase != Phase::waiting) return std::nullopt;
+    return remind_at && (!wait->until || *remind_at < *wait->until) ? remind_at : wait->until;
+  }
 };
 
 }  // namespace godwit::engine

@@ -38,6 +38,9 @@ struct Submitted {
   // With retry_of: what is copied from the old run's finished steps, by path. Written in the same transaction.
   std::vector<std::string> copied_steps;
   bool from_inbox = false;
+  std::optional<model::RunId> parent;  // the run whose step `parent_path` this is, and which it ends with
+  std::string parent_path;
+  std::string options;  // JSON object: labels, priority, queue, only, stop_after...; empty for none
 };
 // An attempt of a step that must not be repeated blindly is about to be made.
 struct AttemptStarted {
@@ -75,6 +78,50 @@ struct CheckpointPut {
   std::string key;
   std::string value;  // JSON text
 };
+// A step began to wait for something outside its run. What is decided here is never decided anew.
+enum class WaitKind { sleep, signal, approval, child };
+struct WaitOpened {
+  model::RunId run{};
+  std::string path;
+  WaitKind kind = WaitKind::sleep;
+  base::Instant at;
+  std::optional<base::Instant> until;  // when it ends by itself
+  std::string name;                    // of the signal it waits for
+  std::optional<model::RunId> child;   // the run it waits for
+  std::string detail;                  // JSON object for people: what is to be approved, and who may; empty for none
+};
+// A message to a run; it is kept until a step takes it. `number` is unique within the store.
+struct Signal {
+  std::int64_t number = 0;
+  std::string name;
+  std::string payload;  // JSON text
+  std::string who;
+  base::Instant at;
+};
+// Wakes a resting run. `from_inbox`: it came by the SQL function, see Submitted.
+struct SignalSent {
+  model::RunId run{};
+  Signal signal;
+  bool from_inbox = false;
+};
+struct SignalTaken {
+  model::RunId run{};
+  std::int64_t number = 0;
+};
+// A run whose steps all wait left memory until `wake_at` or until something comes for it; or it is back.
+struct RunRested {
+  model::RunId run{};
+  bool resting = true;
+  std::optional<base::Instant> wake_at;
+};
+// A loop folded finished items away: `value` stands for them from now on. The rows of the steps at and below each path
+// of `folded` are removed; a row that is written by the same transaction may stay.
+struct CursorMoved {
+  model::RunId run{};
+  std::string path;
+  std::string value;  // JSON text
+  std::vector<std::string> folded;
+};
 // Something other than a step changed what a run does next.
 enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested };
 inline constexpr std::array<std::string_view, 5> kRunChanges{"paused", "resumed", "blocked", "unblocked",
@@ -96,6 +143,7 @@ struct RunDone {
   std::optional<model::Failure> failure;  // unless succeeded
   std::string failed_path;                // the step that failed, or empty
   base::Instant at;
+  std::optional<model::RunId> parent;  // is woken by it
 };
 struct LimitSet {
   std::string name;
@@ -124,8 +172,9 @@ struct Logged {
   std::string fields;  // JSON object or empty
   base::Instant at;
 };
-using Fact = std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, RunChanged,
-                          RunDone, LimitSet, Audited, ProgressNoted, Logged>;
+using Fact =
+    std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
+                 SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, Audited, ProgressNoted, Logged>;
 
 // How appended facts ended. `duplicate`: a Submitted had a key that is taken, nothing of its group was stored,
 // `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text that is not UTF-8);
@@ -135,6 +184,15 @@ struct Verdict {
   enum Kind { committed, duplicate, refused, fenced } kind = committed;
   std::optional<model::RunId> existing;
   std::string message;
+};
+
+// A step whose own statement runs in the transaction that records it. Its output is what the statement gave:
+// {"rows": [{column: value}...], "count": rows given or changed}.
+struct SqlStep {
+  StepDone done;  // without its output
+  std::string statement;
+  std::vector<std::string> parameters;  // JSON texts, $1 is the first
+  base::Duration timeout{};
 };
 
 // What the store knows of one run that has not ended.
@@ -150,8 +208,16 @@ struct UnfinishedRun {
       steps;  // finished; `emitted` is left empty; outputs over 64 KiB are left empty, see output_omitted
   std::vector<std::string> output_omitted;   // paths of succeeded steps whose output must be read with read_outputs()
   std::map<std::string, Attempts> attempts;  // of unfinished steps
+  struct Wait {
+    WaitOpened opened;
+    std::optional<RunDone> child_end;
+  };
+  std::map<std::string, Wait> waits;           // of unfinished steps
+  std::vector<Signal> signals;                 // not taken, in the order of their numbers
+  std::map<std::string, std::string> cursors;  // newest value by path
   bool paused = false;
   bool cancel_requested = false;
+  std::string cancelled_by;
   std::string blocked;  // why it is blocked, empty when it is not
   std::string blocked_path;
   std::optional<model::RunState> ended;  // only load_run() gives runs that have ended
@@ -165,6 +231,11 @@ struct InboxEntry {
   std::string key;
   std::string submitted_by;
   base::Instant submitted_at;
+};
+// A run that rests, and when it is to be woken.
+struct Resting {
+  model::RunId run{};
+  std::optional<base::Instant> wake_at;
 };
 
 // The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away
@@ -182,9 +253,17 @@ class Store {
   virtual void allocate_runs(std::size_t count, Answer<std::vector<model::RunId>> answer) = 0;
   // This node's runs that have not ended, by growing number, those after `after`, at most `limit`. The steps come with
   // them.
+  // Runs that rest are not among them.
   virtual void load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) = 0;
   // One run's facts in the same form, ended or not; not_found when there is none.
   virtual void load_run(model::RunId run, Answer<UnfinishedRun> answer) = 0;
+  // The same for several runs, those of them that have not ended.
+  virtual void load_runs(std::vector<model::RunId> runs, Answer<std::vector<UnfinishedRun>> answer) = 0;
+  // This node's runs that rest.
+  virtual void load_resting(Answer<std::vector<Resting>> answer) = 0;
+  // Runs the statement and records the step in one transaction; gives the output. An error means that neither happened;
+  // of kind `refused` when the database refused the statement. Give it only what builds on committed facts.
+  virtual void execute(SqlStep step, Answer<std::string> answer) = 0;
   virtual void read_outputs(model::RunId run, std::vector<std::string> paths,
                             Answer<std::map<std::string, std::string>> answer) = 0;
   virtual void read_checkpoint(model::RunId run, std::string path, std::string key,
@@ -192,6 +271,8 @@ class Store {
   virtual void load_job(std::string version, Answer<JobStored> answer) = 0;
   virtual void load_limits(Answer<std::vector<LimitSet>> answer) = 0;
   virtual void read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) = 0;
+  // Signals for this node's runs that came by SQL and wait to be taken.
+  virtual void read_signals(std::size_t limit, Answer<std::vector<SignalSent>> answer) = 0;
   // Calls `arrived` whenever the inbox may have something new (also once after each reconnect).
   virtual void watch_inbox(std::function<void()> arrived) = 0;
   // {"state":"up"|"down"|"starting"|"fenced", "since":..., "error":..., "server_version":..., "private":bool, ...}

@@ -51,7 +51,7 @@ std::string graph_text(const model::Job& job) {
   for (const auto& stage : job.stages) {
     stages.push_back(&stage);
     name_width = std::max(name_width, stage.name.size());
-    uses_width = std::max(uses_width, stage.uses.size());
+    uses_width = std::max(uses_width, model::work_text(stage).size());
   }
   std::stable_sort(stages.begin(), stages.end(),
                    [&](const auto* a, const auto* b) { return wave[a->name] < wave[b->name]; });
@@ -59,7 +59,8 @@ std::string graph_text(const model::Job& job) {
   for (const auto* stage : stages) {
     std::string line = std::string(static_cast<std::size_t>(2 * wave[stage->name]), ' ') + stage->name;
     line.resize(std::max(line.size(), name_width + 2 * static_cast<std::size_t>(wave[stages.back()->name])), ' ');
-    line += "  " + stage->uses + std::string(uses_width - stage->uses.size(), ' ');
+    const std::string work = model::work_text(*stage);
+    line += "  " + work + std::string(uses_width - work.size(), ' ');
     std::string needs;
     for (const auto& need : stage->needs) needs += (needs.empty() ? "after " : ", ") + need;
     const std::string more = notes(*stage);
@@ -74,7 +75,7 @@ std::string graph_text(const model::Job& job) {
 std::string graph_dot(const model::Job& job) {
   std::string text = "digraph " + quoted(job.name) + " {\n  rankdir=LR;\n  node [shape=box];\n";
   for (const auto& stage : job.stages) {
-    text += "  " + quoted(stage.name) + " [label=" + quoted(stage.name + "\n" + stage.uses) +
+    text += "  " + quoted(stage.name) + " [label=" + quoted(stage.name + "\n" + model::work_text(stage)) +
             (stage.foreach ? ", peripheries=2" : "") + "];\n";
     for (const auto& need : stage.needs) text += "  " + quoted(need) + " -> " + quoted(stage.name) + ";\n";
   }

@@ -9,9 +9,9 @@ namespace godwit::jobfile {
 namespace {
 
 // Keys that the format has and this version does not: a job must not seem to work without them.
-constexpr std::array<std::string_view, 15> kLater{"schedule",   "approve",     "sleep",  "wait_signal", "run",
-                                                  "on_failure", "on_success",  "env",    "priority",    "queue",
-                                                  "unique",     "concurrency", "labels", "retain",      "signal"};
+constexpr std::array<std::string_view, 11> kLater{"schedule",    "on_failure", "on_success", "env",
+                                                  "priority",    "queue",      "unique",     "on_cancel",
+                                                  "concurrency", "labels",     "retain"};
 
 using expression::TextPart;
 
@@ -74,6 +74,26 @@ std::optional<base::Duration> Reader::duration(const YamlNode& node, const std::
       node.kind == YamlNode::Kind::scalar ? "'" + node.text.substr(0, 40) + "'" : config::kind_text(node);
   problem(node, path, "a duration such as 30s, 1h30m or 3d is needed here, not " + found);
   return std::nullopt;
+}
+
+std::vector<std::string> Reader::texts(const YamlNode& node, const std::string& path) {
+  if (node.kind == YamlNode::Kind::scalar) return {text(node, path)};
+  std::vector<std::string> result;
+  if (node.kind != YamlNode::Kind::list) problem(node, path, "a list is needed here, not " + config::kind_text(node));
+  for (std::size_t i = 0; i < node.items.size(); ++i) result.push_back(text(node.items[i], base::below(path, i)));
+  return result;
+}
+
+std::size_t Reader::choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values) {
+  const std::string given = text(node, path);
+  const auto found = std::find(values.begin(), values.end(), given);
+  if (found != values.end()) return static_cast<std::size_t>(found - values.begin());
+  std::string list;
+  for (const auto& value : values) list += (list.empty() ? "" : ", ") + std::string(value);
+  if (!given.empty())
+    problem(node, path, "'" + given + "' is unknown; one of " + list + " is needed here",
+            base::suggest(given, {values.begin(), values.end()}));
+  return 0;
 }
 
 std::map<std::string, int> Reader::permits(const YamlNode& node, const std::string& path) {

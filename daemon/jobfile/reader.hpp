@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,10 @@ class Reader {
   int count(const YamlNode& node, const std::string& path, int least, int most);
   double number(const YamlNode& node, const std::string& path, double least, double most);
   std::optional<base::Duration> duration(const YamlNode& node, const std::string& path);
+  // One text, or a list of them.
+  std::vector<std::string> texts(const YamlNode& node, const std::string& path);
+  // The place among `values` of the one that stands here; a problem, and 0, when none of them does.
+  std::size_t choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values);
   std::map<std::string, int> permits(const YamlNode& node, const std::string& path);
   json::value any(const YamlNode& node, const std::string& path) { return document_.to_json(node, path, problems_); }
   // Whether the node is a map; a problem when it is not.

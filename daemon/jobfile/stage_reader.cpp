@@ -38,11 +38,13 @@ bool is_word(std::string_view text, std::string_view more) {
 
 void read_uses(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.uses = r.text(node, path);
+  if (draft.stage.uses == "sql.exec") draft.stage.kind = model::StageKind::statement;
   draft.stage.uses_place = r.place(node, path);
   const std::string& uses = draft.stage.uses;
   if (!is_word(uses, ".-/") && !uses.empty())
     r.problem(node, path, "'" + uses + "' cannot be the name of a method",
-              "write unit.method, contract/version.method such as flight-search/1.search, or the name of a stage plugin's unit");
+              "write unit.method, contract/version.method such as flight-search/1.search, or the name of a stage "
+              "plugin's unit");
 }
 
 void read_with(Reader& r, Node node, Path path, Draft& draft) {
@@ -55,17 +57,76 @@ void read_with(Reader& r, Node node, Path path, Draft& draft) {
 }
 
 void read_on_item_error(Reader& r, Node node, Path path, Draft& draft) {
-  constexpr std::pair<std::string_view, model::OnItemError> kValues[] = {
-      {"fail", model::OnItemError::fail}, {"skip", model::OnItemError::skip}, {"record", model::OnItemError::record}};
-  const std::string text = r.text(node, path);
-  for (const auto& [name, value] : kValues) {
-    if (name != text) continue;
-    draft.stage.on_item_error = value;
-    return;
+  constexpr std::string_view kValues[] = {"fail", "skip", "record"};
+  draft.stage.on_item_error = static_cast<model::OnItemError>(r.choice(node, path, kValues));
+}
+
+void read_otherwise(Reader& r, Node node, Path path, Draft& draft) {
+  constexpr std::string_view kValues[] = {"fail", "go_on"};
+  draft.stage.wait.goes_on = r.choice(node, path, kValues) == 1;
+}
+
+void read_what(Reader& r, Node node, Path path, Draft& draft) {
+  r.text(node, path);
+  draft.stage.wait.what = r.value(node, path, draft.item_sight);
+}
+
+void read_timeout(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.timeout = r.duration(node, path);
+}
+
+void read_sleep(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.kind = model::StageKind::sleep;
+  read_what(r, node, path, draft);
+  if (node.text.find("${") == std::string::npos && !base::parse_duration(node.text) && !base::parse_instant(node.text))
+    r.problem(node, path, "'" + node.text.substr(0, 40) + "' is neither a duration nor an instant",
+              "write 90s, 48h, 2026-05-01T08:00:00Z, or an expression that gives one");
+}
+
+constexpr std::array<Key<Draft>, 3> kSignalKeys{{
+    {"name", read_what},
+    {"timeout", read_timeout},
+    {"otherwise", read_otherwise},
+}};
+
+void read_signal(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.kind = model::StageKind::signal;
+  if (node.kind == YamlNode::Kind::scalar) return read_what(r, node, path, draft);
+  if (!r.is_map(node, path, "the signal's name, or a map with `name`")) return;
+  if (!node.find("name")) r.problem(node, path, "name is missing: which signal is waited for");
+  read_keys(r, node, path, kSignalKeys, draft);
+}
+
+void read_who(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.wait.who = r.texts(node, path);
+  constexpr std::string_view kRole = "role:";
+  const std::vector<std::string> roles{"viewer", "operator", "admin"};
+  for (const auto& who : draft.stage.wait.who) {
+    const std::string role = who.starts_with(kRole) ? who.substr(kRole.size()) : "admin";
+    if (std::find(roles.begin(), roles.end(), role) == roles.end())
+      r.problem(node, path, "there is no role '" + role + "'", base::suggest(role, roles));
   }
-  if (!text.empty())
-    r.problem(node, path, "'" + text + "' is unknown; one of fail, skip, record is needed here",
-              base::suggest(text, {"fail", "skip", "record"}));
+}
+
+constexpr std::array<Key<Draft>, 5> kApproveKeys{{
+    {"text", read_what},
+    {"who", read_who},
+    {"within", read_timeout},
+    {"remind", [](Reader& r, Node n, Path p, Draft& d) { d.stage.wait.reminder = r.duration(n, p); }},
+    {"otherwise", read_otherwise},
+}};
+
+void read_approve(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.kind = model::StageKind::approval;
+  if (node.kind == YamlNode::Kind::scalar) return read_what(r, node, path, draft);
+  if (r.is_map(node, path, "what is to be approved, or a map with `text`, `who` and `within`"))
+    read_keys(r, node, path, kApproveKeys, draft);
+}
+
+void read_run(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.kind = model::StageKind::child;
+  draft.stage.uses = r.text(node, path);
+  draft.stage.uses_place = r.place(node, path);
 }
 
 constexpr std::array<Key<model::Retry>, 5> kRetryKeys{{
@@ -101,21 +162,63 @@ void read_emit(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.emit = std::move(emit.emit);
 }
 
-constexpr std::array<Key<Draft>, 13> kStageKeys{{
+constexpr std::array<Key<Draft>, 17> kStageKeys{{
     {"needs", read_needs},
     {"when", [](Reader& r, Node n, Path p, Draft& d) { d.stage.when = r.expression(n, p, d.sight); }},
     {"foreach", [](Reader& r, Node n, Path p, Draft& d) { d.stage.foreach = r.expression(n, p, d.sight); }},
     {"parallel", [](Reader& r, Node n, Path p, Draft& d) { d.stage.parallel = r.count(n, p, 1, 100'000); }},
     {"uses", read_uses},
     {"with", read_with},
+    {"sleep", read_sleep},
+    {"wait_signal", read_signal},
+    {"approve", read_approve},
+    {"run", read_run},
     {"output", [](Reader& r, Node n, Path p, Draft& d) { d.stage.output = r.value(n, p, d.output_sight); }},
     {"limits", [](Reader& r, Node n, Path p, Draft& d) { d.stage.limits = r.permits(n, p); }},
     {"retry", read_retry},
-    {"timeout", [](Reader& r, Node n, Path p, Draft& d) { d.stage.timeout = r.duration(n, p); }},
+    {"timeout", read_timeout},
     {"on_item_error", read_on_item_error},
     {"retry_safe", [](Reader& r, Node n, Path p, Draft& d) { d.stage.retry_safe = r.flag(n, p); }},
     {"emit", read_emit},
 }};
+
+// What a stage does is said by one of these keys, and by some keys it cannot have then.
+struct WorkKey {
+  std::string_view key;
+  std::initializer_list<std::string_view> excludes;
+};
+const WorkKey kWorkKeys[] = {
+    {"uses", {}},
+    {"sleep", {"with", "limits", "retry", "timeout", "retry_safe"}},
+    {"wait_signal", {"with", "limits", "retry", "timeout", "retry_safe"}},
+    {"approve", {"with", "limits", "retry", "timeout", "retry_safe"}},
+    {"run", {"limits", "retry", "retry_safe"}},
+};
+
+void check_work(Reader& reader, Node node, Path path, const model::Stage& stage) {
+  const WorkKey* work = nullptr;
+  for (const auto& candidate : kWorkKeys) {
+    const YamlNode* found = node.find(candidate.key);
+    if (found && work)
+      reader.problem(*found, base::below(path, candidate.key),
+                     "a stage does one thing, and `" + std::string(work->key) + "` says already what");
+    if (found && !work) work = &candidate;
+  }
+  if (!work)
+    return reader.problem(stage.place, "the stage has no `uses`: nothing says what it does",
+                          "uses calls a plugin, run another job; sleep, wait_signal and approve wait");
+  const auto refuse = [&](std::string_view key, const std::string& why) {
+    if (const YamlNode* found = node.find(key)) reader.problem(*found, base::below(path, key), why);
+  };
+  for (const auto key : work->excludes)
+    refuse(key, std::string(key) + " does not go with `" + std::string(work->key) + "`");
+  if (stage.kind != model::StageKind::statement) return;
+  for (const char* key : {"output", "emit", "retry_safe"})
+    refuse(key, std::string(key) + " does not go with sql.exec: its transaction has ended when there is an output");
+  const auto* arguments = stage.with.value.if_object();
+  if (!arguments || arguments->contains("statement")) return;
+  reader.problem(stage.uses_place, "sql.exec needs `with: {statement: ..., parameters: [...]}`");
+}
 
 model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const std::string& path, std::size_t number) {
   Draft draft;
@@ -134,8 +237,7 @@ model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const st
   draft.output_sight = draft.item_sight;
   draft.output_sight.output = true;
   read_keys(reader, member.value, path, kStageKeys, draft);
-  if (!member.value.find("uses"))
-    reader.problem(draft.stage.place, "the stage has no `uses`: nothing says what it does");
+  check_work(reader, member.value, path, draft.stage);
   for (const char* key : {"parallel", "on_item_error"})
     if (const YamlNode* node = member.value.find(key); node && !foreach)
       reader.problem(*node, base::below(path, key), std::string(key) + " needs a foreach");

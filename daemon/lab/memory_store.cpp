@@ -1,5 +1,7 @@
 #include "lab/memory_store.hpp"
 
+#include <algorithm>
+
 namespace godwit::lab {
 
 using namespace engine;
@@ -72,8 +74,39 @@ struct Applier {
     for (const auto& row : fact.emitted) memory.emitted.push_back(row);
   }
   void operator()(const CheckpointPut& fact) { memory.checkpoints[{fact.run, fact.path, fact.key}] = fact.value; }
+  void operator()(const WaitOpened& fact) {
+    if (!memory.runs.at(fact.run).waits.try_emplace(fact.path, fact).second)
+      memory.faults.push_back("a wait was opened twice: " + fact.path);
+  }
+  void operator()(const SignalSent& fact) {
+    auto& run = memory.runs.at(fact.run);
+    run.signals.emplace(fact.signal.number, fact.signal);
+    run.rested.reset();
+    if (fact.from_inbox)
+      std::erase_if(memory.signal_inbox, [&](const auto& sent) { return sent.signal.number == fact.signal.number; });
+  }
+  void operator()(const SignalTaken& fact) {
+    if (memory.runs.at(fact.run).signals.erase(fact.number) == 0) memory.faults.push_back("a signal was taken twice");
+  }
+  void operator()(const RunRested& fact) {
+    auto& run = memory.runs.at(fact.run);
+    run.rested = fact.resting ? std::optional(fact) : std::nullopt;
+  }
+  void operator()(const CursorMoved& fact) {
+    auto& run = memory.runs.at(fact.run);
+    run.cursors[fact.path] = fact.value;
+    const auto below = [&](const std::string& path) {
+      return std::any_of(fact.folded.begin(), fact.folded.end(),
+                         [&](const std::string& folded) { return path == folded || path.starts_with(folded + "/"); });
+    };
+    std::erase_if(run.steps, [&](const auto& entry) { return below(entry.first); });
+    std::erase_if(run.step_order, below);
+    std::erase_if(run.attempts, [&](const auto& entry) { return below(entry.first); });
+    std::erase_if(run.waits, [&](const auto& entry) { return below(entry.first); });
+  }
   void operator()(const RunChanged& fact) {
     auto& run = memory.runs.at(fact.run);
+    run.rested.reset();
     run.changes.push_back(fact);
     if (fact.change == RunChange::unblocked)
       for (auto& [path, attempts] : run.attempts) attempts.in_doubt = false;
@@ -82,6 +115,7 @@ struct Applier {
     auto& run = memory.runs.at(fact.run);
     if (++run.ends > 1) memory.faults.push_back("a run ended twice");
     run.done = fact;
+    if (fact.parent) memory.runs.at(*fact.parent).rested.reset();
   }
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.permits; }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
@@ -125,10 +159,18 @@ UnfinishedRun MemoryStore::view(const Memory::Run& run) const {
   for (const auto& change : run.changes) {
     if (change.change == RunChange::paused) view.paused = true;
     if (change.change == RunChange::resumed) view.paused = false;
-    if (change.change == RunChange::cancel_requested) view.cancel_requested = true;
+    if (change.change == RunChange::cancel_requested) view.cancel_requested = true, view.cancelled_by = change.who;
     if (change.change == RunChange::blocked) view.blocked = change.detail, view.blocked_path = change.path;
     if (change.change == RunChange::unblocked) view.blocked.clear();
   }
+  for (const auto& [path, wait] : run.waits) {
+    if (run.steps.contains(path)) continue;
+    auto& opened = view.waits[path];
+    opened.opened = wait;
+    if (wait.child) opened.child_end = memory_.runs.at(*wait.child).done;
+  }
+  for (const auto& [number, signal] : run.signals) view.signals.push_back(signal);
+  view.cursors = run.cursors;
   if (run.done) view.ended = run.done->state;
   return view;
 }
@@ -137,7 +179,7 @@ void MemoryStore::load_unfinished(model::RunId after, std::size_t limit, Answer<
   clock_.post([this, after, limit, answer = std::move(answer)] {
     std::vector<UnfinishedRun> runs;
     for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
-      if (!run->second.done) runs.push_back(view(run->second));
+      if (!run->second.done && !run->second.rested) runs.push_back(view(run->second));
     answer(std::move(runs));
   });
 }
@@ -147,6 +189,50 @@ void MemoryStore::load_run(model::RunId run, Answer<UnfinishedRun> answer) {
     const auto found = memory_.runs.find(run);
     if (found == memory_.runs.end()) return answer(base::not_found("there is no run " + model::text(run)));
     answer(view(found->second));
+  });
+}
+
+void MemoryStore::load_runs(std::vector<model::RunId> wanted, Answer<std::vector<UnfinishedRun>> answer) {
+  clock_.post([this, wanted = std::move(wanted), answer = std::move(answer)] {
+    std::vector<UnfinishedRun> runs;
+    for (const auto run : wanted)
+      if (!memory_.runs.at(run).done) runs.push_back(view(memory_.runs.at(run)));
+    answer(std::move(runs));
+  });
+}
+
+void MemoryStore::load_resting(Answer<std::vector<Resting>> answer) {
+  clock_.post([this, answer = std::move(answer)] {
+    std::vector<Resting> resting;
+    for (const auto& [id, run] : memory_.runs)
+      if (run.rested && !run.done) resting.push_back({id, run.rested->wake_at});
+    answer(std::move(resting));
+  });
+}
+
+void MemoryStore::execute(SqlStep step, Answer<std::string> answer) {
+  clock_.post([this, step = std::move(step), answer = std::move(answer)]() mutable {
+    auto& steps = memory_.runs.at(step.done.run).steps;
+    if (const auto found = steps.find(step.done.path); found != steps.end()) return answer(found->second.output);
+    try {
+      if (!statements) throw base::refused("there is no database here: the test must say what sql.exec gives");
+      step.done.output = statements(step);
+    } catch (const base::Error& error) {
+      return answer(error);
+    }
+    ++memory_.executed[step.statement];
+    const std::string output = step.done.output;
+    commit({std::move(step.done)});
+    answer(output);
+  });
+}
+
+void MemoryStore::read_signals(std::size_t limit, Answer<std::vector<SignalSent>> answer) {
+  clock_.post([this, limit, answer = std::move(answer)] {
+    std::vector<SignalSent> sent;
+    for (const auto& one : memory_.signal_inbox)
+      if (sent.size() < limit && memory_.runs.contains(one.run)) sent.push_back(one);
+    answer(std::move(sent));
   });
 }
 

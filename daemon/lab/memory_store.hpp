@@ -17,6 +17,10 @@ struct Memory {
     std::vector<std::string> step_order;
     std::map<std::string, engine::UnfinishedRun::Attempts> attempts;
     std::vector<engine::RunChanged> changes;
+    std::map<std::string, engine::WaitOpened> waits;
+    std::map<std::int64_t, engine::Signal> signals;
+    std::map<std::string, std::string> cursors;
+    std::optional<engine::RunRested> rested;
     std::optional<engine::RunDone> done;
     int ends = 0;  // how often an end was written; more than one is a fault
   };
@@ -28,6 +32,8 @@ struct Memory {
   std::vector<engine::Audited> audit;
   std::vector<engine::Emitted> emitted;
   std::deque<engine::InboxEntry> inbox;
+  std::deque<engine::SignalSent> signal_inbox;
+  std::map<std::string, int> executed;  // statements of steps, by their text
   std::int64_t last_run = 0;
   std::size_t groups = 0;           // that were appended and settled
   std::vector<std::string> faults;  // what must never happen and did
@@ -45,6 +51,9 @@ class MemoryStore : public engine::Store {
   void load_unfinished(model::RunId after, std::size_t limit,
                        engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
   void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
+  void load_runs(std::vector<model::RunId> runs, engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
+  void load_resting(engine::Answer<std::vector<engine::Resting>> answer) override;
+  void execute(engine::SqlStep step, engine::Answer<std::string> answer) override;
   void read_outputs(model::RunId run, std::vector<std::string> paths,
                     engine::Answer<std::map<std::string, std::string>> answer) override;
   void read_checkpoint(model::RunId run, std::string path, std::string key,
@@ -52,7 +61,13 @@ class MemoryStore : public engine::Store {
   void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
-  void watch_inbox(std::function<void()> arrived) override { clock_.post(std::move(arrived)); }
+  void read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) override;
+  void watch_inbox(std::function<void()> arrived) override {
+    arrived_ = std::move(arrived);
+    clock_.post(arrived_);
+  }
+  // Somebody wrote to an inbox.
+  void notify() { clock_.post(arrived_); }
   base::json::object status() const override { return {{"state", away_ ? "down" : "up"}}; }
   std::string store_id() const override { return "test"; }
 
@@ -73,6 +88,8 @@ class MemoryStore : public engine::Store {
   std::size_t output_max = 64 * 1024;
   // For tests: a group that holds this text in an output is refused.
   std::string refused_text;
+  // What a statement of a step gives; an Error refuses it.
+  std::function<std::string(const engine::SqlStep&)> statements;
 
  private:
   struct Group {
@@ -85,6 +102,7 @@ class MemoryStore : public engine::Store {
 
   Memory& memory_;
   engine::Clock& clock_;
+  std::function<void()> arrived_;
   std::deque<Group> pending_;
   bool settling_ = false;
   bool away_ = false;

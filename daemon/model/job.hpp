@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -55,6 +57,22 @@ struct Emit {
   Template rows;   // one row or a list of rows; may use `output`
 };
 
+// What a stage does.
+enum class StageKind { call, statement, sleep, signal, approval, child };
+inline constexpr std::array<std::string_view, 6> kStageKinds{"call",   "statement", "sleep",
+                                                             "signal", "approval",  "child"};
+inline std::string_view name(StageKind kind) {
+  return kStageKinds[static_cast<std::size_t>(kind)];
+}
+
+// What a stage waits for that calls no plugin. How long at most is the stage's timeout.
+struct Wait {
+  Template what;                           // sleep: a duration or an instant; signal: its name; approval: its text
+  std::vector<std::string> who;            // approval: users, or "role:operator"; empty for everybody who may approve
+  std::optional<base::Duration> reminder;  // approval: after which it is said again
+  bool goes_on = false;                    // a rejection, or nothing in time, is no failure
+};
+
 // A named part of a job. With `foreach` it makes one step for each item, else one step.
 struct Stage {
   std::string name;
@@ -63,9 +81,11 @@ struct Stage {
   std::optional<Expression> when;
   std::optional<Expression> foreach;
   int parallel = 32;  // items of one foreach in flight at once
-  std::string uses;   // "flight-search/1.search", "timetable.search", "flights.rank_group"
+  StageKind kind = StageKind::call;
+  std::string uses;  // call: "flight-search/1.search", "timetable.search"; statement: "sql.exec"; child: a job's name
   base::Place uses_place;
   Template with;
+  Wait wait;
   std::optional<Template> output;  // what is kept of the output, in terms of `output`; the whole when absent
   std::map<std::string, int> limits;
   Retry retry;
@@ -74,6 +94,9 @@ struct Stage {
   std::optional<bool> retry_safe;  // overrides what the plugin says of the method
   std::optional<Emit> emit;
 };
+
+// What the stage does, in a word or two for people: its method, "run nightly", "sleep".
+std::string work_text(const Stage& stage);
 
 // One version of a job: what a file says, checked. Its version is the SHA-256 of the file's bytes.
 struct Job {

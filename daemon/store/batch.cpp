@@ -31,6 +31,9 @@ void put_value(ArrayColumn& column, OrNull value) {
 void put_value(ArrayColumn& column, Null) {
   column.add_null();
 }
+void put_value(ArrayColumn& column, const std::optional<base::Instant>& value) {
+  value ? column.add(*value) : column.add_null();
+}
 void put_value(ArrayColumn& column, const std::optional<model::RunId>& value) {
   value ? column.add(model::number(*value)) : column.add_null();
 }
@@ -62,6 +65,8 @@ void Batch::clear() {
       for (auto& column : rows_[i]) column.clear();
   mask_ = 0;
   checkpoints_.clear();
+  cursors_.clear();
+  rests_.clear();
   progress_.clear();
   limits_.clear();
   versions_.clear();
@@ -76,9 +81,14 @@ void Batch::add(const engine::Fact& fact) {
 void Batch::finish() {
   for (const auto& [key, fact] : checkpoints_)
     row(Rows::checkpoint, fact->run, fact->path, fact->key, numbers_.next(), fact->value);
+  for (const auto& [key, fact] : cursors_) row(Rows::cursor, fact->run, fact->path, numbers_.next(), fact->value);
+  for (const auto& [run, fact] : rests_)
+    row(Rows::rest, run, numbers_.next(), std::int64_t(fact.resting), fact.wake_at);
   for (const auto& [run, fact] : progress_) row(Rows::progress, run, numbers_.next(), fact->progress);
   for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), std::int64_t(fact->permits));
   checkpoints_.clear();
+  cursors_.clear();
+  rests_.clear();
   progress_.clear();
   limits_.clear();
 }
@@ -105,7 +115,7 @@ void Batch::put(const engine::JobStored& fact) {
 void Batch::put(const engine::Submitted& fact) {
   ++submitted_;
   row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
-      fact.submitted_at, fact.pins, fact.retry_of);
+      fact.submitted_at, fact.pins, fact.retry_of, fact.parent, OrNull{fact.parent_path}, OrNull{fact.options});
   // The SQL function has entered the key already, in the transaction of the submit.
   if (fact.from_inbox)
     row(Rows::inbox_taken, fact.run);
@@ -143,13 +153,41 @@ void Batch::put(const engine::LimitSet& fact) {
   limits_[fact.name] = &fact;
 }
 
+void Batch::put(const engine::WaitOpened& fact) {
+  row(Rows::wait, fact.run, fact.path, code(fact.kind), fact.at, fact.until, OrNull{fact.name}, fact.child,
+      OrNull{fact.detail});
+}
+
+void Batch::put(const engine::SignalSent& fact) {
+  const engine::Signal& signal = fact.signal;
+  row(Rows::signal, fact.run, signal.number, signal.name, signal.payload, signal.who, signal.at);
+  if (fact.from_inbox) row(Rows::signal_inbox_taken, signal.number);
+  rests_[fact.run] = {fact.run, false, {}};
+}
+
+void Batch::put(const engine::SignalTaken& fact) {
+  row(Rows::signal_taken, fact.run, fact.number);
+}
+
+void Batch::put(const engine::RunRested& fact) {
+  rests_[fact.run] = fact;
+}
+
+void Batch::put(const engine::CursorMoved& fact) {
+  cursors_[{fact.run, fact.path}] = &fact;
+  for (const auto& path : fact.folded)
+    for (const Rows rows : {Rows::folded_step, Rows::folded_attempt, Rows::folded_wait}) row(rows, fact.run, path);
+}
+
 void Batch::put(const engine::RunChanged& fact) {
+  rests_[fact.run] = {fact.run, false, {}};
   row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
       OrNull{fact.sides});
 }
 
 void Batch::put(const engine::RunDone& fact) {
   ended_.push_back(model::number(fact.run));
+  if (fact.parent) rests_[*fact.parent] = {*fact.parent, false, {}};
   row(Rows::run_done, fact.run, code(fact.state), OrNull{fact.result}, fact.failure, OrNull{fact.failed_path}, fact.at);
 }
 
@@ -172,8 +210,8 @@ struct Measure {
     return f.version.size() + f.job.size() + f.file.size() + f.text.size();
   }
   std::size_t operator()(const engine::Submitted& f) const {
-    std::size_t size =
-        f.params.size() + f.pins.size() + f.key.size() + f.submitted_by.size() + f.job.size() + f.version.size();
+    std::size_t size = f.params.size() + f.pins.size() + f.key.size() + f.submitted_by.size() + f.job.size() +
+                       f.version.size() + f.parent_path.size() + f.options.size();
     for (const auto& path : f.copied_steps) size += path.size() + 24;
     return size;
   }
@@ -185,7 +223,18 @@ struct Measure {
     return size;
   }
   std::size_t operator()(const engine::CheckpointPut& f) const { return f.path.size() + f.key.size() + f.value.size(); }
-  std::size_t operator()(const engine::RunChanged& f) const { 
+  std::size_t operator()(const engine::WaitOpened& f) const { return f.path.size() + f.name.size() + f.detail.size(); }
+  std::size_t operator()(const engine::SignalSent& f) const {
+    return f.signal.name.size() + f.signal.payload.size() + f.signal.who.size();
+  }
+  std::size_t operator()(const engine::SignalTaken&) const { return 0; }
+  std::size_t operator()(const engine::RunRested&) const { return 0; }
+  std::size_t operator()(const engine::CursorMoved& f) const {
+    std::size_t size = f.path.size() + f.value.size();
+    for (const auto& path : f.folded) size += kRowSize + path.size();
+    return size;
+  }
+  std::size_t operator()(const engine::RunChanged& f) const {
     return f.who.size() + f.detail.size() + f.path.size() + f.sides.size();
   }
   std::size_t operator()(const engine::RunDone& f) const {

@@ -49,6 +49,11 @@ class Batch {
   void put(const engine::AttemptFailed& fact);
   void put(const engine::StepDone& fact);
   void put(const engine::CheckpointPut& fact);
+  void put(const engine::WaitOpened& fact);
+  void put(const engine::SignalSent& fact);
+  void put(const engine::SignalTaken& fact);
+  void put(const engine::RunRested& fact);
+  void put(const engine::CursorMoved& fact);
   void put(const engine::RunChanged& fact);
   void put(const engine::RunDone& fact);
   void put(const engine::LimitSet& fact);
@@ -61,6 +66,8 @@ class Batch {
   std::vector<std::vector<ArrayColumn>> rows_;  // by Rows, then by column
   // One statement may replace a row only once, so the newest value of the batch is found first.
   std::map<std::tuple<model::RunId, std::string_view, std::string_view>, const engine::CheckpointPut*> checkpoints_;
+  std::map<std::pair<model::RunId, std::string_view>, const engine::CursorMoved*> cursors_;
+  std::map<model::RunId, engine::RunRested> rests_;
   std::map<model::RunId, const engine::ProgressNoted*> progress_;
   std::map<std::string_view, const engine::LimitSet*> limits_;
   std::set<std::string_view> versions_;

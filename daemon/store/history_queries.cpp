@@ -113,9 +113,9 @@ pqxx::row find_run(Connection& connection, model::RunId run) {
 
 json::array changes(Connection& connection, model::RunId run) {
   json::array array;
-  for (const auto& row :
-       connection.query("SELECT change, who, detail, path, at, sides FROM godwit.run_change WHERE run = $1 ORDER BY number",
-                        model::number(run))) {
+  for (const auto& row : connection.query(
+           "SELECT change, who, detail, path, at, sides FROM godwit.run_change WHERE run = $1 ORDER BY number",
+           model::number(run))) {
     json::object change{{"change", engine::kRunChanges.at(static_cast<std::size_t>(integer(row[0])))},
                         {"who", json_text(row[1])},
                         {"detail", json_text(row[2])},
@@ -179,13 +179,15 @@ json::array read_logs(Connection& connection, model::RunId run, std::int64_t aft
 json::object read_result(Connection& connection, model::RunId run) {
   // One statement, so that a run which ends just now is not told as ended without its result.
   const auto rows = connection.query(
-      "SELECT r.state, d.result, d.failure, d.failed_path FROM godwit.runs r LEFT JOIN godwit.run_done d ON d.run = r.run "
+      "SELECT r.state, d.result, d.failure, d.failed_path FROM godwit.runs r LEFT JOIN godwit.run_done d ON d.run = "
+      "r.run "
       "WHERE r.run = $1",
       model::number(run));
   if (rows.empty()) throw base::not_found("there is no run " + model::text(run), "`godwit list` shows the newest ones");
   constexpr std::array kMembers{Member{"state", json_text}, Member{"result", json_value}, Member{"error", json_value}};
   json::object outcome = object(rows[0], kMembers);
-  if (auto* error = outcome.at("error").if_object(); error && !rows[0][3].is_null()) (*error)["path"] = json_text(rows[0][3]);
+  if (auto* error = outcome.at("error").if_object(); error && !rows[0][3].is_null())
+    (*error)["path"] = json_text(rows[0][3]);
   return outcome;
 }
 

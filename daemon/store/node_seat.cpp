@@ -28,9 +28,11 @@ void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::i
         seat.node, seat.epoch);
     if (rows.empty()) return;
     const auto from = rows[0][0].as<std::int64_t>(), to = rows[0][1].as<std::int64_t>();
-    if (!ended.empty())
+    if (!ended.empty()) {
       work.exec_params0("DELETE FROM godwit.open_run WHERE node = $1 AND run = ANY ($2::bigint[])", seat.node,
                         array_of(ended));
+      work.exec_params0("DELETE FROM godwit.rest WHERE run = ANY ($1::bigint[])", array_of(ended));
+    }
     if (to <= from) return;
     work.exec_params0(
         "INSERT INTO godwit.open_run (node, run) SELECT r.node, r.id FROM godwit.run r WHERE r.node = $1 AND r.number "
@@ -47,6 +49,7 @@ void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::i
 void clear_open_runs(Connection& connection, const NodeSeat& seat) {
   connection.query("DELETE FROM godwit.open_run o USING godwit.run_done d WHERE o.node = $1 AND d.run = o.run",
                    seat.node);
+  connection.query("DELETE FROM godwit.rest t USING godwit.run_done d WHERE t.node = $1 AND d.run = t.run", seat.node);
 }
 
 std::vector<std::string> durability_warnings(Connection& connection) {

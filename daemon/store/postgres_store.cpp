@@ -15,6 +15,7 @@
 #include "store/private_cluster.hpp"
 #include "store/recovery.hpp"
 #include "store/run_numbers.hpp"
+#include "store/sql_step.hpp"
 #include "store/trouble.hpp"
 
 namespace godwit::store {
@@ -22,6 +23,8 @@ namespace {
 
 // Migrations and the work of a start may take longer than a call of the daily business.
 constexpr auto kOpeningLimit = std::chrono::minutes(10);
+// The statements of steps have time limits of their own, which the server keeps; this is for a server that is gone.
+constexpr auto kStatementLimit = std::chrono::hours(2);
 
 }  // namespace
 
@@ -36,6 +39,8 @@ class PostgresStore::Impl {
         journal_(clock, uplink_, stop_, health_),
         reader_(clock, site_, "reader"),
         history_(clock, site_, "history"),
+        statement_site_{settings_.url, kStatementLimit, watchdog_, stop_},
+        statements_(clock, statement_site_, "steps"),
         numbers_(clock, reader_),
         listener_(site_, [this] { inbox_arrived(); }) {
     uplink_.on_failed([this](const std::string& reason) { connect_failed(reason); });
@@ -55,7 +60,7 @@ class PostgresStore::Impl {
     wait_for_journal(patience);
     stop_.raise();
     watchdog_.cut_all();
-    for (auto* part : {&reader_, &history_}) part->join();
+    for (auto* part : {&reader_, &history_, &statements_}) part->join();
     listener_.join();
     if (thread_.joinable()) thread_.join();
     if (cluster_) cluster_->stop();
@@ -68,6 +73,13 @@ class PostgresStore::Impl {
   template <typename T>
   void look_back(engine::Answer<T> answer, std::function<T(Connection&)> query) {
     ask<T>(history_, std::move(query), std::move(answer));
+  }
+
+  void execute(engine::SqlStep step, engine::Answer<std::string> answer) {
+    ask<std::string>(
+        statements_,
+        [this, step = std::move(step)](Connection& connection) { return execute_step(connection, seat(), step); },
+        std::move(answer));
   }
 
   NodeSeat seat() const {
@@ -138,6 +150,7 @@ class PostgresStore::Impl {
     }
     reader_.start();
     history_.start();
+    statements_.start();
     listener_.start();
     health_.set(Health::State::up);
     clock_.post([this, alive = std::weak_ptr(alive_), answer = std::move(answer)] {
@@ -156,7 +169,7 @@ class PostgresStore::Impl {
   void start_cluster() {
     auto cluster = std::make_unique<PrivateCluster>(settings_.state_dir, settings_.bin_dir);
     cluster->start();
-    site_.url = cluster->url();
+    site_.url = statement_site_.url = cluster->url();
     const std::lock_guard lock(mutex_);
     cluster_ = std::move(cluster);
   }
@@ -223,6 +236,8 @@ class PostgresStore::Impl {
   Uplink uplink_;
   Journal journal_;
   Reader reader_, history_;
+  Site statement_site_;
+  Reader statements_;
   RunNumbers numbers_;
   Listener listener_;
   mutable std::mutex mutex_;
@@ -274,6 +289,24 @@ void PostgresStore::load_unfinished(model::RunId after, std::size_t limit,
 void PostgresStore::load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) {
   impl_->read<engine::UnfinishedRun>(std::move(answer),
                                      [run](Connection& connection) { return store::load_run(connection, run); });
+}
+void PostgresStore::load_runs(std::vector<model::RunId> runs,
+                              engine::Answer<std::vector<engine::UnfinishedRun>> answer) {
+  impl_->read<std::vector<engine::UnfinishedRun>>(std::move(answer), [runs = std::move(runs)](Connection& connection) {
+    return store::load_runs(connection, runs);
+  });
+}
+void PostgresStore::load_resting(engine::Answer<std::vector<engine::Resting>> answer) {
+  impl_->read<std::vector<engine::Resting>>(
+      std::move(answer), [this](Connection& connection) { return store::load_resting(connection, impl_->seat()); });
+}
+void PostgresStore::execute(engine::SqlStep step, engine::Answer<std::string> answer) {
+  impl_->execute(std::move(step), std::move(answer));
+}
+void PostgresStore::read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) {
+  impl_->read<std::vector<engine::SignalSent>>(std::move(answer), [this, limit](Connection& connection) {
+    return store::read_signals(connection, impl_->seat(), limit);
+  });
 }
 void PostgresStore::read_outputs(model::RunId run, std::vector<std::string> paths,
                                  engine::Answer<std::map<std::string, std::string>> answer) {

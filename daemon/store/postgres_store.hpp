@@ -18,9 +18,9 @@ struct StoreSettings {
   base::Duration call_limit = std::chrono::seconds(10);  // after which a server that does not answer is given up
 };
 
-// The store on PostgreSQL. Its threads: one writes (the journal), two read (for the engine and for people), one
-// listens, one guards against servers that do not answer. All answers are posted to `clock`, whose post() must
-// therefore be safe to call from any thread.
+// The store on PostgreSQL. Its threads: one writes (the journal), two read (for the engine and for people), one runs
+// the statements of steps, one listens, one guards against servers that do not answer. All answers are posted to
+// `clock`, whose post() must therefore be safe to call from any thread.
 class PostgresStore : public engine::Store, public engine::History {
  public:
   PostgresStore(StoreSettings settings, engine::Clock& clock);
@@ -39,6 +39,9 @@ class PostgresStore : public engine::Store, public engine::History {
   void load_unfinished(model::RunId after, std::size_t limit,
                        engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
   void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
+  void load_runs(std::vector<model::RunId> runs, engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
+  void load_resting(engine::Answer<std::vector<engine::Resting>> answer) override;
+  void execute(engine::SqlStep step, engine::Answer<std::string> answer) override;
   void read_outputs(model::RunId run, std::vector<std::string> paths,
                     engine::Answer<std::map<std::string, std::string>> answer) override;
   void read_checkpoint(model::RunId run, std::string path, std::string key,
@@ -46,6 +49,7 @@ class PostgresStore : public engine::Store, public engine::History {
   void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
+  void read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) override;
   void watch_inbox(std::function<void()> arrived) override;
   base::json::object status() const override;
   std::string store_id() const override;

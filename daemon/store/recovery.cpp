@@ -15,17 +15,20 @@ namespace {
 constexpr auto kOutputMax = 65'536;
 
 constexpr auto kRunColumns =
-    "SELECT r.id, r.job, r.version, r.params, r.key, r.submitted_by, r.submitted_at, r.pins, r.retry_of FROM "
+    "SELECT r.id, r.job, r.version, r.params, r.key, r.submitted_by, r.submitted_at, r.pins, r.retry_of, "
+    "r.parent, r.parent_path, r.options FROM "
     "godwit.run r {}";
 
 // Those that were open at the last fold and those committed since; see open_run in the schema.
 constexpr auto kUnfinished = R"sql(
 JOIN ((SELECT o.run FROM godwit.open_run o WHERE o.node = $1 AND o.run > $2
-         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run) ORDER BY o.run LIMIT $3)
+         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
+         AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1) ORDER BY o.run LIMIT $3)
       UNION
       (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2
          AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
-         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id) ORDER BY n.id LIMIT $3)) AS unfinished (run)
+         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id)
+         AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = n.id AND t.resting = 1) ORDER BY n.id LIMIT $3)) AS unfinished (run)
   ON unfinished.run = r.id ORDER BY r.id LIMIT $3)sql";
 
 constexpr auto kSteps = R"sql(
@@ -38,7 +41,18 @@ SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at, NOT EXISTS (SELE
   AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND s.path = a.path) ORDER BY a.run, a.path, a.attempt, a.phase)sql";
 
 constexpr auto kChanges =
-    "SELECT run, change, detail, path FROM godwit.run_change WHERE run = ANY ($1::bigint[]) ORDER BY run, number";
+    "SELECT run, change, detail, path, who FROM godwit.run_change WHERE run = ANY ($1::bigint[]) ORDER BY run, number";
+
+// The end of the run that is waited for comes with the wait.
+constexpr auto kWaits = R"sql(
+SELECT w.run, w.path, w.kind, w.at, w.until, w.name, w.child, w.detail, d.state, d.result, d.failure, d.failed_path, d.finished_at
+  FROM godwit.wait w LEFT JOIN godwit.run_done d ON d.run = w.child WHERE w.run = ANY ($1::bigint[])
+  AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = w.run AND s.path = w.path))sql";
+
+constexpr auto kSignals =
+    "SELECT run, number, name, payload, who, at FROM godwit.signal WHERE run = ANY ($1::bigint[]) ORDER BY run, number";
+
+constexpr auto kCursors = "SELECT run, path, value FROM godwit.cursor WHERE run = ANY ($1::bigint[])";
 
 // Facts of one snapshot, so that they fit together.
 using Snapshot = pqxx::transaction<pqxx::repeatable_read, pqxx::read_only>;
@@ -54,6 +68,9 @@ engine::Submitted submitted(const pqxx::row& row) {
   run.submitted_at = instant(row[6]);
   run.pins = text(row[7]);
   if (!row[8].is_null()) run.retry_of = run_id(row[8]);
+  if (!row[9].is_null()) run.parent = run_id(row[9]);
+  run.parent_path = text(row[10]);
+  run.options = text(row[11]);
   return run;
 }
 
@@ -71,7 +88,8 @@ engine::StepDone step(const pqxx::row& row) {
   return step;
 }
 
-// Rows come in the order of attempts, a started one before its failure. A person who let the run go on since has answered the doubt.
+// Rows come in the order of attempts, a started one before its failure. A person who let the run go on since has
+// answered the doubt.
 void add_attempt(engine::UnfinishedRun::Attempts& attempts, const pqxx::row& row) {
   attempts.made = static_cast<int>(integer(row[2]));
   const bool started = integer(row[3]) == 0;
@@ -79,6 +97,32 @@ void add_attempt(engine::UnfinishedRun::Attempts& attempts, const pqxx::row& row
   if (started) return;
   attempts.last_failure = parse_failure(view(row[4]));
   attempts.next_at = instant(row[5]);
+}
+
+engine::UnfinishedRun::Wait wait(const pqxx::row& row) {
+  engine::UnfinishedRun::Wait wait{{.run = run_id(row[0]),
+                                    .path = text(row[1]),
+                                    .kind = static_cast<engine::WaitKind>(integer(row[2])),
+                                    .at = instant(row[3]),
+                                    .name = text(row[5]),
+                                    .detail = text(row[7])},
+                                   {}};
+  if (!row[4].is_null()) wait.opened.until = instant(row[4]);
+  if (!row[6].is_null()) wait.opened.child = run_id(row[6]);
+  if (!row[8].is_null()) {
+    wait.child_end.emplace();
+    wait.child_end->run = *wait.opened.child;
+    wait.child_end->state = static_cast<model::RunState>(integer(row[8]));
+    wait.child_end->result = text(row[9]);
+    if (!row[10].is_null()) wait.child_end->failure = parse_failure(view(row[10]));
+    wait.child_end->failed_path = text(row[11]);
+    wait.child_end->at = instant(row[12]);
+  }
+  return wait;
+}
+
+engine::Signal signal(const pqxx::row& row) {
+  return {integer(row[1]), text(row[2]), text(row[3]), text(row[4]), instant(row[5])};
 }
 
 void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
@@ -99,6 +143,7 @@ void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
       break;
     case engine::RunChange::cancel_requested:
       run.cancel_requested = true;
+      run.cancelled_by = text(row[4]);
       break;
   }
 }
@@ -121,6 +166,12 @@ std::vector<engine::UnfinishedRun> with_facts(Snapshot& work, const pqxx::result
   }
   for (const auto& row : work.exec_params(kAttempts, ids, static_cast<int>(engine::RunChange::unblocked)))
     add_attempt(runs[places.at(integer(row[0]))].attempts[text(row[1])], row);
+  for (const auto& row : work.exec_params(kWaits, ids))
+    runs[places.at(integer(row[0]))].waits.emplace(text(row[1]), wait(row));
+  for (const auto& row : work.exec_params(kSignals, ids))
+    runs[places.at(integer(row[0]))].signals.push_back(signal(row));
+  for (const auto& row : work.exec_params(kCursors, ids))
+    runs[places.at(integer(row[0]))].cursors.emplace(text(row[1]), text(row[2]));
   for (const auto& row : work.exec_params(kChanges, ids)) apply_change(runs[places.at(integer(row[0]))], row);
   return runs;
 }
@@ -149,6 +200,41 @@ engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
   if (runs.empty()) throw base::not_found("there is no run " + model::text(run));
   runs.front().ended = ended;
   return std::move(runs.front());
+}
+
+std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const std::vector<model::RunId>& wanted) {
+  std::vector<std::int64_t> numbers;
+  for (const auto run : wanted) numbers.push_back(model::number(run));
+  std::vector<engine::UnfinishedRun> runs;
+  connection.transaction<Snapshot>([&](Snapshot& work) {
+    runs = with_facts(work, work.exec_params(fmt::format(kRunColumns,
+                                                         "WHERE r.id = ANY ($1::bigint[]) AND NOT EXISTS (SELECT FROM "
+                                                         "godwit.run_done d WHERE d.run = r.id) ORDER BY r.id"),
+                                             array_of(numbers)));
+  });
+  return runs;
+}
+
+std::vector<engine::Resting> load_resting(Connection& connection, const NodeSeat& seat) {
+  std::vector<engine::Resting> resting;
+  for (const auto& row : connection.query(
+           "SELECT t.run, t.wake_at FROM godwit.rest t WHERE t.node = $1 AND t.resting = 1 AND NOT EXISTS (SELECT FROM "
+           "godwit.run_done d WHERE d.run = t.run)",
+           seat.node)) {
+    resting.push_back({run_id(row[0]), {}});
+    if (!row[1].is_null()) resting.back().wake_at = instant(row[1]);
+  }
+  return resting;
+}
+
+std::vector<engine::SignalSent> read_signals(Connection& connection, const NodeSeat& seat, std::size_t limit) {
+  std::vector<engine::SignalSent> sent;
+  for (const auto& row : connection.query("SELECT i.run, i.number, i.name, i.payload, i.sent_by, i.sent_at FROM "
+                                          "godwit.signal_inbox i JOIN godwit.run r ON r.id = i.run WHERE r.node = $1 "
+                                          "ORDER BY i.number LIMIT $2",
+                                          seat.node, limit))
+    sent.push_back({run_id(row[0]), signal(row), true});
+  return sent;
 }
 
 std::map<std::string, std::string> read_outputs(Connection& connection, model::RunId run,

@@ -16,6 +16,9 @@ std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const
                                                    std::size_t limit);
 // Throws Error(not_found).
 engine::UnfinishedRun load_run(Connection& connection, model::RunId run);
+std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const std::vector<model::RunId>& wanted);
+std::vector<engine::Resting> load_resting(Connection& connection, const NodeSeat& seat);
+std::vector<engine::SignalSent> read_signals(Connection& connection, const NodeSeat& seat, std::size_t limit);
 std::map<std::string, std::string> read_outputs(Connection& connection, model::RunId run,
                                                 const std::vector<std::string>& paths);
 std::optional<std::string> read_checkpoint(Connection& connection, model::RunId run, const std::string& path,

@@ -294,11 +294,133 @@ constexpr std::string_view kSides = R"sql(
 ALTER TABLE godwit.run_change ADD COLUMN sides text;
 )sql";
 
+// What lets steps wait: for a time, a signal, an approval or another run.
+constexpr std::string_view kWaits = R"sql(
+ALTER TABLE godwit.run ADD COLUMN parent bigint, ADD COLUMN parent_path text COLLATE "C", ADD COLUMN options text;
+CREATE INDEX run_by_parent ON godwit.run (parent) WHERE parent IS NOT NULL;
+
+CREATE TABLE godwit.wait (
+  run bigint NOT NULL,
+  at timestamptz NOT NULL,
+  until timestamptz,
+  child bigint,
+  kind smallint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  name text COLLATE "C",
+  detail text,
+  PRIMARY KEY (run, path)) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+
+CREATE TABLE godwit.signal (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  at timestamptz NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  payload text NOT NULL,
+  who text NOT NULL,
+  PRIMARY KEY (run, number)) WITH (autovacuum_vacuum_scale_factor = 0.02);
+
+-- The runs that are in no node's memory until something comes for them. One row a run, replaced while the run lives.
+CREATE TABLE godwit.rest (
+  run bigint PRIMARY KEY,
+  number bigint NOT NULL,
+  wake_at timestamptz,
+  node integer NOT NULL,
+  resting smallint NOT NULL) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE TABLE godwit.cursor (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  value text NOT NULL,
+  PRIMARY KEY (run, path)) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+-- Signals by SQL wait here until the run's node has taken them.
+CREATE TABLE godwit.signal_inbox (
+  number bigint PRIMARY KEY,
+  run bigint NOT NULL,
+  sent_at timestamptz NOT NULL DEFAULT now(),
+  name text COLLATE "C" NOT NULL,
+  payload text NOT NULL,
+  sent_by text NOT NULL) WITH (autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE FUNCTION godwit.signal(run bigint, name text, payload text DEFAULT 'null') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+  IF name IS NULL OR name = '' THEN
+    RAISE EXCEPTION 'godwit.signal: the name of the signal is missing' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF NOT EXISTS (SELECT FROM godwit.run r WHERE r.id = run) AND NOT EXISTS (SELECT FROM godwit.inbox i WHERE i.run = run) THEN
+    RAISE EXCEPTION 'godwit.signal: there is no run %', run USING ERRCODE = 'no_data_found';
+  END IF;
+  IF EXISTS (SELECT FROM godwit.run_done d WHERE d.run = run) THEN
+    RAISE EXCEPTION 'godwit.signal: run % has already ended', run USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  INSERT INTO godwit.signal_inbox (number, run, name, payload, sent_by)
+  VALUES (nextval('godwit.run_number'), run, name, coalesce(payload, 'null')::json::text, session_user);
+  PERFORM pg_notify('godwit_inbox', '');
+END $$;
+CREATE FUNCTION godwit.signal(run bigint, name text, payload jsonb) RETURNS void LANGUAGE sql AS
+  $$ SELECT godwit.signal(run, name, payload::text) $$;
+CREATE FUNCTION godwit.signal(run bigint, name text, payload json) RETURNS void LANGUAGE sql AS
+  $$ SELECT godwit.signal(run, name, payload::text) $$;
+COMMENT ON FUNCTION godwit.signal(bigint, text, text) IS
+  'Sends a signal to a run in the caller''s own transaction. The run''s next wait_signal of this name takes it; a signal that comes before its wait is kept.';
+COMMENT ON FUNCTION godwit.signal(bigint, text, jsonb) IS 'The same with the payload as jsonb.';
+COMMENT ON FUNCTION godwit.signal(bigint, text, json) IS 'The same with the payload as json.';
+
+CREATE OR REPLACE VIEW godwit.runs AS
+SELECT r.id AS run, r.job, r.version,
+  CASE WHEN d.run IS NOT NULL THEN (ARRAY['queued', 'running', 'waiting', 'paused', 'blocked', 'succeeded', 'failed', 'cancelled'])[d.state + 1]
+       WHEN c.blocked THEN 'blocked'
+       WHEN c.paused THEN 'paused'
+       WHEN t.resting = 1 THEN 'waiting'
+       WHEN p.run IS NOT NULL OR EXISTS (SELECT FROM godwit.step s WHERE s.run = r.id)
+            OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = r.id) THEN 'running'
+       ELSE 'queued' END AS state,
+  coalesce(c.cancel_requested, false) AS cancel_requested, r.params::json AS params, r.key, r.submitted_by, r.submitted_at, d.finished_at,
+  p.progress::json AS progress, d.failure::json AS error, d.failed_path AS failed_step, r.retry_of, r.pins::json AS pins, n.name AS node,
+  r.parent, r.parent_path, r.options::json AS options
+FROM godwit.run r
+LEFT JOIN godwit.node n ON n.id = r.node
+LEFT JOIN godwit.run_done d ON d.run = r.id
+LEFT JOIN godwit.progress p ON p.run = r.id
+LEFT JOIN godwit.rest t ON t.run = r.id AND d.run IS NULL
+LEFT JOIN LATERAL (
+  SELECT (array_agg(change ORDER BY number DESC) FILTER (WHERE change IN (0, 1)))[1] = 0 AS paused,
+         (array_agg(change ORDER BY number DESC) FILTER (WHERE change IN (2, 3)))[1] = 2 AS blocked,
+         bool_or(change = 4) AS cancel_requested
+  FROM godwit.run_change WHERE run_change.run = r.id) c ON d.run IS NULL
+UNION ALL
+SELECT i.run, i.job, NULL, 'queued', false, i.params::json, i.key, i.submitted_by, i.submitted_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL
+FROM godwit.inbox i;
+COMMENT ON COLUMN godwit.runs.parent IS 'The run whose step this run is; null for most.';
+COMMENT ON COLUMN godwit.runs.parent_path IS 'Path of that step.';
+COMMENT ON COLUMN godwit.runs.options IS 'Labels, priority, queue and what else was decided at the submit; null for none.';
+
+CREATE VIEW godwit.waits AS
+SELECT w.run, w.path, (ARRAY['sleep', 'signal', 'approval', 'child'])[w.kind + 1] AS kind, w.at AS since, w.until, w.name, w.child,
+  w.detail::json AS detail
+FROM godwit.wait w WHERE NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = w.run AND s.path = w.path)
+  AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = w.run);
+COMMENT ON VIEW godwit.waits IS 'What unfinished runs wait for.';
+COMMENT ON COLUMN godwit.waits.run IS 'Number of the run.';
+COMMENT ON COLUMN godwit.waits.path IS 'Path of the step that waits.';
+COMMENT ON COLUMN godwit.waits.kind IS 'sleep, signal, approval or child.';
+COMMENT ON COLUMN godwit.waits.since IS 'When it began to wait.';
+COMMENT ON COLUMN godwit.waits.until IS 'When it ends by itself; null for never.';
+COMMENT ON COLUMN godwit.waits.name IS 'Name of the signal.';
+COMMENT ON COLUMN godwit.waits.child IS 'Number of the run that is waited for.';
+COMMENT ON COLUMN godwit.waits.detail IS 'What is to be approved, and who may.';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
     Migration{3, "views", kViews},
     Migration{4, "both sides of a mismatch", kSides},
+    Migration{5, "steps that wait", kWaits},
 };
 
 }  // namespace

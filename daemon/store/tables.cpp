@@ -23,7 +23,9 @@ constexpr std::array kRun{Column{"number", bigint},     Column{"id", bigint},
                           Column{"job", text},          Column{"version", text},
                           Column{"params", text},       Column{"key", text},
                           Column{"submitted_by", text}, Column{"submitted_at", timestamptz},
-                          Column{"pins", text},         Column{"retry_of", bigint}};
+                          Column{"pins", text},         Column{"retry_of", bigint},
+                          Column{"parent", bigint},     Column{"parent_path", text},
+                          Column{"options", text}};
 constexpr std::array kRunKey{Column{"job", text}, Column{"key", text}, Column{"run", bigint}};
 constexpr std::array kInboxTaken{Column{"run", bigint}};
 constexpr std::array kCopiedStep{Column{"run", bigint}, Column{"source", bigint}, Column{"path", text}};
@@ -44,8 +46,20 @@ constexpr std::array kEmitted{
     Column{"topic", text}, Column{"row", text},  Column{"emitted_at", timestamptz}};
 constexpr std::array kCheckpoint{Column{"run", bigint}, Column{"path", text}, Column{"key", text},
                                  Column{"number", bigint}, Column{"value", text}};
-constexpr std::array kRunChange{Column{"run", bigint},    Column{"number", bigint}, Column{"change", smallint},
-                                Column{"who", text},      Column{"detail", text},   Column{"path", text},
+constexpr std::array kWait{Column{"run", bigint},     Column{"path", text},         Column{"kind", smallint},
+                           Column{"at", timestamptz}, Column{"until", timestamptz}, Column{"name", text},
+                           Column{"child", bigint},   Column{"detail", text}};
+constexpr std::array kSignal{Column{"run", bigint},   Column{"number", bigint}, Column{"name", text},
+                             Column{"payload", text}, Column{"who", text},      Column{"at", timestamptz}};
+constexpr std::array kSignalInboxTaken{Column{"number", bigint}};
+constexpr std::array kSignalTaken{Column{"run", bigint}, Column{"number", bigint}};
+constexpr std::array kRest{Column{"run", bigint}, Column{"number", bigint}, Column{"resting", smallint},
+                           Column{"wake_at", timestamptz}};
+constexpr std::array kCursor{Column{"run", bigint}, Column{"path", text}, Column{"number", bigint},
+                             Column{"value", text}};
+constexpr std::array kFolded{Column{"run", bigint}, Column{"path", text}};
+constexpr std::array kRunChange{Column{"run", bigint},     Column{"number", bigint}, Column{"change", smallint},
+                                Column{"who", text},       Column{"detail", text},   Column{"path", text},
                                 Column{"at", timestamptz}, Column{"sides", text}};
 constexpr std::array kRunDone{Column{"run", bigint},   Column{"state", smallint},   Column{"result", text},
                               Column{"failure", text}, Column{"failed_path", text}, Column{"finished_at", timestamptz}};
@@ -67,7 +81,7 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
         ""},
     TableInfo{Rows::run, "run", kRun,
               "INSERT INTO godwit.run (node, number, id, job, version, params, key, submitted_by, submitted_at, pins, "
-              "retry_of) "
+              "retry_of, parent, parent_path, options) "
               "SELECT fence.id, u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
     // The conflict named here is the run's own earlier row only: a key that another run holds must fail in every form.
@@ -99,9 +113,46 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "ON CONFLICT (run, path, key) DO UPDATE SET number = excluded.number, value = excluded.value WHERE "
               "t.number < excluded.number",
               ""},
-    TableInfo{Rows::run_change, "run_change", kRunChange,
-              "INSERT INTO godwit.run_change (run, number, change, who, detail, path, at, sides) SELECT u.* FROM fence, {}",
+    TableInfo{Rows::wait, "wait", kWait,
+              "INSERT INTO godwit.wait (run, path, kind, at, until, name, child, detail) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::signal, "signal", kSignal,
+              "INSERT INTO godwit.signal (run, number, name, payload, who, at) SELECT u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::signal_inbox_taken, "signal_inbox_taken", kSignalInboxTaken,
+              "DELETE FROM godwit.signal_inbox AS t USING fence, {} (taken) WHERE t.number = u.taken", ""},
+    TableInfo{
+        Rows::signal_taken, "signal_taken", kSignalTaken,
+        "DELETE FROM godwit.signal AS t USING fence, {} (run, number) WHERE t.run = u.run AND t.number = u.number", ""},
+    TableInfo{Rows::rest, "rest", kRest,
+              "INSERT INTO godwit.rest AS t (node, run, number, resting, wake_at) SELECT fence.id, u.* FROM fence, {} "
+              "ON CONFLICT (run) DO UPDATE SET number = excluded.number, resting = excluded.resting, wake_at = "
+              "excluded.wake_at WHERE t.number < excluded.number",
+              ""},
+    TableInfo{Rows::cursor, "cursor", kCursor,
+              "INSERT INTO godwit.cursor AS t (run, path, number, value) SELECT u.* FROM fence, {} "
+              "ON CONFLICT (run, path) DO UPDATE SET number = excluded.number, value = excluded.value WHERE t.number < "
+              "excluded.number",
+              ""},
+    TableInfo{Rows::folded_step, "folded_step", kFolded,
+              "DELETE FROM godwit.step AS t USING fence, {} (run, path) WHERE t.run = u.run AND t.path >= u.path "
+              "COLLATE \"C\" "
+              "AND t.path < (u.path || '0') COLLATE \"C\" AND (t.path = u.path OR starts_with(t.path, u.path || '/'))",
+              ""},
+    TableInfo{Rows::folded_attempt, "folded_attempt", kFolded,
+              "DELETE FROM godwit.attempt AS t USING fence, {} (run, path) WHERE t.run = u.run AND t.path >= u.path "
+              "COLLATE \"C\" "
+              "AND t.path < (u.path || '0') COLLATE \"C\" AND (t.path = u.path OR starts_with(t.path, u.path || '/'))",
+              ""},
+    TableInfo{Rows::folded_wait, "folded_wait", kFolded,
+              "DELETE FROM godwit.wait AS t USING fence, {} (run, path) WHERE t.run = u.run AND t.path >= u.path "
+              "COLLATE \"C\" "
+              "AND t.path < (u.path || '0') COLLATE \"C\" AND (t.path = u.path OR starts_with(t.path, u.path || '/'))",
+              ""},
+    TableInfo{
+        Rows::run_change, "run_change", kRunChange,
+        "INSERT INTO godwit.run_change (run, number, change, who, detail, path, at, sides) SELECT u.* FROM fence, {}",
+        " ON CONFLICT DO NOTHING"},
     TableInfo{
         Rows::run_done, "run_done", kRunDone,
         "INSERT INTO godwit.run_done (run, state, result, failure, failed_path, finished_at) SELECT u.* FROM fence, {}",

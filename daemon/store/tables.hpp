@@ -28,6 +28,15 @@ enum class Rows {
   step,
   emitted,
   checkpoint,
+  wait,
+  signal,
+  signal_inbox_taken,
+  signal_taken,
+  rest,
+  cursor,
+  folded_step,
+  folded_attempt,
+  folded_wait,
   run_change,
   run_done,
   limit_setting,
@@ -35,7 +44,7 @@ enum class Rows {
   progress,
   log
 };
-inline constexpr std::size_t kRowsCount = 15;
+inline constexpr std::size_t kRowsCount = 24;
 
 struct Column {
   std::string_view name;

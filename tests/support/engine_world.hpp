@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "lab/memory_store.hpp"
 #include "lab/virtual_clock.hpp"
 #include "support/scripted_runner.hpp"
+#include "support/temp_dir.hpp"
 
 namespace godwit::support {
 
@@ -17,7 +19,9 @@ using lab::MemoryStore;
 // defaults. The memory outlives crash(), as a database does.
 class EngineWorld {
  public:
-  explicit EngineWorld(engine::EngineSettings given = {}) : settings(std::move(given)), library_({}) { start(); }
+  explicit EngineWorld(engine::EngineSettings given = {}) : settings(std::move(given)), library_({jobs_.path()}) {
+    start();
+  }
 
   engine::EngineSettings settings;
   Memory memory;
@@ -49,6 +53,12 @@ class EngineWorld {
     engine.reset();
   }
 
+  // Puts a job into the library.
+  void job(const std::string& name, const std::string& yaml) {
+    std::ofstream(jobs_.path() / (name + ".yaml")) << yaml;
+    if (const auto report = library_.reload(); !report.problems.empty())
+      throw std::runtime_error(report.problems.front().text());
+  }
   // Submits a job's text and gives its run; fails the test when it is refused.
   model::RunId submit(const std::string& yaml, base::json::object params = {}, std::string key = {}) {
     model::RunId run{};
@@ -79,6 +89,7 @@ class EngineWorld {
   }
 
  private:
+  TempDir jobs_;
   jobfile::Library library_;
 };
 

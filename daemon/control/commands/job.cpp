@@ -28,7 +28,7 @@ std::shared_ptr<const model::Job> job_of(const Services& services, const Argumen
 json::array stages_of(const model::Job& job) {
   json::array stages;
   for (const auto& stage : job.stages) {
-    json::object entry{{"name", stage.name}, {"uses", stage.uses}, {"needs", json::value_from(stage.needs)}};
+    json::object entry{{"name", stage.name}, {"kind", model::name(stage.kind)}, {"uses", model::work_text(stage)}, {"needs", json::value_from(stage.needs)}};
     if (stage.foreach) entry["foreach"] = stage.foreach->source;
     if (stage.when) entry["when"] = stage.when->source;
     if (!stage.limits.empty()) entry["limits"] = json::value_from(stage.limits);

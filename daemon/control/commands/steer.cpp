@@ -9,12 +9,17 @@ const Parameter kRun{"run", ParameterType::run, true, "the number of the run"};
 
 using Steer = void (engine::Engine::*)(model::RunId, engine::Caller, engine::Answer<engine::Nothing>);
 
+// Answers {"run": N} when it is done.
+engine::Answer<engine::Nothing> answer(Call& call, model::RunId run) {
+  return call.reply.when<engine::Nothing>([reply = call.reply, run](const auto&) {
+    reply.result(json::object{{"run", model::number(run)}});
+  });
+}
+
 Command steer(Services& services, std::string_view name, std::string_view summary, Steer action) {
   return {name, Role::operator_, summary, {kRun}, [&services, action](Call call) {
             const auto run = call.arguments.run();
-            (services.engine.*action)(run, call.caller, call.reply.when<engine::Nothing>([reply = call.reply, run](const auto&) {
-              reply.result(json::object{{"run", model::number(run)}});
-            }));
+            (services.engine.*action)(run, call.caller, answer(call, run));
           }};
 }
 
@@ -28,6 +33,28 @@ Command run_pause(Services& services) {
 }
 Command run_resume(Services& services) {
   return steer(services, "run.resume", "Lets a paused run go on.", &engine::Engine::resume);
+}
+
+Command run_signal(Services& services) {
+  return {"run.signal", Role::operator_, "Sends a signal to a run; it is kept until a step takes it.",
+          {kRun, {"name", ParameterType::text, true, "the name of the signal"},
+           {"payload", ParameterType::any, false, "what the waiting step gets (null)"}},
+          [&services](Call call) {
+            const auto run = call.arguments.run();
+            services.engine.signal(run, call.arguments.text("name"), call.arguments.any("payload"), call.caller, answer(call, run));
+          }};
+}
+
+Command run_approve(Services& services) {
+  return {"run.approve", Role::operator_, "Decides on a step that waits for approval.",
+          {kRun, {"step", ParameterType::text, true, "the path of the step"},
+           {"approved", ParameterType::boolean, false, "the decision (true)"},
+           {"comment", ParameterType::text, false, "why; kept with the decision"}},
+          [&services](Call call) {
+            const auto run = call.arguments.run();
+            services.engine.approve(run, {call.arguments.text("step"), call.arguments.boolean("approved", true), call.arguments.text("comment")},
+                                    call.caller, answer(call, run));
+          }};
 }
 
 Command run_retry(Services& services) {

@@ -1,0 +1,176 @@
+// The part of Intake that is about runs which wait: those that left memory, the signals that wake them, and children.
+#include "base/log.hpp"
+#include "engine/intake.hpp"
+
+namespace godwit::engine {
+
+namespace json = base::json;
+
+namespace {
+
+constexpr std::size_t kWakePage = 512;    // resting runs loaded at once
+constexpr std::size_t kWakeAlways = 64;   // so many come back however full memory is: somebody wants them
+constexpr std::size_t kSignalPage = 512;  // signals by SQL taken at once
+constexpr std::int64_t kDepthMax = 16;    // of children of children
+
+}  // namespace
+
+void Intake::load_resting() {
+  parts_.store.load_resting([this](Result<std::vector<Resting>> resting) {
+    if (!resting) return base::log::warning("resting runs were not loaded: {}", resting.error().what());
+    for (const auto& run : *resting) parts_.sleepers.add(run.run, run.wake_at);
+  });
+}
+
+void Intake::ended(const Submitted& run, const RunDone& done) {
+  if (run.parent)
+    with_run(*run.parent, [this, done](ActiveRun* parent) {
+      if (parent) parts_.runner.waits().child_ended(*parent, done);
+    });
+  wake_some();
+  refill();
+  if (inbox_again_ && !reading_inbox_) read_inbox();
+}
+
+void Intake::rested(model::RunId run, std::optional<base::Instant> wake_at) {
+  parts_.sleepers.add(run, wake_at);
+  wake_some();
+  refill();
+  if (inbox_again_ && !reading_inbox_) read_inbox();
+}
+
+void Intake::wake(model::RunId run) {
+  parts_.sleepers.remove(run);
+  if (!waking_.try_emplace(run).second) return;
+  to_wake_.push_back(run);
+  wake_some();
+}
+
+void Intake::with_run(model::RunId run, std::function<void(ActiveRun*)> work) {
+  if (ActiveRun* active = parts_.runner.find(run)) return work(active);
+  if (parts_.sleepers.contains(run)) wake(run);
+  if (const auto waking = waking_.find(run); waking != waking_.end()) return waking->second.push_back(std::move(work));
+  if (refilling_)
+    return after_refill_.push_back([this, run, work = std::move(work)] { work(parts_.runner.find(run)); });
+  work(nullptr);
+}
+
+void Intake::wake_some() {
+  if (stopped_ || loading_woken_ || to_wake_.empty()) return;
+  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size());
+  std::vector<model::RunId> wanted;
+  while (!to_wake_.empty() && wanted.size() < std::min(kWakePage, std::max(room, kWakeAlways))) {
+    wanted.push_back(to_wake_.front());
+    to_wake_.pop_front();
+  }
+  loading_woken_ = true;
+  parts_.store.load_runs(
+      wanted, [this, wanted](Result<std::vector<UnfinishedRun>> loaded) { on_woken(wanted, std::move(loaded)); });
+}
+
+void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<UnfinishedRun>> loaded) {
+  loading_woken_ = false;
+  if (!loaded) {
+    base::log::warning("resting runs were not loaded: {}", loaded.error().what());
+    for (const auto run : wanted) came_back(run);
+    return;
+  }
+  std::unordered_map<model::RunId, bool> found;
+  for (auto& run : *loaded) {
+    const model::RunId id = run.run.run;
+    found[id] = true;
+    parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
+    take_up(std::move(run), [this, id](const Result<Nothing>&) { came_back(id); });
+  }
+  for (const auto run : wanted)
+    if (!found.contains(run)) came_back(run);
+  wake_some();
+}
+
+void Intake::came_back(model::RunId run) {
+  const auto waking = waking_.extract(run);
+  if (waking.empty()) return;
+  for (auto& work : waking.mapped()) work(parts_.runner.find(run));
+}
+
+void Intake::deliver(model::RunId run, Signal signal) {
+  with_run(run, [this, signal = std::move(signal)](ActiveRun* active) {
+    if (active) parts_.runner.waits().signal(*active, signal);
+  });
+}
+
+void Intake::read_signals() {
+  signals_again_ = true;
+  if (reading_signals_ || stopped_ || !started_) return;
+  reading_signals_ = true;
+  signals_again_ = false;
+  parts_.store.read_signals(kSignalPage, [this](Result<std::vector<SignalSent>> signals) {
+    if (!signals) {
+      reading_signals_ = false;
+      return base::log::warning("the signals in the inbox were not read: {}", signals.error().what());
+    }
+    signals_again_ = signals_again_ || signals->size() == kSignalPage;
+    const auto left = std::make_shared<std::size_t>(signals->size() + 1);
+    const auto arrived = [this, left] {
+      if (--*left > 0) return;
+      reading_signals_ = false;
+      if (signals_again_) read_signals();
+    };
+    for (auto& sent : *signals) take_signal(std::move(sent), arrived);
+    arrived();
+  });
+}
+
+void Intake::take_signal(SignalSent sent, std::function<void()> done) {
+  parts_.store.append({sent}, [this, sent, done = std::move(done)](const Verdict& verdict) {
+    if (verdict.kind == Verdict::committed) deliver(sent.run, sent.signal);
+    done();
+  });
+}
+
+void Intake::prepare_child(const ActiveRun& parent, const StepTask& task, const std::string& name,
+                           Answer<ChildRun> answer) {
+  ChildRun child;
+  try {
+    json::object options;
+    if (!parent.record.options.empty()) options = base::parse_json(parent.record.options).as_object();
+    const auto* depth = options.if_contains("depth");
+    const std::int64_t below = (depth ? depth->to_number<std::int64_t>() : 0) + 1;
+    if (below > kDepthMax)
+      throw base::refused("runs are nested more than " + std::to_string(kDepthMax) + " deep", {},
+                          "a job that runs itself needs an end");
+    auto accepted = accept(SubmitRequest{.job = name});
+    child.job = std::move(accepted.job);
+    Submitted& submitted = child.submitted;
+    submitted.job = child.job->job().name;
+    submitted.version = child.job->job().version;
+    submitted.params = json::serialize(child.job->parameters().check(base::parse_json(task.request.input).as_object()));
+    submitted.submitted_by = parent.record.submitted_by;
+    submitted.submitted_at = parts_.clock.now();
+    submitted.pins = std::move(accepted.pins);
+    submitted.parent = parent.id();
+    submitted.parent_path = task.path();
+    submitted.options = json::serialize(json::object{{"depth", below}});
+  } catch (const base::Error& error) {
+    return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
+  }
+  parts_.store.allocate_runs(
+      1, [this, child = std::move(child), answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
+        if (!ids) return answer(ids.error());
+        child.submitted.run = ids->front();
+        child.facts = facts_of(*child.job);
+        child.facts.emplace_back(child.submitted);
+        answer(std::move(child));
+      });
+}
+
+void Intake::cancel_child(model::RunId child, model::RunId parent) {
+  with_run(child, [this, parent](ActiveRun* run) {
+    if (!run || run->ending) return;
+    run->cancelling = true;
+    run->cancelled_by = "run " + model::text(parent);
+    parts_.runner.wind_up(*run);
+  });
+}
+
+}  // namespace godwit::engine

@@ -1,0 +1,73 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/active_run.hpp"
+#include "engine/answer.hpp"
+#include "engine/clock.hpp"
+#include "engine/followers.hpp"
+
+namespace godwit::engine {
+
+class Dispatcher;
+class Runner;
+
+// A run of another job that a step wants: what stores it, and the job it is of.
+struct ChildRun {
+  std::vector<Fact> facts;  // its Submitted is the last
+  Submitted submitted;
+  std::shared_ptr<const CompiledJob> job;
+};
+// Makes and takes up such runs; the engine gives it.
+struct Children {
+  std::function<void(const ActiveRun& parent, const StepTask& task, const std::string& job, Answer<ChildRun>)> prepare;
+  std::function<void(ChildRun)> admit;
+  // Lets the child know that its end was asked for in the store.
+  std::function<void(model::RunId child, const ActiveRun& parent)> cancel;
+};
+
+// The steps that wait for something outside their run: an instant, a signal, a person, another run. What they wait for
+// is stored once; they hold no place among the steps in flight.
+class Waits {
+ public:
+  Waits(Store& store, Clock& clock, Followers& followers, Runner& runner, Dispatcher& dispatcher)
+      : store_(store), clock_(clock), followers_(followers), runner_(runner), dispatcher_(dispatcher) {}
+  void set_children(Children children) { children_ = std::move(children); }
+
+  // The step begins to wait, or goes on waiting as an earlier life decided.
+  void begin(ActiveRun& run, StepTask& task);
+  // A signal came that is stored; known ones are passed over.
+  void signal(ActiveRun& run, Signal signal);
+  void child_ended(ActiveRun& run, const RunDone& done);
+  // The name under which a decision on the step is sent as a signal.
+  static std::string approval_name(const std::string& path) { return "approve:" + path; }
+
+ private:
+  // Ends the step if what it waits for has come.
+  bool settle(ActiveRun& run, StepTask& task);
+  bool settle_signal(ActiveRun& run, StepTask& task, const SignalWork& work);
+  bool settle_approval(ActiveRun& run, StepTask& task, const ApprovalWork& work);
+  std::optional<Signal> take_signal(ActiveRun& run, StepTask& task, const std::string& name);
+  bool is_due(const StepTask& task) const;
+  void open(ActiveRun& run, StepTask& task);
+  void open_child(ActiveRun& run, StepTask& task);
+  void on_child_stored(model::RunId run, std::uint64_t task, ChildRun child, const Verdict& verdict);
+  void end_with_child(ActiveRun& run, StepTask& task, const RunDone& done);
+  void arm(ActiveRun& run, StepTask& task);
+  void on_timer(ActiveRun& run, StepTask& task);
+  void remind(ActiveRun& run, StepTask& task);
+  void set_reminder(StepTask& task) const;
+  void succeed(ActiveRun& run, StepTask& task, base::json::value output);
+  void fail(ActiveRun& run, StepTask& task, std::string code, std::string message);
+
+  Store& store_;
+  Clock& clock_;
+  Followers& followers_;
+  Runner& runner_;
+  Dispatcher& dispatcher_;
+  Children children_;
+};
+
+}  // namespace godwit::engine
