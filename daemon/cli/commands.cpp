@@ -64,7 +64,7 @@ const std::vector<CommandInfo>& commands() {
       {"job", "show", "Shows a job's parameters and stages.", {kJob}, {}, job_show},
       {"job", "validate", "Checks job files and prints every problem with its place.", {{"FILE", "a job file", true, true}}, {}, job_validate},
       {"job", "graph", "Draws the stages of a job and what they need.", {kJobOrFile},
-       {{"--format", "FORMAT", "text (the default), or dot for Graphviz."}}, job_graph},
+       {{"--format", "FORMAT", "text (the default), dot for Graphviz, or svg, a picture."}}, job_graph},
       {"job", "test", "Tests jobs without a daemon and without a database; two days of sleep take no time.",
        {{"FILE", "a test file (*.test.yaml), a job file with its tests beside it, or a folder", true, true}},
        {{"--only", "TEXT", "Only tests with this in their name."},

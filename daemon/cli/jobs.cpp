@@ -1,6 +1,7 @@
 #include "base/terminal.hpp"
 #include "base/utf8.hpp"
 #include "cli/commands.hpp"
+#include "cli/lab.hpp"
 #include "cli/parameters.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -81,13 +82,9 @@ int job_validate(Session& session) {
 
 int job_graph(Session& session) {
   const std::string word = session.line.text("JOB|FILE");
-  json::object request;
-  if (names_file(word)) {
-    request = {{"text", read_text(word, kJobFileMax)}, {"file", base::repaired_utf8(word)}};
-  } else {
-    request = {{"job", word}};
-  }
-  if (session.line.has("format")) request["format"] = session.line.text("format");
+  const std::string format = session.line.text("format", "text");
+  if (names_file(word)) become_lab({{"command", "graph"}, {"file", word}, {"format", format}, {"json", session.json}});
+  json::object request{{"job", word}, {"format", format}};
   const auto answer = session.call("job.graph", std::move(request));
   if (session.json) {
     session.print_json(answer);

@@ -6,6 +6,7 @@
 
 #include "base/paths.hpp"
 #include "cli/commands.hpp"
+#include "cli/lab.hpp"
 #include "cli/session.hpp"
 #include "cli/text.hpp"
 
@@ -17,8 +18,9 @@ namespace json = base::json;
 // How many steps are asked for at once.
 constexpr std::int64_t kStepsPage = 1000;
 
-// This program becomes godwit-lab, which has the engine; so Ctrl-C, output and exit code are its own.
-[[noreturn]] void become_lab(const json::object& request) {
+}  // namespace
+
+void become_lab(const json::object& request) {
   const std::string program = base::companion_program(base::read_surroundings(), "godwit-lab");
   std::string argument = json::serialize(request);
   char* const words[] = {const_cast<char*>("godwit-lab"), argument.data(), nullptr};
@@ -27,8 +29,6 @@ constexpr std::int64_t kStepsPage = 1000;
   throw base::Error(base::ErrorKind::failed, std::string("cannot be started: ") + std::strerror(errno), {program},
                     "it belongs to godwit; install it again");
 }
-
-}  // namespace
 
 int job_test(Session& session) {
   json::object request{{"command", "test"},

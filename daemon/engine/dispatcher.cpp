@@ -190,9 +190,13 @@ void Dispatcher::call(ActiveRun& run, StepTask& task) {
   if (draining_) return drop(run, task);
   task.phase = StepTask::Phase::queued;
   task.since = parts_.clock.now();
-  StepCall call{run.id(),           task.path(),
-                task.attempt,       parts_.store.store_id() + ":" + model::text(run.id()) + ":" + task.path(),
-                task.request.input, task.policy().timeout.value_or(base::Duration(0))};
+  StepCall call{run.id(),
+                task.path(),
+                task.attempt,
+                parts_.store.store_id() + ":" + model::text(run.id()) + ":" + task.path(),
+                task.request.input,
+                task.policy().timeout.value_or(base::Duration(0)),
+                task.policy().repeats(task.request.callable()->retry_safe)};
   if (!task.listener) task.listener = std::make_unique<Listener>(*this, run, task);
   task.call = parts_.steps.start(std::get<CallWork>(task.request.work).callable, std::move(call), *task.listener);
 }

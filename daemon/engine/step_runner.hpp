@@ -31,6 +31,7 @@ struct StepCall {
   std::string idempotency_key;  // the same for every attempt of this step
   std::string input;            // JSON text
   base::Duration timeout{};     // counted from the moment the plugin gets the call; zero means none
+  bool may_repeat = false;      // it does no harm to make it again when nobody knows whether it had its effect
 };
 
 struct Emitted {

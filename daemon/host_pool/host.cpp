@@ -349,7 +349,7 @@ engine::StepOutcome Host::timed_out(const Call& call, const std::string& how) co
   const std::string limit = call.step.timeout.count() > 0 ? " within " + base::format_duration(call.step.timeout)
                                                           : " before the deadline of the call that made it";
   return engine::StepFailed{
-      failure("timeout", call.callable->name + " did not end" + limit + how, call.callable->retry_safe)};
+      failure("timeout", call.callable->name + " did not end" + limit + how, call.step.may_repeat)};
 }
 
 // --- time

@@ -114,6 +114,7 @@ void HostPool::start_nested(Call& caller, Host& target, std::uint32_t question,
   step.attempt = caller.step.attempt;
   step.idempotency_key = caller.step.idempotency_key + "/" + suffix;
   step.input = std::move(args);
+  step.may_repeat = callable->retry_safe;
   Call& nested = new_call(std::move(callable), std::move(step));
   nested.parent = &caller;
   nested.depth = caller.depth + 1;

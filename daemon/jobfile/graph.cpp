@@ -1,35 +1,28 @@
 #include "jobfile/graph.hpp"
 
 #include <algorithm>
-#include <map>
+#include <numeric>
+
+#include "base/suggest.hpp"
+#include "jobfile/graph_node.hpp"
 
 namespace godwit::jobfile {
 namespace {
 
 // How many stages must end one after the other before each can start.
-std::map<std::string, int> waves(const model::Job& job) {
-  std::map<std::string, int> result;
+std::vector<std::size_t> waves(const std::vector<GraphNode>& nodes) {
+  std::vector<std::size_t> result(nodes.size(), 1);
   // Needs may stand in any order; each pass settles at least one more wave.
   for (bool changed = true; changed;) {
     changed = false;
-    for (const auto& stage : job.stages) {
-      int wave = 1;
-      for (const auto& need : stage.needs) wave = std::max(wave, result[need] + 1);
-      changed = changed || result[stage.name] != wave;
-      result[stage.name] = wave;
-    }
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      for (const std::size_t need : nodes[i].needs) {
+        if (result[i] > result[need]) continue;
+        result[i] = result[need] + 1;
+        changed = true;
+      }
   }
   return result;
-}
-
-std::string notes(const model::Stage& stage) {
-  std::string text;
-  const auto add = [&](const std::string& note) { text += (text.empty() ? "" : ", ") + note; };
-  if (stage.foreach) add("foreach, " + std::to_string(stage.parallel) + " at once");
-  if (stage.when) add("when");
-  for (const auto& [limit, permits] : stage.limits) add("limit " + limit + ":" + std::to_string(permits));
-  if (stage.retry.attempts > 1) add("up to " + std::to_string(stage.retry.attempts) + " attempts");
-  return text;
 }
 
 std::string quoted(const std::string& text) {
@@ -41,31 +34,36 @@ std::string quoted(const std::string& text) {
   return result + '"';
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 }  // namespace
 
 std::string graph_text(const model::Job& job) {
-  auto wave = waves(job);
-  std::vector<const model::Stage*> stages;
+  const auto nodes = graph_nodes(job);
+  const auto wave = waves(nodes);
+  std::vector<std::size_t> order(nodes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return wave[a] < wave[b]; });
   std::size_t name_width = 0;
-  std::size_t uses_width = 0;
-  for (const auto& stage : job.stages) {
-    stages.push_back(&stage);
-    name_width = std::max(name_width, stage.name.size());
-    uses_width = std::max(uses_width, model::work_text(stage).size());
+  std::size_t does_width = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    name_width = std::max(name_width, 2 * wave[i] + nodes[i].name.size());
+    does_width = std::max(does_width, nodes[i].does.size());
   }
-  std::stable_sort(stages.begin(), stages.end(),
-                   [&](const auto* a, const auto* b) { return wave[a->name] < wave[b->name]; });
   std::string text = job.name + "\n";
-  for (const auto* stage : stages) {
-    std::string line = std::string(static_cast<std::size_t>(2 * wave[stage->name]), ' ') + stage->name;
-    line.resize(std::max(line.size(), name_width + 2 * static_cast<std::size_t>(wave[stages.back()->name])), ' ');
-    const std::string work = model::work_text(*stage);
-    line += "  " + work + std::string(uses_width - work.size(), ' ');
-    std::string needs;
-    for (const auto& need : stage->needs) needs += (needs.empty() ? "after " : ", ") + need;
-    const std::string more = notes(*stage);
-    for (const auto& part : {needs, more})
-      if (!part.empty()) line += "  (" + part + ")";
+  for (const std::size_t i : order) {
+    const auto& node = nodes[i];
+    std::string line = std::string(2 * wave[i], ' ') + node.name;
+    line.resize(name_width, ' ');
+    line += "  " + node.does + std::string(does_width - node.does.size(), ' ');
+    std::vector<std::string> needs;
+    for (const std::size_t need : node.needs) needs.push_back(nodes[need].name);
+    if (!needs.empty()) line += "  (after " + joined(needs) + ")";
+    if (!node.notes.empty()) line += "  (" + joined(node.notes) + ")";
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
@@ -73,13 +71,24 @@ std::string graph_text(const model::Job& job) {
 }
 
 std::string graph_dot(const model::Job& job) {
+  const auto nodes = graph_nodes(job);
   std::string text = "digraph " + quoted(job.name) + " {\n  rankdir=LR;\n  node [shape=box];\n";
-  for (const auto& stage : job.stages) {
-    text += "  " + quoted(stage.name) + " [label=" + quoted(stage.name + "\n" + model::work_text(stage)) +
-            (stage.foreach ? ", peripheries=2" : "") + "];\n";
-    for (const auto& need : stage.needs) text += "  " + quoted(need) + " -> " + quoted(stage.name) + ";\n";
+  for (const auto& node : nodes) {
+    text += "  " + quoted(node.name) + " [label=" + quoted(node.name + "\n" + node.does) +
+            (node.many ? ", peripheries=2" : "") + (node.conditional ? ", style=dashed" : "") + "];\n";
+    for (const std::size_t need : node.needs)
+      text += "  " + quoted(nodes[need].name) + " -> " + quoted(node.name) + ";\n";
   }
   return text + "}\n";
+}
+
+std::string draw_graph(const model::Job& job, const std::string& format) {
+  for (const auto& [name, draw] : kGraphFormats)
+    if (name == format) return draw(job);
+  std::vector<std::string> names;
+  for (const auto& [name, draw] : kGraphFormats) names.emplace_back(name);
+  const std::string suggestion = base::suggest(format, names);
+  throw base::refused("there is no format '" + format + "'", {}, suggestion.empty() ? "there are " + joined(names) : suggestion);
 }
 
 }  // namespace godwit::jobfile

@@ -1,5 +1,7 @@
 #include "jobfile/schema.hpp"
 
+#include <algorithm>
+
 // Without this valijson ends the program where a schema is wrong.
 #define VALIJSON_USE_EXCEPTIONS 1
 #include <valijson/adapters/boost_json_adapter.hpp>
@@ -195,12 +197,96 @@ std::vector<base::Error::Problem> Schema::violations(const json::value& value) c
   return summaries;
 }
 
+namespace {
+
+// What is known of a value whose other parts are expressions.
+class Sketch {
+ public:
+  Sketch(const SchemaWalk& walk, const json::object& document, const std::set<std::string>& unknown)
+      : walk_(walk), document_(document), unknown_(unknown) {}
+
+  std::vector<base::Error::Problem> violations(const json::value& value) {
+    walk_.each_part(value, [this](const json::object& schema, const json::value& part, const std::string& path) {
+      if (schema.contains("$ref") || unknown_.contains(path)) return;
+      if (has_unknown(path)) return check_container(schema, part, path);
+      // A part that is all known is checked as a whole.
+      if (path.empty() || has_unknown(parent_of(path))) check_whole(schema, part, path);
+    });
+    return std::move(problems_);
+  }
+
+ private:
+  static std::string parent_of(const std::string& path) {
+    const auto end = path.find_last_of(".[");
+    return end == std::string::npos ? std::string() : path.substr(0, end);
+  }
+
+  bool has_unknown(const std::string& path) const {
+    return std::any_of(unknown_.begin(), unknown_.end(), [&](const std::string& unknown) {
+      return path.empty() || unknown == path || unknown.starts_with(path + ".") || unknown.starts_with(path + "[");
+    });
+  }
+
+  void check_whole(const json::object& schema, const json::value& part, const std::string& path) {
+    json::object alone = schema;
+    if (const auto* definitions = document_.if_contains("definitions")) alone["definitions"] = *definitions;
+    for (auto& problem : Schema(std::move(alone)).violations(part)) {
+      const std::string inner = std::move(problem.place.path);
+      problem.place.path = path + (path.empty() || inner.empty() || inner.front() == '[' ? "" : ".") + inner;
+      add(std::move(problem));
+    }
+  }
+
+  void check_container(const json::object& schema, const json::value& part, const std::string& path) {
+    std::vector<base::Error::Problem> found;
+    SchemaWalk::find_unknown_names(schema, part, path, found);
+    const auto* required = schema.if_contains("required");
+    if (required && required->is_array() && part.is_object())
+      for (const auto& name : required->get_array())
+        if (name.is_string() && !part.get_object().contains(name.get_string()))
+          found.push_back({"is missing", {{}, 0, 0, base::below(path, name.get_string())}, {}});
+    const auto* type = schema.if_contains("type");
+    if (type && type->is_string() && *type != json::value(part.is_object() ? "object" : "array"))
+      found.push_back({"must be " + type_text(*type) + ", not " + kind_of(part), {{}, 0, 0, path}, {}});
+    for (auto& problem : found) add(std::move(problem));
+  }
+
+  // Several schemas may say the same of one place.
+  void add(base::Error::Problem problem) {
+    const bool known = std::any_of(problems_.begin(), problems_.end(), [&](const auto& other) {
+      return other.what == problem.what && other.place.path == problem.place.path;
+    });
+    if (!known && problems_.size() < SchemaWalk::kViolationsMax) problems_.push_back(std::move(problem));
+  }
+
+  const SchemaWalk& walk_;
+  const json::object& document_;
+  const std::set<std::string>& unknown_;
+  std::vector<base::Error::Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<base::Error::Problem> Schema::violations(const json::value& value,
+                                                     const std::set<std::string>& unknown) const {
+  if (unknown.empty()) return violations(value);
+  return Sketch(impl_->walk, impl_->document, unknown).violations(value);
+}
+
 void Schema::fill_defaults(json::value& value) const {
   impl_->walk.fill_defaults(value);
 }
 
 void InputSchema::check(const json::value& input) const {
   auto problems = schema_.violations(input);
+  if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
+}
+
+void InputSchema::check(const model::Template& input) const {
+  std::set<std::string> unknown;
+  for (const auto& [path, places] : input.expressions) unknown.insert(path);
+  // Without `with` the input is an empty object.
+  auto problems = schema_.violations(input.value.is_null() ? json::value(json::object()) : input.value, unknown);
   if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
 }
 

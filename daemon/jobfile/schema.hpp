@@ -1,10 +1,12 @@
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "model/job.hpp"
 
 namespace godwit::jobfile {
 
@@ -22,6 +24,8 @@ class Schema {
 
   // Every violation with its path ("travelers[1].filters.max_stops"); empty when `value` is valid.
   std::vector<base::Error::Problem> violations(const json::value& value) const;
+  // The same for a value of which the parts at these paths are not known yet: what is wrong whatever they will be.
+  std::vector<base::Error::Problem> violations(const json::value& value, const std::set<std::string>& unknown) const;
   // Puts in the `default` of every property that an object of `value` lacks, at any depth.
   void fill_defaults(json::value& value) const;
 
@@ -35,6 +39,8 @@ class InputSchema {
  public:
   explicit InputSchema(json::object schema, const std::string& name = {}) : schema_(std::move(schema), name) {}
   void check(const json::value& input) const;
+  // Before the expressions have values: looks at what is known without them.
+  void check(const model::Template& input) const;
 
  private:
   Schema schema_;

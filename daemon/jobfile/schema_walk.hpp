@@ -35,12 +35,16 @@ class SchemaWalk {
   std::vector<const json::object*> at(const json::value& value, const std::string& path) const;
   // Whether `value` holds a text that may not be held against a pattern.
   static bool has_long_text(const json::value& value);
+  using Visit = std::function<void(const json::object& schema, const json::value& value, const std::string& path)>;
+  // Every part of `value` with each schema that speaks of it, outermost first.
+  void each_part(const json::value& value, const Visit& each) const { visit(document_, value, {}, each); }
+  // Members of an object that its schema does not allow.
+  static void find_unknown_names(const json::object& schema, const json::value& value, const std::string& path,
+                                 Problems& problems);
   // All patterns, compiled to a matcher that neither recurses nor backtracks.
   const std::map<std::string, std::regex>& patterns() const { return patterns_; }
 
  private:
-  using Visit = std::function<void(const json::object& schema, const json::value& value, const std::string& path)>;
-
   void check(const json::value& schema, const std::string& path, bool conditional);
   void check_here(const json::object& schema, const std::string& path, bool conditional);
   void check_circles() const;
@@ -51,8 +55,6 @@ class SchemaWalk {
                   const Visit& each) const;
   void fill(const json::object& schema, json::value& value, int& left, std::size_t depth) const;
 
-  static void find_unknown_names(const json::object& schema, const json::value& value, const std::string& path,
-                                 Problems& problems);
   [[noreturn]] void refuse(const std::string& path, std::string what) const;
 
   const json::object& document_;

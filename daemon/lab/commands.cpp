@@ -6,7 +6,10 @@
 #include <fstream>
 
 #include "config/settings.hpp"
+#include "jobfile/graph.hpp"
+#include "jobfile/job_parser.hpp"
 #include "lab/report.hpp"
+#include "lab/test_reader.hpp"
 #include "lab/tester.hpp"
 
 namespace godwit::lab {
@@ -85,23 +88,39 @@ int run_tests(const json::object& request) {
   base::log::start(base::log::Level::error);
   Tester tester(settings, {flag_of(request, "crash_sweep"), text_of(request, "only")});
   std::vector<TestResult> results;
-  for (const auto& file : files)
-    for (auto& result : tester.run(file)) results.push_back(std::move(result));
-  if (results.empty()) throw base::not_found("no test has '" + text_of(request, "only") + "' in its name");
+  std::vector<base::Error::Problem> problems;  // of files whose tests cannot be read; the others are run
+  for (const auto& file : files) {
+    try {
+      for (auto& result : tester.run(file)) results.push_back(std::move(result));
+    } catch (const base::Error& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  }
+  if (results.empty() && problems.empty())
+    throw base::not_found("no test has '" + text_of(request, "only") + "' in its name");
   if (const auto junit = text_of(request, "junit"); !junit.empty()) write_file(junit, report_junit(results));
   if (flag_of(request, "json"))
     print(json::serialize(report_json(results)) + "\n");
   else
     print(report_text(results, flag_of(request, "color"), flag_of(request, "quiet")));
+  if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
   return std::all_of(results.begin(), results.end(), [](const auto& result) { return result.problems.empty(); }) ? 0
                                                                                                                  : 1;
+}
+
+int draw_graph(const json::object& request) {
+  const std::string file = text_of(request, "file");
+  const auto job = jobfile::parse(read_file(file, kJobFileMax), file);
+  const std::string text = jobfile::draw_graph(job, text_of(request, "format"));
+  print(flag_of(request, "json") ? json::serialize(json::object{{"job", job.name}, {"text", text}}) + "\n" : text);
+  return 0;
 }
 
 struct Command {
   std::string_view name;
   int (*run)(const json::object& request);
 };
-constexpr Command kCommands[] = {{"test", run_tests}};
+constexpr Command kCommands[] = {{"test", run_tests}, {"graph", draw_graph}};
 
 }  // namespace
 

@@ -49,6 +49,8 @@ MockRunner::Method MockRunner::make_method(const std::string& uses) const {
   try {
     const auto installed = parts_.catalog.resolve(uses);
     *callable = *installed;
+    // A run keeps to the method it was submitted with, by its name: in a test that is what the job says.
+    callable->name = uses;
     if (!method.mock) method.mock = find_mock(installed->name);
     method.real = !method.mock && (is_pure(*installed) || parts_.file.real.contains(uses) ||
                                    parts_.file.real.contains(installed->name));

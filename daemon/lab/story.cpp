@@ -129,6 +129,11 @@ bool Story::step() {
 }
 
 void Story::look(Outcome& outcome) {
+  if (refused_) {
+    outcome.state = kRefused;
+    outcome.why = refused_->what();
+    return;
+  }
   const auto found = memory_.runs.find(outcome.run);
   if (found != memory_.runs.end() && found->second.done) {
     outcome.state = model::name(found->second.done->state);
@@ -156,7 +161,6 @@ Outcome Story::play() {
                             " of its time it has not ended");
       break;
     }
-  if (refused_) throw *refused_;
   Outcome outcome;
   outcome.run = run_.value_or(model::RunId{});
   look(outcome);

@@ -15,7 +15,7 @@ struct Outcome {
   Memory memory;
   model::RunId run{};
   std::string state;
-  std::string why;  // what it waits for, when it has not ended
+  std::string why;  // what it waits for, when it has not ended; why it was refused
   std::vector<SentCall> calls;
   std::vector<std::string> faults;
   base::Duration took{};      // of the job's time
@@ -41,7 +41,6 @@ class Story {
   // of backoffs.
   Story(const Setting& setting, std::uint64_t seed, std::optional<MemoryStore::Death> death = {});
 
-  // Throws Error(refused) when the job is not accepted.
   Outcome play();
 
  private:

@@ -57,9 +57,12 @@ struct ExpectedRows {
   std::optional<json::array> rows;  // in any order
 };
 
+// What the state of a run is called that was not accepted.
+inline constexpr std::string_view kRefused = "refused";
+
 // What must be true of a run that has come to its end, or to where it waits for somebody.
 struct Expectation {
-  std::string state = "succeeded";
+  std::string state = "succeeded";  // of the run; "refused" when the submit is to be refused
   std::optional<json::value> result;
   std::optional<json::value> has;    // a pattern of the result
   std::optional<std::string> error;  // a part of "code: message"

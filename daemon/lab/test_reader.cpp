@@ -186,7 +186,8 @@ void read_state(Reader& reader, Node node, Path path, std::string& state) {
   state = reader.text(node, path);
   std::vector<std::string> known;
   for (const auto& info : model::kRunStates) known.emplace_back(info.name);
-  if (!model::parse_run_state(state))
+  known.emplace_back(kRefused);
+  if (!model::parse_run_state(state) && state != kRefused)
     reader.problem(node, path, "'" + state + "' is no state of a run", base::suggest(state, known));
 }
 

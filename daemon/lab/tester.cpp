@@ -11,7 +11,6 @@
 namespace godwit::lab {
 namespace {
 
-constexpr std::size_t kJobFileMax = 1u << 20;
 // A sweep plays the story twice for each group of facts; of more groups than this a part is taken, evenly.
 constexpr std::size_t kSweepMax = 400;
 constexpr std::uint64_t kOtherSeed = 0x9e3779b9;
@@ -91,7 +90,8 @@ void Tester::run_twice(const Test& test, Form& form, TestResult& result) {
 void Tester::sweep(Form& form, TestResult& result) {
   const auto expected = journal_view(form.first->memory);
   // A run that waits for somebody may have come less far with its other steps.
-  const bool ended = form.first->memory.runs.at(form.first->run).done.has_value();
+  const auto run = form.first->memory.runs.find(form.first->run);
+  const bool ended = run != form.first->memory.runs.end() && run->second.done;
   const std::size_t stride = (form.first->groups + kSweepMax - 1) / kSweepMax;
   for (std::size_t group = 1; group <= form.first->groups && result.problems.empty(); group += stride) {
     for (const bool after : {false, true}) {

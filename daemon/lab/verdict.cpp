@@ -52,7 +52,7 @@ class Judge {
   }
   std::string error() const {
     const auto* error = journal_.if_contains("error");
-    if (!error) return {};
+    if (!error) return outcome_.state == kRefused ? outcome_.why : std::string();
     return std::string(error->at("code").as_string()) + ": " + std::string(error->at("message").as_string());
   }
 

@@ -10,7 +10,12 @@ std::uint64_t VirtualRunner::start(std::shared_ptr<const engine::Callable> calla
   clock_.post([this, number] {
     if (const auto found = running_.find(number); found != running_.end()) found->second.listener->started();
   });
-  if (duration) clock_.at(clock_.tick() + *duration, [this, number] { finish(number); });
+  const base::Duration deadline = running.call.timeout;
+  if (deadline.count() > 0 && (!duration || *duration > deadline)) {
+    clock_.at(clock_.tick() + deadline, [this, number] { time_out(number); });
+  } else if (duration) {
+    clock_.at(clock_.tick() + *duration, [this, number] { finish(number); });
+  }
   return number;
 }
 
@@ -18,6 +23,17 @@ void VirtualRunner::cancel(std::uint64_t number) {
   clock_.post([this, number] {
     if (auto call = running_.extract(number)) call.mapped().listener->finished(engine::StepCancelled{});
   });
+}
+
+void VirtualRunner::time_out(std::uint64_t number) {
+  auto call = running_.extract(number);
+  if (!call) return;
+  const Running& ended = call.mapped();
+  ended.listener->finished(
+      engine::StepFailed{{"timeout",
+                          ended.callable->name + " did not end within " + base::format_duration(ended.call.timeout),
+                          ended.call.may_repeat,
+                          {}}});
 }
 
 void VirtualRunner::finish(std::uint64_t number) {

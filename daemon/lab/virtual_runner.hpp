@@ -32,6 +32,7 @@ class VirtualRunner : public engine::StepRunner {
     engine::StepListener* listener;
   };
   void finish(std::uint64_t number);
+  void time_out(std::uint64_t number);
 
   engine::Clock& clock_;
   std::map<std::uint64_t, Running> running_;

@@ -1,4 +1,3 @@
-#include "base/suggest.hpp"
 #include "control/commands/all.hpp"
 #include "jobfile/graph.hpp"
 #include "jobfile/job_parser.hpp"
@@ -90,14 +89,11 @@ Command job_validate(Services& services) {
 
 Command job_graph(Services& services) {
   return {"job.graph", Role::viewer, "Draws a job's stages and what they need.",
-          job_or_text_and({"format", ParameterType::text, false, "text (the default) or dot, for Graphviz"}),
+          job_or_text_and({"format", ParameterType::text, false, "text (the default), dot for Graphviz, or svg"}),
           [&services](Call call) {
             const std::string format = call.arguments.text("format", "text");
-            if (format != "text" && format != "dot") {
-              throw base::refused("there is no format '" + format + "'", {}, base::suggest(format, {"text", "dot"}));
-            }
             const auto job = job_of(services, call.arguments);
-            call.reply.result(json::object{{"job", job->name}, {"format", format}, {"text", format == "dot" ? jobfile::graph_dot(*job) : jobfile::graph_text(*job)}});
+            call.reply.result(json::object{{"job", job->name}, {"format", format}, {"text", jobfile::draw_graph(*job, format)}});
           }};
 }
 

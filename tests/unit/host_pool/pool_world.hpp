@@ -91,7 +91,9 @@ class PoolWorld {
     call.input = std::move(input);
     call.timeout = timeout;
     call.attempt = attempt;
-    return last_ = pool_->start(pool_->resolve(uses), std::move(call), listener);
+    auto callable = pool_->resolve(uses);
+    call.may_repeat = callable->retry_safe;
+    return last_ = pool_->start(std::move(callable), std::move(call), listener);
   }
 
   // Runs the loop until it is so; a minute is far more than anything here takes.

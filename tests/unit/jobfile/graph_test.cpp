@@ -13,12 +13,32 @@ TEST_CASE("a job's graph shows its stages in the order they can start") {
       "f");
   CHECK(jobfile::graph_text(job) ==
         "trip\n"
-        "  search    flight-search/1.search  (foreach, 32 at once, limit amadeus:2)\n"
-        "  load      core.http               (up to 3 attempts)\n"
-        "    rank    flights.rank            (after search, load)\n");
+        "  search  flight-search/1.search  (foreach, 32 at once, limit amadeus:2)\n"
+        "  load    core.http               (up to 3 attempts)\n"
+        "    rank  flights.rank            (after search, load)\n");
   CHECK(jobfile::graph_dot(job) ==
         "digraph \"trip\" {\n  rankdir=LR;\n  node [shape=box];\n"
         "  \"rank\" [label=\"rank\nflights.rank\"];\n  \"search\" -> \"rank\";\n  \"load\" -> \"rank\";\n"
         "  \"search\" [label=\"search\nflight-search/1.search\", peripheries=2];\n"
         "  \"load\" [label=\"load\ncore.http\"];\n}\n");
+}
+
+TEST_CASE("a job's picture is the same each time, escaped, and has what the job has") {
+  const model::Job job = jobfile::parse(
+      "job: trip\nstages:\n  a: {uses: x.y}\n  b: {uses: x.y, needs: a, foreach: \"${ {1} }\"}\n"
+      "  c: {uses: x.y, needs: [a, b], when: \"${ 1 < 2 }\"}\n",
+      "f");
+  const std::string svg = jobfile::draw_graph(job, "svg");
+  CHECK(svg == jobfile::draw_graph(job, "svg"));
+  CHECK_THAT(svg, Catch::StartsWith("<svg ") && Catch::EndsWith("</svg>\n"));
+  const auto count = [&](const std::string& what) {
+    std::size_t found = 0;
+    for (auto at = svg.find(what); at != std::string::npos; at = svg.find(what, at + 1)) ++found;
+    return found;
+  };
+  CHECK(count("<title>") == 3);
+  CHECK(count("class=\"arrow\"") == 2);    // a -> c is implied
+  CHECK(count("class=\"box\"") == 1 + 3);  // b is drawn as a stack
+  CHECK(count("class=\"box maybe\"") == 1);
+  CHECK_THROWS_WITH(jobfile::draw_graph(job, "sgv"), Catch::Contains("did you mean 'svg'?"));
 }
