@@ -72,6 +72,7 @@ const std::vector<CommandInfo>& commands() {
         {"--junit", "FILE", "Also writes the results there, for continuous integration."},
         {"--config", "FILE", "The daemon's settings file: its plugins, providers and limits hold."},
         {"--plugin-dir", "DIR", "A folder with plugins.", true}}, job_test},
+      {"job", "schema", "Prints the JSON Schema of YAML jobs, for editors.", {}, {}, job_schema},
       {"run", "export", "Prints what the steps of a run gave, for a test that plays them again.", {kRun}, {}, run_export},
       {"plugin", "list", "Lists the installed plugins.", {}, {}, plugin_list},
       {"plugin", "show", "Shows a plugin's methods and the state of its host process.", {{"PLUGIN", "the plugin's id"}}, {}, plugin_show},

@@ -23,6 +23,7 @@ int job_show(Session& session);
 int job_validate(Session& session);
 int job_graph(Session& session);
 int job_test(Session& session);
+int job_schema(Session& session);
 int run_export(Session& session);
 int plugin_list(Session& session);
 int plugin_show(Session& session);

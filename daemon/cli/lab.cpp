@@ -43,6 +43,8 @@ int job_test(Session& session) {
   become_lab(request);
 }
 
+int job_schema(Session&) { become_lab({{"command", "schema"}}); }
+
 int run_export(Session& session) {
   const auto run = model::number(session.line.run());
   json::object exported;
@@ -60,7 +62,7 @@ int run_export(Session& session) {
   if (session.json)
     session.print_json(exported);
   else
-    session.print(pretty(exported) + "\n");
+    session.print(pretty(exported));
   return 0;
 }
 

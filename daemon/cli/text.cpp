@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/pretty.hpp"
 #include "base/terminal.hpp"
 #include "base/time.hpp"
 #include "cli/progress.hpp"
@@ -12,8 +13,6 @@ namespace godwit::cli {
 namespace {
 
 namespace json = base::json;
-
-constexpr std::size_t kOneLine = 100;
 
 // A value in a line: text as it is, a list of plain values with commas, the rest as JSON.
 std::string cell(const json::value& value) {
@@ -29,32 +28,6 @@ std::string cell(const json::value& value) {
 bool is_table(const json::value& value) {
   const auto* list = value.if_array();
   return list && !list->empty() && std::all_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_object(); });
-}
-
-void append_pretty(const json::value& value, std::size_t indent, std::string& out) {
-  const std::string line = json::serialize(value);
-  if (!value.is_structured() || line.size() + indent <= kOneLine) {
-    out += line;
-    return;
-  }
-  const std::string inner(indent + 2, ' ');
-  bool first = true;
-  if (const auto* object = value.if_object()) {
-    out += "{\n";
-    for (const auto& member : *object) {
-      if (!std::exchange(first, false)) out += ",\n";
-      out += inner + json::serialize(member.key()) + ": ";
-      append_pretty(member.value(), indent + 2, out);
-    }
-  } else {
-    out += "[\n";
-    for (const auto& entry : value.get_array()) {
-      if (!std::exchange(first, false)) out += ",\n";
-      out += inner;
-      append_pretty(entry, indent + 2, out);
-    }
-  }
-  out += "\n" + std::string(indent, ' ') + (value.is_object() ? "}" : "]");
 }
 
 std::string indented(const std::string& lines, std::size_t indent) {
@@ -125,9 +98,7 @@ std::string log_line(const json::object& line) {
 }
 
 std::string pretty(const json::value& value) {
-  std::string out;
-  append_pretty(value, 0, out);
-  return base::printable(out, true) + "\n";
+  return base::printable(base::pretty(value), true) + "\n";
 }
 
 std::string outline(const json::object& object, std::size_t indent) {

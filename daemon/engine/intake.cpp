@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kPage = 512;       // stored runs loaded at once
 constexpr std::size_t kInboxPage = 512;  // submits by SQL taken at once
+constexpr std::size_t kCheckedMax = 1000;
 
 // Counts answers that are still to come and calls `done` when the last one is there.
 class Countdown {
@@ -154,12 +155,14 @@ std::string Intake::pins(const CompiledJob& job) const {
 
 void Intake::check_call(const CompiledJob::Stage& stage) const {
   const auto callable = parts_.steps.resolve(stage.spec->uses);
-  if (stage.with->is_constant() && !callable->args_schema.empty())
-    jobfile::InputSchema(callable->args_schema, callable->name).check(base::parse_json(stage.with->constant_text()));
+  if (!callable->args_schema.empty())
+    jobfile::InputSchema(callable->args_schema, callable->name).check(stage.spec->with);
 }
 
 std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const {
   std::vector<base::Error::Problem> problems;
+  // Plugins do not change while the process lives, and a submit has no time for what was checked before.
+  const bool known = checked_.contains(job.job().version);
   const auto add = [&](const base::Error& error, const base::Place& place) {
     for (const auto& problem : error.problems()) {
       base::Place where = place;
@@ -170,7 +173,7 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
   for (const auto& stage : job.stages()) {
     try {
       if (stage.spec->kind == model::StageKind::child) parts_.library.find(stage.spec->uses);
-      if (stage.spec->kind == model::StageKind::call) check_call(stage);
+      if (stage.spec->kind == model::StageKind::call && !known) check_call(stage);
     } catch (const base::Error& error) {
       add(error, stage.spec->uses_place);
     }
@@ -191,6 +194,10 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
                                 std::to_string(permits),
                             place, "it could never start"});
     }
+  }
+  if (problems.empty()) {
+    if (checked_.size() >= kCheckedMax) checked_.clear();
+    checked_.insert(job.job().version);
   }
   return problems;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -87,6 +88,7 @@ class Intake {
   void refuse_inbox(Submitted submitted, const std::string& why, std::function<void()> done);
 
   Parts parts_;
+  mutable std::unordered_set<std::string> checked_;  // versions of jobs whose calls fit the installed plugins
   std::size_t active_max_;
   model::RunId cursor_{};      // stored runs up to this number are in memory, ended, or somebody's who asked for them
   bool more_in_store_ = true;  // stored runs may wait beyond the cursor; before the start nobody knows

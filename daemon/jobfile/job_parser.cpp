@@ -2,6 +2,7 @@
 
 #include "base/digest.hpp"
 #include "jobfile/dependencies.hpp"
+#include "jobfile/format_reader.hpp"
 #include "jobfile/params_reader.hpp"
 #include "jobfile/stage_reader.hpp"
 
@@ -64,7 +65,21 @@ constexpr std::array<Key<model::Job>, 9> kJobKeys{{
      [](Reader& r, Node n, Path p, model::Job& j) { j.result = r.value(n, p, {.stages = true, .run = true}); }},
 }};
 
+constexpr std::array kNeeded{"job", "stages"};
+
 }  // namespace
+
+json::object job_format() {
+  FormatReader reader;
+  auto format = reader.schema([](Reader& trying, const YamlNode& root) {
+    model::Job job;
+    read_keys(trying, root, {}, kJobKeys, job);
+  });
+  json::object result{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "A job of godwit"}};
+  for (auto& [key, value] : format) result[key] = std::move(value);
+  result["required"] = json::value_from(kNeeded);
+  return result;
+}
 
 model::Job parse(std::string_view text, const std::string& file) {
   const config::YamlDocument document(text, file);
@@ -75,7 +90,7 @@ model::Job parse(std::string_view text, const std::string& file) {
   job.text = text;
   const YamlNode& root = document.root();
   if (reader.is_map(root, {}, "a map with `job` and `stages`")) {
-    for (const char* key : {"job", "stages"})
+    for (const char* key : kNeeded)
       if (!root.find(key)) reader.problem(root, {}, std::string("the key '") + key + "' is missing");
     read_params(reader, root.find("types"), root.find("params"), job);
     read_keys(reader, root, {}, kJobKeys, job);

@@ -10,4 +10,7 @@ namespace godwit::jobfile {
 // the daemon can know (whether `uses` names something that is installed) is not checked here.
 model::Job parse(std::string_view text, const std::string& file);
 
+// A JSON Schema (draft 7) of the format, for editors.
+base::json::object job_format();
+
 }  // namespace godwit::jobfile

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,6 +40,7 @@ class Reader {
  public:
   Reader(const config::YamlDocument& document, std::string_view text)
       : document_(document), locator_(text, document.file()) {}
+  virtual ~Reader() = default;
 
   void problem(base::Place place, std::string what, std::string hint = {});
   void problem(const YamlNode& node, const std::string& path, std::string what, std::string hint = {});
@@ -50,23 +52,31 @@ class Reader {
     return document_.place(member, path);
   }
 
-  std::string text(const YamlNode& node, const std::string& path);
-  bool flag(const YamlNode& node, const std::string& path);
-  int count(const YamlNode& node, const std::string& path, int least, int most);
-  double number(const YamlNode& node, const std::string& path, double least, double most);
-  std::optional<base::Duration> duration(const YamlNode& node, const std::string& path);
+  virtual std::string text(const YamlNode& node, const std::string& path);
+  virtual bool flag(const YamlNode& node, const std::string& path);
+  virtual int count(const YamlNode& node, const std::string& path, int least, int most);
+  virtual double number(const YamlNode& node, const std::string& path, double least, double most);
+  virtual std::optional<base::Duration> duration(const YamlNode& node, const std::string& path);
   // One text, or a list of them.
   std::vector<std::string> texts(const YamlNode& node, const std::string& path);
   // The place among `values` of the one that stands here; a problem, and 0, when none of them does.
-  std::size_t choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values);
-  std::map<std::string, int> permits(const YamlNode& node, const std::string& path);
-  json::value any(const YamlNode& node, const std::string& path) { return document_.to_json(node, path, problems_); }
+  virtual std::size_t choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values);
+  virtual std::map<std::string, int> permits(const YamlNode& node, const std::string& path);
+  virtual json::value any(const YamlNode& node, const std::string& path) {
+    return document_.to_json(node, path, problems_);
+  }
   // Whether the node is a map; a problem when it is not.
   bool is_map(const YamlNode& node, const std::string& path, std::string_view wanted);
 
   // A value that is one ${...} and nothing else.
-  std::optional<model::Expression> expression(const YamlNode& node, const std::string& path, const Sight& sight);
-  model::Template value(const YamlNode& node, const std::string& path, const Sight& sight);
+  virtual std::optional<model::Expression> expression(const YamlNode& node, const std::string& path,
+                                                      const Sight& sight);
+  virtual model::Template value(const YamlNode& node, const std::string& path, const Sight& sight);
+
+  // Whether the reader wants to know which keys there are instead of reading those that stand there.
+  virtual bool describes_keys() const { return false; }
+  using Read = std::function<void(const YamlNode& node)>;
+  virtual void describe_key(const YamlNode&, std::string_view, const Read&) {}
 
  private:
   void compile(const model::Expression& expression, const Sight& sight);
@@ -93,6 +103,12 @@ void refuse_key(Reader& reader, const YamlNode::Member& member, const std::strin
 template <typename Target, std::size_t n>
 void read_keys(Reader& reader, const YamlNode& map, const std::string& path, const std::array<Key<Target>, n>& keys,
                Target& target) {
+  if (reader.describes_keys()) {
+    for (const auto& key : keys)
+      reader.describe_key(map, key.name,
+                          [&](const YamlNode& node) { key.read(reader, node, base::below(path, key.name), target); });
+    return;
+  }
   for (const auto& member : map.members) {
     const std::string here = base::below(path, member.key);
     const auto key =

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/pretty.hpp"
 #include "config/settings.hpp"
 #include "jobfile/graph.hpp"
 #include "jobfile/job_parser.hpp"
@@ -116,11 +117,16 @@ int draw_graph(const json::object& request) {
   return 0;
 }
 
+int print_schema(const json::object&) {
+  print(base::pretty(jobfile::job_format()) + "\n");
+  return 0;
+}
+
 struct Command {
   std::string_view name;
   int (*run)(const json::object& request);
 };
-constexpr Command kCommands[] = {{"test", run_tests}, {"graph", draw_graph}};
+constexpr Command kCommands[] = {{"test", run_tests}, {"graph", draw_graph}, {"schema", print_schema}};
 
 }  // namespace
 

@@ -1,10 +1,37 @@
 #include "lab/journal_view.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 namespace godwit::lab {
 namespace {
 
 json::value parsed(const std::string& text) {
   return text.empty() ? json::value() : base::parse_json(text);
+}
+
+// Numbers of runs have gaps where a process died. "run 4 failed" says as much without them.
+void hide_numbers(std::string& text, const Memory& memory) {
+  constexpr std::string_view kRun = "run ";
+  for (auto at = text.find(kRun); at != std::string::npos; at = text.find(kRun, at + 1)) {
+    const auto begin = at + kRun.size();
+    const auto end = std::min(text.find_first_not_of("0123456789", begin), text.size());
+    std::int64_t number = 0;
+    std::from_chars(text.data() + begin, text.data() + end, number);
+    if (const auto run = memory.runs.find(model::RunId(number)); run != memory.runs.end())
+      text.replace(begin, end - begin, "of " + run->second.submitted.job);
+  }
+}
+
+void hide_numbers(json::value& value, const Memory& memory) {
+  if (auto* object = value.if_object())
+    for (auto& member : *object) hide_numbers(member.value(), memory);
+  if (auto* array = value.if_array())
+    for (auto& item : *array) hide_numbers(item, memory);
+  if (!value.is_string()) return;
+  std::string text(value.get_string());
+  hide_numbers(text, memory);
+  value = json::string(text);
 }
 
 json::object step_view(const engine::StepDone& step) {
@@ -37,7 +64,10 @@ json::object journal_view(const Memory::Run& run) {
 
 json::array journal_view(const Memory& memory) {
   json::array views;
-  for (const auto& [id, run] : memory.runs) views.push_back(journal_view(run));
+  for (const auto& [id, run] : memory.runs) {
+    views.push_back(journal_view(run));
+    hide_numbers(views.back(), memory);
+  }
   return views;
 }
 

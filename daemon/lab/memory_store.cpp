@@ -16,13 +16,18 @@ void MemoryStore::settle() {
   if (away_ || dead_) return;
   auto batch = std::exchange(pending_, {});
   for (auto& group : batch) {
-    ++memory_.groups;
-    dead_ = death && death->group == memory_.groups;
-    if (dead_ && !death->after_commit) return;
+    if (dies_before_commit()) return;
     const Verdict verdict = commit(group.facts);
     if (dead_) return;
     group.settled(verdict);
   }
+}
+
+// Counts a transaction; it may be the one at which the process dies.
+bool MemoryStore::dies_before_commit() {
+  ++memory_.groups;
+  dead_ = dead_ || (death && death->group == memory_.groups);
+  return dead_ && !death->after_commit;
 }
 
 void MemoryStore::set_away(bool away) {
@@ -212,6 +217,7 @@ void MemoryStore::load_resting(Answer<std::vector<Resting>> answer) {
 
 void MemoryStore::execute(SqlStep step, Answer<std::string> answer) {
   clock_.post([this, step = std::move(step), answer = std::move(answer)]() mutable {
+    if (dead_) return;
     auto& steps = memory_.runs.at(step.done.run).steps;
     if (const auto found = steps.find(step.done.path); found != steps.end()) return answer(found->second.output);
     try {
@@ -220,10 +226,11 @@ void MemoryStore::execute(SqlStep step, Answer<std::string> answer) {
     } catch (const base::Error& error) {
       return answer(error);
     }
+    if (dies_before_commit()) return;
     ++memory_.executed[step.statement];
     const std::string output = step.done.output;
     commit({std::move(step.done)});
-    answer(output);
+    if (!dead_) answer(output);
   });
 }
 

@@ -98,6 +98,7 @@ class MemoryStore : public engine::Store {
   };
   engine::Verdict commit(const std::vector<engine::Fact>& facts);
   void settle();
+  bool dies_before_commit();
   engine::UnfinishedRun view(const Memory::Run& run) const;
 
   Memory& memory_;

@@ -94,6 +94,19 @@ void MockRunner::cancel(std::uint64_t number) {
   VirtualRunner::cancel(number);
 }
 
+std::string MockRunner::statement(const engine::SqlStep& step) {
+  json::array parameters;
+  for (const auto& parameter : step.parameters) parameters.push_back(base::parse_json(parameter));
+  engine::StepCall call{.run = step.done.run, .path = step.done.path, .attempt = step.done.attempt};
+  call.input = json::serialize(json::object{{"statement", step.statement}, {"parameters", std::move(parameters)}});
+  const Method method{.uses = "sql.exec", .mock = find_mock("sql.exec")};
+  note(method, call);
+  const auto outcome = outcome_of(method, call);
+  if (const auto* success = std::get_if<engine::StepSucceeded>(&outcome)) return success->output;
+  const auto* failed = std::get_if<engine::StepFailed>(&outcome);
+  throw base::refused(failed ? failed->failure.message : "the database is away");
+}
+
 const MockRule* MockRunner::rule_of(const Method& method, const engine::StepCall& call) const {
   if (!method.mock) return nullptr;
   const CallScope scope(call);
@@ -121,7 +134,10 @@ std::optional<base::Duration> MockRunner::takes(const engine::Callable& callable
 
 engine::StepOutcome MockRunner::outcome(const engine::Callable& callable, const engine::StepCall& call,
                                         engine::StepListener&) {
-  const Method& method = method_of(callable);
+  return outcome_of(method_of(callable), call);
+}
+
+engine::StepOutcome MockRunner::outcome_of(const Method& method, const engine::StepCall& call) {
   try {
     if (const MockRule* rule = rule_of(method, call)) return answer(*rule, method, call);
   } catch (const base::Error& error) {

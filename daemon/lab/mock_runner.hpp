@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/store.hpp"
 #include "expression/language.hpp"
 #include "host_pool/plugin_catalog.hpp"
 #include "lab/real_calls.hpp"
@@ -43,6 +44,9 @@ class MockRunner : public VirtualRunner {
   MockRunner(Parts parts, std::uint64_t seed) : VirtualRunner(parts.clock), parts_(parts), seed_(seed) {}
 
   std::shared_ptr<const engine::Callable> resolve(const std::string& uses) const override;
+  // What a step's own SQL statement gives, as the mock of sql.exec says; the lab has no database. An Error refuses it.
+  std::string statement(const engine::SqlStep& step);
+
   std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
                       engine::StepListener& listener) override;
   void cancel(std::uint64_t number) override;
@@ -67,6 +71,7 @@ class MockRunner : public VirtualRunner {
   // Null when no rule of the method fits.
   const MockRule* rule_of(const Method& method, const engine::StepCall& call) const;
   void note(const Method& method, const engine::StepCall& call);
+  engine::StepOutcome outcome_of(const Method& method, const engine::StepCall& call);
   engine::StepOutcome answer(const MockRule& rule, const Method& method, const engine::StepCall& call);
   engine::StepOutcome not_mocked(const Method& method, const engine::StepCall& call);
 

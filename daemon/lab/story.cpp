@@ -21,6 +21,7 @@ Story::Story(const Setting& setting, std::uint64_t seed, std::optional<MemorySto
 void Story::begin_life() {
   store_ = std::make_unique<MemoryStore>(memory_, clock_);
   if (lives_++ == 0) store_->death = death_;
+  store_->statements = [this](const engine::SqlStep& step) { return runner_->statement(step); };
   runner_ = std::make_unique<MockRunner>(
       MockRunner::Parts{clock_, setting_.file, setting_.test, setting_.catalog, setting_.real, language_, log_}, seed_);
   engine::EngineSettings settings;
@@ -31,8 +32,9 @@ void Story::begin_life() {
   });
   engine_->start([] {});
   if (!run_) submit();
+  // Whoever got no answer looks whether it was done, and else asks again.
   for (auto& told : events_)
-    if (told == Told::asked || told == Told::asked_again) told = Told::lost;
+    if (told == Told::asked) told = memory_.audit.size() > audited_ ? Told::yes : Told::no;
 }
 
 void Story::end_life() {
@@ -65,7 +67,7 @@ bool Story::ended() const {
 bool Story::fire_event() {
   if (!run_) return false;
   for (std::size_t i = 0; i < events_.size(); ++i) {
-    if (events_[i] == Told::asked || events_[i] == Told::asked_again) return false;
+    if (events_[i] == Told::asked) return false;
     if (events_[i] == Told::yes) continue;
     const base::Tick due{setting_.test.events[i].at};
     if (const auto next = clock_.next_time(); next && *next < due) return false;
@@ -77,22 +79,28 @@ bool Story::fire_event() {
 }
 
 void Story::fire(std::size_t number) {
-  const bool again = events_[number] == Told::lost;
-  events_[number] = again ? Told::asked_again : Told::asked;
+  events_[number] = Told::asked;
+  audited_ = memory_.audit.size();
   const Event& event = setting_.test.events[number];
-  const auto answered = [this, number, again](const engine::Result<engine::Nothing>& result) {
+  const auto answered = [this, number](const engine::Result<engine::Nothing>& result) {
     events_[number] = Told::yes;
-    if (!result && !again)
+    if (!result)
       log_.faults.push_back(setting_.test.events[number].place.text() +
                             ": this cannot be done: " + result.error().what());
   };
+  const engine::Caller caller{0, event.by, event.roles};
   switch (event.kind) {
     case Event::Kind::pause:
-      return engine_->pause(*run_, kCaller, answered);
+      return engine_->pause(*run_, caller, answered);
     case Event::Kind::resume:
-      return engine_->resume(*run_, kCaller, answered);
+      return engine_->resume(*run_, caller, answered);
     case Event::Kind::cancel:
-      return engine_->cancel(*run_, kCaller, answered);
+      return engine_->cancel(*run_, caller, answered);
+    case Event::Kind::signal:
+      return engine_->signal(*run_, event.name, json::serialize(event.payload), caller, answered);
+    case Event::Kind::approve:
+    case Event::Kind::reject:
+      return engine_->approve(*run_, {event.name, event.kind == Event::Kind::approve, event.comment}, caller, answered);
   }
 }
 
@@ -125,7 +133,7 @@ bool Story::step() {
     setting_.real.wait();
     return true;
   }
-  return fire_event() || clock_.next_timer() || unblock();
+  return unblock() || fire_event() || clock_.next_timer();
 }
 
 void Story::look(Outcome& outcome) {
@@ -139,10 +147,11 @@ void Story::look(Outcome& outcome) {
     outcome.state = model::name(found->second.done->state);
     return;
   }
-  const auto live = engine_->live(outcome.run);
-  if (const auto* state = live.if_contains("state"); state && state->is_string()) outcome.state = state->get_string();
   engine_->why(outcome.run, [&](const engine::Result<json::object>& why) {
-    const auto* reasons = why ? (*why).if_contains("reasons") : nullptr;
+    if (!why) return;
+    if (const auto* state = (*why).if_contains("state"); state && state->is_string())
+      outcome.state = state->get_string();
+    const auto* reasons = (*why).if_contains("reasons");
     if (!reasons || !reasons->is_array()) return;
     for (const auto& reason : reasons->get_array())
       if (const auto* text = reason.is_object() ? reason.get_object().if_contains("text") : nullptr;

@@ -66,9 +66,9 @@ class Story {
   std::unique_ptr<engine::Engine> engine_;
   std::optional<model::RunId> run_;
   std::optional<base::Error> refused_;
-  // An event whose answer was lost is told again; that it is refused then may mean that it was taken the first time.
-  enum class Told { no, asked, lost, asked_again, yes };
+  enum class Told { no, asked, yes };
   std::vector<Told> events_;  // by their place in the test
+  std::size_t audited_ = 0;   // what the audit had when the last event was told
   std::size_t lives_ = 0;
   std::size_t unblocked_ = 0;
 };

@@ -35,9 +35,14 @@ using Mocks = std::map<std::string, Mock>;
 
 // Something that happens to the run from outside.
 struct Event {
-  enum class Kind { pause, resume, cancel };
+  enum class Kind { pause, resume, cancel, signal, approve, reject };
   Kind kind = Kind::pause;
-  base::Duration at{};  // from the submit
+  base::Duration at{};          // from the submit
+  std::string name;             // of the signal, or of the step that waits for approval
+  json::value payload;          // of a signal
+  std::string comment;          // on an approval
+  std::string by = "the test";  // who does it
+  std::vector<std::string> roles;
   base::Place place;
 };
 

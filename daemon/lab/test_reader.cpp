@@ -145,22 +145,32 @@ void read_mocks(Reader& reader, Node node, Path path, Mocks& mocks, const fs::pa
 
 // --- events
 
-constexpr std::array<Key<Event>, 4> kEventKeys{{
+template <Event::Kind kind>
+void read_flag_event(Reader& reader, Node node, Path path, Event& event) {
+  if (reader.flag(node, path)) event.kind = kind;
+}
+template <Event::Kind kind>
+void read_named_event(Reader& reader, Node node, Path path, Event& event) {
+  event.name = reader.text(node, path);
+  event.kind = kind;
+}
+
+// One of these says what happens; the others go with it.
+constexpr std::size_t kEventKinds = 6;
+constexpr std::array<Key<Event>, 11> kEventKeys{{
+    {"pause", read_flag_event<Event::Kind::pause>},
+    {"resume", read_flag_event<Event::Kind::resume>},
+    {"cancel", read_flag_event<Event::Kind::cancel>},
+    {"signal", read_named_event<Event::Kind::signal>},
+    {"approve", read_named_event<Event::Kind::approve>},
+    {"reject", read_named_event<Event::Kind::reject>},
+    {"payload", [](Reader& r, Node n, Path p, Event& t) { t.payload = r.any(n, p); }},
+    {"comment", [](Reader& r, Node n, Path p, Event& t) { t.comment = r.text(n, p); }},
+    {"by", [](Reader& r, Node n, Path p, Event& t) { t.by = r.text(n, p); }},
+    {"role", [](Reader& r, Node n, Path p, Event& t) { t.roles.push_back(r.text(n, p)); }},
     {"at",
      [](Reader& r, Node n, Path p, Event& t) {
        if (n.text != "0") t.at = r.duration(n, p).value_or(t.at);
-     }},
-    {"pause",
-     [](Reader& r, Node n, Path p, Event& t) {
-       if (r.flag(n, p)) t.kind = Event::Kind::pause;
-     }},
-    {"resume",
-     [](Reader& r, Node n, Path p, Event& t) {
-       if (r.flag(n, p)) t.kind = Event::Kind::resume;
-     }},
-    {"cancel",
-     [](Reader& r, Node n, Path p, Event& t) {
-       if (r.flag(n, p)) t.kind = Event::Kind::cancel;
      }},
 }};
 
@@ -173,7 +183,11 @@ void read_events(Reader& reader, Node node, Path path, std::vector<Event>& event
     Event event{.place = reader.place(item, here)};
     if (!reader.is_map(item, here, "an event such as {at: 1h, cancel: true}")) continue;
     if (!item.find("at")) reader.problem(item, here, "`at` is missing: when it happens, counted from the submit");
-    if (item.members.size() != 2) reader.problem(item, here, "an event is `at` and one thing that happens");
+    const auto what = std::count_if(kEventKeys.begin(), kEventKeys.begin() + kEventKinds,
+                                    [&](const auto& key) { return item.find(key.name) != nullptr; });
+    if (what != 1)
+      reader.problem(item, here, "an event is `at` and one thing that happens",
+                     "pause, resume, cancel, signal, approve or reject");
     read_keys(reader, item, here, kEventKeys, event);
     events.push_back(std::move(event));
   }
