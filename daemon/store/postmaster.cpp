@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr auto kLeftoverGrace = std::chrono::milliseconds(500);
+
 std::string read_file(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
@@ -29,6 +31,22 @@ bool works_in(pid_t pid, const fs::path& folder) {
 
 bool is_postgres(pid_t pid) {
   return read_file(fs::path("/proc") / std::to_string(pid) / "comm").starts_with("postgres");
+}
+
+bool wait_for_end(int pidfd, base::Duration limit) {
+  const auto deadline = base::tick() + limit;
+  for (;;) {
+    pollfd fd{pidfd, POLLIN, 0};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - base::tick()).count();
+    if (poll(&fd, 1, static_cast<int>(std::max<std::int64_t>(0, left))) > 0) return true;
+    if (left <= 0) return false;
+  }
+}
+
+// First the descriptor, then the questions: what they say is then true of the process we hold.
+base::UniqueFd open_if_postgres(pid_t pid, const fs::path& data) {
+  base::UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  return pidfd && is_postgres(pid) && works_in(pid, data) ? std::move(pidfd) : base::UniqueFd();
 }
 
 }  // namespace
@@ -50,9 +68,8 @@ std::optional<PostmasterFile> parse_postmaster_file(const std::string& text) {
 std::optional<Postmaster> Postmaster::adopt(ClusterFiles& files) {
   const auto file = parse_postmaster_file(read_file(files.data() / "postmaster.pid"));
   if (!file) return std::nullopt;
-  // First the descriptor, then the questions: what they say is then true of the process we hold.
-  base::UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, file->pid, 0)));
-  if (!pidfd || !is_postgres(file->pid) || !works_in(file->pid, files.data())) return std::nullopt;
+  auto pidfd = open_if_postgres(file->pid, files.data());
+  if (!pidfd) return std::nullopt;
   Postmaster found(file->pid, std::move(pidfd));
   if (!fs::exists(fs::path(file->socket_dir) / ".s.PGSQL.5432")) {
     // Somebody cleaned the folder of its socket: nobody can reach it any more.
@@ -61,6 +78,21 @@ std::optional<Postmaster> Postmaster::adopt(ClusterFiles& files) {
   }
   files.use_socket_dir(file->socket_dir);
   return found;
+}
+
+void Postmaster::end_leftovers(const ClusterFiles& files) {
+  std::vector<base::UniqueFd> leftovers;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
+    if (auto pidfd = open_if_postgres(pid, files.data())) leftovers.push_back(std::move(pidfd));
+  }
+  for (const int signal : {SIGQUIT, SIGKILL}) {
+    for (const auto& pidfd : leftovers) syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
+    std::erase_if(leftovers, [](const base::UniqueFd& pidfd) { return wait_for_end(pidfd.get(), kLeftoverGrace); });
+  }
 }
 
 Postmaster Postmaster::spawn(const ClusterFiles& files) {
@@ -74,25 +106,15 @@ std::string Postmaster::end() {
   return exit ? exit->text() : "no end";
 }
 
-bool Postmaster::wait(base::Duration limit) const {
-  const auto deadline = base::tick() + limit;
-  for (;;) {
-    pollfd fd{pidfd(), POLLIN, 0};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - base::tick()).count();
-    if (poll(&fd, 1, static_cast<int>(std::max<std::int64_t>(0, left))) > 0) return true;
-    if (left <= 0) return false;
-  }
-}
-
 void Postmaster::stop() {
   for (const auto& [signal, limit] : {std::pair{SIGINT, std::chrono::seconds(10)},
                                       {SIGQUIT, std::chrono::seconds(5)},
                                       {SIGKILL, std::chrono::seconds(5)}}) {
-    if (wait(base::Duration(0))) break;
+    if (wait_for_end(pidfd(), base::Duration(0))) break;
     syscall(SYS_pidfd_send_signal, pidfd(), signal, nullptr, 0);
     // One that was frozen must go on to hear of it.
     syscall(SYS_pidfd_send_signal, pidfd(), SIGCONT, nullptr, 0);
-    wait(limit);
+    wait_for_end(pidfd(), limit);
   }
   if (child_) child_->try_wait();
 }

@@ -24,6 +24,9 @@ class Postmaster {
   // Takes over the server that runs on these files, if there is one.
   static std::optional<Postmaster> adopt(ClusterFiles& files);
   static Postmaster spawn(const ClusterFiles& files);
+  // Ends what a killed server left on these files. Such processes end by themselves once they notice, seconds later;
+  // until then PostgreSQL refuses to start. Their data survives it.
+  static void end_leftovers(const ClusterFiles& files);
 
   bool adopted() const { return !child_; }
   pid_t pid() const { return pid_; }
@@ -37,7 +40,6 @@ class Postmaster {
  private:
   Postmaster(pid_t pid, base::UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
   explicit Postmaster(process::Child child) : pid_(child.pid()), child_(std::move(child)) {}
-  bool wait(base::Duration limit) const;
 
   pid_t pid_;
   base::UniqueFd pidfd_;

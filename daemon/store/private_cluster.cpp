@@ -42,7 +42,10 @@ void PrivateCluster::start() {
 
 void PrivateCluster::launch() {
   auto server = Postmaster::adopt(*files_);
-  if (!server) server = Postmaster::spawn(*files_);
+  if (!server) {
+    Postmaster::end_leftovers(*files_);
+    server = Postmaster::spawn(*files_);
+  }
   const std::lock_guard lock(mutex_);
   server_ = std::move(server);
   base::log::info("PostgreSQL of this daemon: pid {}{}", server_->pid(), server_->adopted() ? ", taken over" : "");
@@ -59,8 +62,6 @@ bool PrivateCluster::wait_for_end() {
   }
 }
 
-// A server that was killed may have left processes that still use its memory: PostgreSQL refuses to start until they
-// are gone, so trying again is all that is needed.
 void PrivateCluster::supervise() {
   base::Duration delay = kFirstPause;
   auto began = base::tick();

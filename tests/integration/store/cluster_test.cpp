@@ -1,3 +1,4 @@
+#include <libpq-fe.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,27 @@ TEST_CASE("A server left behind by a killed daemon is taken over, and ended with
   CHECK(own.store.status().at("cluster").at("adopted") == true);
   own.store.stop();
   CHECK_FALSE(std::filesystem::exists(folder / "state/postgres/data/postmaster.pid"));
+}
+
+TEST_CASE("What a killed server leaves behind does not keep the next one from starting", "[store]") {
+  const TempDir folder;
+  Own own(folder / "state");
+  // A session that sleeps in the server notices late that its postmaster is gone.
+  const auto url = "host=" + (folder / "state/postgres/socket").string() + " user=godwit dbname=godwit";
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> session(PQconnectdb(url.c_str()), PQfinish);
+  REQUIRE(PQsendQuery(session.get(), "do $$ begin loop end loop; end $$") == 1);
+  const auto leftover = static_cast<pid_t>(PQbackendPID(session.get()));
+  const auto killed = own.pid();
+  kill(static_cast<pid_t>(killed), SIGKILL);
+  CHECK(own.loop.wait([&] { return own.pid() != killed; }, std::chrono::seconds(30)));
+  CHECK(own.store.status().at("cluster").at("restarts") == 1);
+  const auto numbers =
+      own.loop.get<std::vector<model::RunId>>([&](auto answer) { own.store.allocate_runs(1, std::move(answer)); });
+  CHECK(numbers.size() == 1);
+  CHECK(own.store.status().at("cluster").at("restarts") == 1);
+  // Ended, though perhaps not reaped: such a process works in no folder any more.
+  std::error_code ended;
+  CHECK(std::filesystem::read_symlink("/proc/" + std::to_string(leftover) + "/cwd", ended).empty());
 }
 
 TEST_CASE("A cluster that was half made is made anew", "[store]") {
