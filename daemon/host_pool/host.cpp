@@ -22,7 +22,7 @@ using wire::HostStatus;
 constexpr std::array<std::string_view, 5> kStateNames{"idle", "starting", "ready", "ending", "backoff"};
 // How much of stderr goes into the message of a failure; people see it in one table row.
 constexpr std::size_t kStderrInMessage = 2048;
-constexpr int kKilledLoadsMax = 5;  // in a row, before the plugin counts as one that cannot be loaded
+constexpr int kCrashedLoadsMax = 5;  // in a row, before the plugin counts as one that cannot be loaded
 constexpr auto kEndAfterClose = std::chrono::seconds(1);
 constexpr auto kRetryAfterMax = std::chrono::hours(24 * 30);
 
@@ -260,7 +260,7 @@ void Host::on_opened(const wire::Frame& frame) {
     return;
   }
   opened_ = true;
-  killed_loads_ = 0;
+  crashed_loads_ = 0;
   state_ = State::ready;
   load_failure_.clear();
   ready_since_ = base::tick();
@@ -464,8 +464,9 @@ void Host::on_ended(const process::Exit& exit) {
   ++crashes_;
   base::log::warning("{}", cause);
   if (!opened_) {
-    // Who is killed while it loads may have been killed by somebody; who is killed each time has itself to blame.
-    if (!exit.by_signal || refused || ++killed_loads_ >= kKilledLoadsMax) return on_load_failure(cause);
+    // SIGKILL is somebody else's doing, however often; who dies of another signal each time has itself to blame.
+    const bool own_doing = exit.code != SIGKILL && ++crashed_loads_ >= kCrashedLoadsMax;
+    if (!exit.by_signal || refused || own_doing) return on_load_failure(cause);
     return back_off(false);
   }
   back_off(served_ || base::tick() - ready_since_ >= settings_.healthy_after);

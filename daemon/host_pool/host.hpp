@@ -119,7 +119,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   bool draining_ = false;
   bool opened_ = false;        // this process has served calls
   bool served_ = false;        // a call of this process succeeded
-  int killed_loads_ = 0;       // starts in a row that ended by a signal before they had loaded
+  int crashed_loads_ = 0;      // starts in a row that ended by a signal of their own making before they had loaded
   std::string ending_reason_;  // why we ended the process, when we did
   std::string load_failure_;   // why the last start did not work; calls fail with it until the next try
 
