@@ -76,7 +76,7 @@ Daemon::Daemon(config::Settings settings)
       drain_timer_(loop_),
       library_(paths(settings_.job_dirs)),
       catalog_(settings_.plugin_dirs, settings_.providers),
-      store_(store_settings(settings_), clock_),
+      store_(store_settings(settings_), clock_, &watch_),
       hosts_(loop_, catalog_, host_settings(settings_)),
       engine_(engine_settings(settings_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
       services_(make_services()),

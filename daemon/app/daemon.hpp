@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "app/loop_clock.hpp"
+#include "app/loop_watch.hpp"
 #include "app/supervisor_link.hpp"
 #include "config/settings.hpp"
 #include "control/command.hpp"
@@ -39,6 +40,7 @@ class Daemon {
   config::Settings settings_;
   boost::asio::io_context loop_{1};
   LoopClock clock_{loop_};
+  LoopWatch watch_{loop_};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
   SupervisorLink supervisor_;

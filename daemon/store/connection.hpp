@@ -8,6 +8,14 @@
 
 namespace godwit::store {
 
+// What every session begins with. Plans of the journal's statements do not depend on their parameters, so planning
+// again would be waste. Dates are read by parse_timestamp(), which knows this form. A session left in a transaction
+// would hold the node's row against its successor.
+inline constexpr auto kSessionSettings =
+    "SET plan_cache_mode = force_generic_plan; SET jit = off; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; "
+    "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '8s'; SET "
+    "idle_in_transaction_session_timeout = '10s'";
+
 // One session with the database, used by one thread. A call that fails by a lost connection leaves it unusable: make a
 // new one.
 class Connection {

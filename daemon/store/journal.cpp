@@ -20,6 +20,10 @@ constexpr std::size_t kRelaxedBytes = 16 << 20;
 constexpr auto kRelaxedDelay = std::chrono::milliseconds(250);
 constexpr std::size_t kFoldEvery = 10'000;
 constexpr int kGatherRounds = 20;
+// What the engine's thread writes by itself: more than this is better built beside it.
+constexpr std::size_t kExpressGroups = 16;
+constexpr std::size_t kExpressBytes = 64 << 10;
+constexpr auto kLanePause = std::chrono::seconds(1);
 constexpr auto kFencedText =
     "another godwitd took the place of this node: it may write nothing more; give each daemon on one database its own "
     "node name";
@@ -41,15 +45,23 @@ Journal::Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health&
 void Journal::append(std::vector<engine::Fact> facts, std::function<void(Verdict)> settled) {
   Group group{std::move(facts), std::move(settled)};
   for (const auto& fact : group.facts) group.size += size_of(fact);
-  bool wake = false;
+  bool wake = false, by_lane = false;
   {
     const std::lock_guard lock(mutex_);
     ++totals_.waiting;
     totals_.waiting_bytes += group.size;
     queue_.push_back(std::move(group));
-    wake = std::exchange(sleeping_, false);
+    if (lane_busy_) return;  // its end looks at the queue
+    by_lane = sleeping_ && lane_is_open();
+    if (!by_lane) wake = std::exchange(sleeping_, false);
   }
   if (wake) wake_.notify_one();
+  // Once what is being done now is done, for it may append more.
+  if (by_lane && !std::exchange(express_due_, true)) {
+    clock_.post([this, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired()) express();
+    });
+  }
 }
 
 void Journal::append_relaxed(engine::Fact fact) {
@@ -81,8 +93,13 @@ Journal::Totals Journal::totals() const {
 }
 
 void Journal::finish() {
+  if (lane_) {
+    lane_->close();
+    if (!on_lane_.empty()) give_back_express();
+  }
   {
     const std::lock_guard lock(mutex_);
+    lane_session_.reset();
     finishing_ = true;
     sleeping_ = false;
   }
@@ -93,12 +110,17 @@ void Journal::finish() {
 std::deque<Journal::Group> Journal::take() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    if (!returned_.empty()) {
+      resuming_ = true;
+      return std::exchange(returned_, {});
+    }
     const bool relaxed_due = !relaxed_.empty() && (finishing_ || base::tick() >= relaxed_since_ + kRelaxedDelay);
-    if (!queue_.empty() || relaxed_due) break;
-    if (finishing_) return {};
+    if (!lane_busy_ && (!queue_.empty() || relaxed_due)) break;
+    if (finishing_ && !lane_busy_) return {};
     sleeping_ = true;
     const auto woken = [this] { return !sleeping_; };
-    if (relaxed_.empty())
+    // The end of what is on the lane wakes this thread when there is something for it.
+    if (relaxed_.empty() || relaxed_due)
       wake_.wait(lock, woken);
     else
       wake_.wait_until(lock, relaxed_since_ + kRelaxedDelay, woken);
@@ -144,6 +166,7 @@ void Journal::run(const NodeSeat& seat) {
   seat_ = seat;
   numbers_.start(seat.epoch);
   for (;;) {
+    open_express_lane();
     auto groups = take();
     if (groups.empty()) return;
     write_all(groups);
@@ -182,13 +205,14 @@ void Journal::write_all(std::deque<Group>& groups) {
 void Journal::write(Groups groups) {
   if (groups.empty()) return;
   if (fenced_) return settle_fenced(groups);
-  batch_.clear();
-  for (const auto* group : groups)
-    for (const auto& fact : group->facts) batch_.add(fact);
-  batch_.finish();
-  StatementForm form{batch_.mask(), false, !durable_wanted(groups)};
+  // What came back from the express lane is in the batch already.
+  const bool resuming = std::exchange(resuming_, false);
+  if (!resuming) fill(groups);
+  const bool doubtful = resuming && lane_in_doubt();
+  StatementForm form{batch_.mask(), doubtful, !durable_wanted(groups)};
   for (;;) {
     try {
+      if (doubtful) end_lane_session();
       if (!execute(form)) return settle_fenced(groups);
       note_committed();
       for (auto* group : groups) settle(*group, {});
@@ -218,6 +242,13 @@ void Journal::write(Groups groups) {
       ++totals_.repeated;
     }
   }
+}
+
+void Journal::fill(Groups groups) {
+  batch_.clear();
+  for (const auto* group : groups)
+    for (const auto& fact : group->facts) batch_.add(fact);
+  batch_.finish();
 }
 
 // Runs the statement for what is in the batch. False when the node's place was taken.
@@ -319,6 +350,131 @@ void Journal::note_committed() {
 // Whether anybody waits for the commit; facts that may be lost are not worth a wait for the disk.
 bool Journal::durable_wanted(Groups groups) const {
   return std::any_of(groups.begin(), groups.end(), [](const Group* group) { return bool(group->settled); });
+}
+
+// --- the express lane: on the engine's thread
+
+void Journal::use_express_lane(SocketWatch& watch) {
+  lane_ = std::make_unique<ExpressLane>(watch, uplink_.site().watchdog, uplink_.site().call_limit);
+}
+
+// The journal's thread makes the session, since that takes a wait.
+void Journal::open_express_lane() {
+  const auto now = base::tick();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!lane_ || !lane_wanted_ || finishing_ || now < lane_tried_ + kLanePause) return;
+  }
+  lane_tried_ = now;
+  try {
+    const auto& site = uplink_.site();
+    auto session = std::make_unique<AsyncSession>(site.url, "express", site.watchdog, site.call_limit);
+    const std::lock_guard lock(mutex_);
+    lane_session_ = std::move(session);
+    lane_wanted_ = false;
+  } catch (const std::exception&) {
+    // All goes by this thread meanwhile, which says what is wrong with the database.
+  }
+}
+
+// On the engine's thread, under mutex_.
+bool Journal::lane_is_open() {
+  if (!lane_) return false;
+  if (lane_session_) lane_->adopt(std::move(lane_session_));
+  lane_wanted_ = !lane_->open();
+  return lane_->open();
+}
+
+// Whether the lane was lost with a batch on it, so that this was perhaps committed: else the server refused it whole.
+bool Journal::lane_in_doubt() const {
+  const std::lock_guard lock(mutex_);
+  return lost_backend_ != 0;
+}
+
+// What the lane sent last may still be at work there, on rows that are about to be written again.
+void Journal::end_lane_session() {
+  int backend = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    backend = lost_backend_;
+  }
+  if (backend == 0) return;
+  uplink_.end_session(backend);
+  const std::lock_guard lock(mutex_);
+  lost_backend_ = 0;
+}
+
+void Journal::express() {
+  express_due_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    // The thread has woken since and takes the queue itself.
+    if (!sleeping_ || lane_busy_ || queue_.empty()) return;
+    if (queue_.size() > kExpressGroups || totals_.waiting_bytes > kExpressBytes || !lane_is_open()) {
+      sleeping_ = false;
+    } else {
+      lane_busy_ = true;
+      on_lane_ = std::exchange(queue_, {});
+      totals_.waiting = totals_.waiting_bytes = 0;
+    }
+  }
+  on_lane_.empty() ? wake_.notify_one() : send_express();
+}
+
+void Journal::send_express() {
+  std::vector<Group*> groups;
+  for (auto& group : on_lane_) groups.push_back(&group);
+  fill(groups);
+  std::vector<std::string_view> columns;
+  for (auto* column : batch_.columns()) columns.push_back(column->bytes());
+  lane_->send({batch_.mask(), false, !durable_wanted(groups)}, seat_, columns,
+              [this](bool committed) { on_express(committed); });
+}
+
+void Journal::on_express(bool committed) {
+  if (!committed) return give_back_express();
+  settle_express();
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    wake = finishing_ || (!relaxed_.empty() && base::tick() >= relaxed_since_ + kRelaxedDelay);
+    if (wake) sleeping_ = false;
+  }
+  if (wake)
+    wake_.notify_one();
+  else if (!express_due_)
+    express();
+}
+
+// The batch is committed: the writer's tools are free again before anybody hears of it, for who hears may append.
+void Journal::settle_express() {
+  note_committed();
+  const auto groups = std::exchange(on_lane_, {});
+  if (since_fold_ >= kFoldEvery) {
+    since_fold_ = 0;
+    fold_due_(std::exchange(ended_, {}));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& group : groups) totals_.facts += group.facts.size();
+    ++totals_.batches;
+    ++totals_.express;
+    lane_busy_ = false;
+  }
+  for (const auto& group : groups)
+    if (group.settled) group.settled({});
+}
+
+// The journal's thread finds out what became of it.
+void Journal::give_back_express() {
+  {
+    const std::lock_guard lock(mutex_);
+    returned_ = std::exchange(on_lane_, {});
+    if (!lane_->open()) lost_backend_ = lane_->closed_backend();
+    lane_busy_ = false;
+    sleeping_ = false;
+  }
+  wake_.notify_one();
 }
 
 }  // namespace godwit::store

@@ -2,12 +2,14 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "engine/clock.hpp"
 #include "engine/store.hpp"
 #include "store/batch.hpp"
+#include "store/express_lane.hpp"
 #include "store/health.hpp"
 #include "store/node_seat.hpp"
 #include "store/uplink.hpp"
@@ -15,7 +17,8 @@
 namespace godwit::store {
 
 // The one way to the hot tables. While one batch is being committed new facts gather; the next batch takes them all, so
-// that the size of the group commit follows the load by itself.
+// that the size of the group commit follows the load by itself. There is one writer at a time: the journal's thread,
+// or, for a small batch that comes while that thread has nothing to do, the engine's own by the express lane.
 class Journal {
  public:
   // What append() brought, to be stored or not as a whole.
@@ -25,13 +28,16 @@ class Journal {
     std::size_t size = 0;
   };
   struct Totals {
-    std::uint64_t facts = 0, batches = 0, repeated = 0, refused = 0, relaxed_dropped = 0;
+    std::uint64_t facts = 0, batches = 0, express = 0, repeated = 0, refused = 0, relaxed_dropped = 0;
     std::size_t waiting = 0, waiting_bytes = 0;
   };
 
   Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health);
 
-  // From any thread.
+  // Lets small batches leave on the engine's thread, whose sockets `watch` knows. Before run().
+  void use_express_lane(SocketWatch& watch);
+
+  // From the engine's thread.
   void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled);
   void append_relaxed(engine::Fact fact);
   Totals totals() const;
@@ -54,6 +60,7 @@ class Journal {
   void gather(std::unique_lock<std::mutex>& lock);
   void write_all(std::deque<Group>& groups);
   void write(Groups groups);
+  void fill(Groups groups);
   bool execute(StatementForm form);
   void split(Groups groups, const std::exception& error);
   bool settle_duplicates(Groups groups);
@@ -63,6 +70,16 @@ class Journal {
   void settle_fenced(Groups groups);
   void note_committed();
   bool durable_wanted(Groups groups) const;
+
+  void express();
+  void send_express();
+  void on_express(bool committed);
+  void settle_express();
+  void give_back_express();
+  void open_express_lane();
+  bool lane_is_open();
+  bool lane_in_doubt() const;
+  void end_lane_session();
 
   engine::Clock& clock_;
   Uplink& uplink_;
@@ -87,6 +104,20 @@ class Journal {
   bool finishing_ = false;
   bool sleeping_ = false;
   Totals totals_;
+
+  // The writer's tools above (batch_, numbers_, settled_, ended_, since_fold_) belong to the engine's thread while a
+  // batch is on the express lane, else to the journal's.
+  std::unique_ptr<ExpressLane> lane_;                     // engine thread
+  std::deque<Group> on_lane_;                             // engine thread
+  bool express_due_ = false;                              // engine thread: express() will be called
+  bool lane_busy_ = false;                                // under mutex_
+  std::unique_ptr<AsyncSession> lane_session_;            // under mutex_: made by the journal's thread, not yet adopted
+  std::deque<Group> returned_;                            // under mutex_: of a batch that the lane could not settle
+  bool lane_wanted_ = true;                               // under mutex_: the lane has no session
+  int lost_backend_ = 0;                                  // under mutex_: of a session that was lost with a batch on it
+  bool resuming_ = false;                                 // journal's thread: what is in batch_ came from the lane
+  base::Tick lane_tried_{};                               // journal's thread
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // for work that was posted
 };
 
 }  // namespace godwit::store

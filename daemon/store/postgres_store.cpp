@@ -31,7 +31,7 @@ constexpr auto kStatementLimit = std::chrono::hours(2);
 // The parts of the store and the order in which they come to life.
 class PostgresStore::Impl {
  public:
-  Impl(StoreSettings settings, engine::Clock& clock)
+  Impl(StoreSettings settings, engine::Clock& clock, SocketWatch* watch)
       : settings_(std::move(settings)),
         clock_(clock),
         site_{settings_.url, settings_.call_limit, watchdog_, stop_},
@@ -44,6 +44,7 @@ class PostgresStore::Impl {
         numbers_(clock, reader_),
         listener_(site_, [this] { inbox_arrived(); }) {
     uplink_.on_failed([this](const std::string& reason) { connect_failed(reason); });
+    if (watch) journal_.use_express_lane(*watch);
     journal_.on_fold_due([this](std::vector<std::int64_t> ended) { fold_later(std::move(ended)); });
   }
 
@@ -100,6 +101,7 @@ class PostgresStore::Impl {
     status["store_id"] = seat.store_id;
     status["journal"] = base::json::object{{"facts", totals.facts},
                                            {"batches", totals.batches},
+                                           {"express", totals.express},
                                            {"repeated", totals.repeated},
                                            {"refused", totals.refused},
                                            {"waiting", totals.waiting},
@@ -250,8 +252,8 @@ class PostgresStore::Impl {
   std::thread thread_;
 };
 
-PostgresStore::PostgresStore(StoreSettings settings, engine::Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(settings), clock)) {}
+PostgresStore::PostgresStore(StoreSettings settings, engine::Clock& clock, SocketWatch* watch)
+    : impl_(std::make_unique<Impl>(std::move(settings), clock, watch)) {}
 PostgresStore::~PostgresStore() = default;
 
 void PostgresStore::start(engine::Answer<engine::Nothing> answer) {

@@ -9,6 +9,7 @@
 namespace godwit::store {
 
 class PrivateCluster;
+class SocketWatch;
 
 struct StoreSettings {
   std::string url;  // of an existing database; empty: a private cluster is made and supervised
@@ -23,7 +24,8 @@ struct StoreSettings {
 // `clock`, whose post() must therefore be safe to call from any thread.
 class PostgresStore : public engine::Store, public engine::History {
  public:
-  PostgresStore(StoreSettings settings, engine::Clock& clock);
+  // With `watch`, which must outlive the store, what is written while little happens takes a shorter way.
+  PostgresStore(StoreSettings settings, engine::Clock& clock, SocketWatch* watch = nullptr);
   ~PostgresStore() override;
 
   // Makes or finds the cluster, brings the schema up to date, takes the node's place and answers when the store can be

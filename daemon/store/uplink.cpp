@@ -31,14 +31,16 @@ Connection& Uplink::get() {
 
 void Uplink::connect() {
   connection_ = std::make_unique<Connection>(site_.url, purpose_, site_.watchdog, site_.call_limit);
-  // The session that was lost may still be at work on the server, holding locks; it is ended if it is ours.
-  if (lost_backend_ != 0)
-    connection_->query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE pid = $1 AND usename = current_user AND application_name = current_setting('application_name')",
-        lost_backend_);
+  if (lost_backend_ != 0) end_session(lost_backend_);
   lost_backend_ = 0;
   if (connected_) connected_(*connection_);
+}
+
+void Uplink::end_session(int backend) {
+  get().query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND usename = current_user AND "
+      "application_name IN (current_setting('application_name'), 'godwit express')",
+      backend);
 }
 
 void Uplink::drop() {

@@ -31,6 +31,10 @@ class Uplink {
   // The connection; waits until there is one. Throws Stopped.
   Connection& get();
   void drop();
+  // Ends the session of this server process if it is one of ours: lost to us, it may still be at work there, holding
+  // locks.
+  void end_session(int backend);
+  const Site& site() const { return site_; }
   // A pause before something is tried again that failed for a reason outside the connection.
   void back_off();
   void succeeded() { failures_ = 0; }

@@ -1,6 +1,10 @@
 #include "support/postgres.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <thread>
+#include <vector>
 
 #include "store/connection.hpp"
 
@@ -60,7 +64,8 @@ void Loop::post(std::function<void()> work) {
     ++posts_;
     posted_.push_back(std::move(work));
   }
-  wake_.notify_one();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wake_.get(), &one, sizeof one);
 }
 
 std::size_t Loop::posts() const {
@@ -68,14 +73,30 @@ std::size_t Loop::posts() const {
   return posts_;
 }
 
+// Sleeps until something is posted or a socket has something to read, and for a moment at most: what is waited for may
+// come from elsewhere.
+void Loop::serve_sockets() {
+  std::vector<pollfd> fds{{wake_.get(), POLLIN, 0}};
+  for (const auto& [fd, readable] : sockets_) fds.push_back({fd, POLLIN, 0});
+  const bool busy = [this] {
+    const std::lock_guard lock(mutex_);
+    return !posted_.empty() || (!timers_.empty() && timers_.begin()->first.first <= base::tick());
+  }();
+  poll(fds.data(), fds.size(), busy ? 0 : 2);
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto got = read(wake_.get(), &count, sizeof count);
+  for (std::size_t i = 1; i < fds.size(); ++i)
+    if (const auto found = sockets_.find(fds[i].fd); fds[i].revents && found != sockets_.end()) {
+      const auto readable = found->second;
+      readable();
+    }
+}
+
 bool Loop::wait(const std::function<bool()>& done, base::Duration limit) {
   const auto deadline = base::tick() + limit;
   while (!done()) {
+    serve_sockets();
     std::unique_lock lock(mutex_);
-    // What is waited for may come from elsewhere than a post.
-    auto due = std::min<base::Tick>(deadline, base::tick() + std::chrono::milliseconds(5));
-    if (!timers_.empty()) due = std::min(due, timers_.begin()->first.first);
-    if (posted_.empty()) wake_.wait_until(lock, due, [this] { return !posted_.empty(); });
     std::function<void()> work;
     if (!posted_.empty()) {
       work = std::move(posted_.front());

@@ -1,5 +1,6 @@
 #pragma once
-#include <condition_variable>
+#include <sys/eventfd.h>
+
 #include <deque>
 #include <functional>
 #include <map>
@@ -7,9 +8,11 @@
 #include <mutex>
 #include <string>
 
+#include "base/unique_fd.hpp"
 #include "engine/answer.hpp"
 #include "engine/clock.hpp"
 #include "store/private_cluster.hpp"
+#include "store/socket_watch.hpp"
 #include "support/temp_dir.hpp"
 
 namespace godwit::support {
@@ -37,13 +40,15 @@ class Postgres {
 };
 
 // An engine's thread for tests: work is posted from anywhere and done in wait().
-class Loop : public engine::Clock {
+class Loop : public engine::Clock, public store::SocketWatch {
  public:
   base::Instant now() const override { return base::now(); }
   base::Tick tick() const override { return base::tick(); }
   std::uint64_t at(base::Tick when, std::function<void()> work) override;
   void cancel(std::uint64_t timer) override;
   void post(std::function<void()> work) override;
+  void watch(int fd, std::function<void()> readable) override { sockets_[fd] = std::move(readable); }
+  void forget(int fd) override { sockets_.erase(fd); }
 
   // Does what is posted until `done` says so; false when that takes longer than `limit`.
   bool wait(const std::function<bool()>& done, base::Duration limit = std::chrono::seconds(30));
@@ -61,7 +66,10 @@ class Loop : public engine::Clock {
 
  private:
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
+  void serve_sockets();
+
+  base::UniqueFd wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  std::map<int, std::function<void()>> sockets_;
   std::deque<std::function<void()>> posted_;
   std::map<std::pair<base::Tick, std::uint64_t>, std::function<void()>> timers_;
   std::uint64_t last_timer_ = 0;

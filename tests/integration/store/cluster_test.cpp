@@ -17,7 +17,7 @@ namespace {
 // A store with a cluster of its own.
 class Own {
  public:
-  explicit Own(const std::filesystem::path& state_dir) : store({{}, "one", state_dir, {}}, loop) {
+  explicit Own(const std::filesystem::path& state_dir) : store({{}, "one", state_dir, {}}, loop, &loop) {
     loop.get<engine::Nothing>([this](auto answer) { store.start(std::move(answer)); });
   }
   std::int64_t pid() const { return store.status().at("cluster").at("pid").as_int64(); }

@@ -14,7 +14,7 @@ class Life {
  public:
   explicit Life(const std::string& url, const std::string& node = "one",
                 base::Duration call_limit = std::chrono::seconds(10))
-      : store(store::StoreSettings{url, node, {}, {}, call_limit}, loop) {
+      : store(store::StoreSettings{url, node, {}, {}, call_limit}, loop, &loop) {
     loop.get<engine::Nothing>([this](auto answer) { store.start(std::move(answer)); });
   }
 

@@ -286,3 +286,22 @@ TEST_CASE("What was appended before stop() is written by it", "[store]") {
   REQUIRE(life.loop.wait([&] { return good.has_value(); }));
   CHECK_FALSE(*good);
 }
+
+TEST_CASE("A lone batch goes by the express lane, a large one by the journal's thread", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.submit();
+  const auto totals = [&] { return life.store.status().at("journal").as_object(); };
+  for (int i = 0; i < 200 && totals().at("express") == 0u; ++i)
+    REQUIRE(life.append({step(run, "s" + std::to_string(i))}).kind == Verdict::committed);
+  REQUIRE(totals().at("express") != 0u);
+  const auto by_lane = totals().at("express").to_number<std::uint64_t>();
+  int settled = 0;
+  for (int i = 0; i < 500; ++i)
+    life.store.append({step(run, "many" + std::to_string(i))}, [&](const Verdict&) { ++settled; });
+  REQUIRE(life.loop.wait([&] { return settled == 500; }));
+  CHECK(totals().at("express").to_number<std::uint64_t>() < by_lane + 20);
+  // What the server refuses on the lane is told apart from its neighbours and does not close the lane.
+  CHECK(life.append({step(run, "s0")}).kind != Verdict::duplicate);
+  CHECK(life.append({step(run, "last")}).kind == Verdict::committed);
+}
