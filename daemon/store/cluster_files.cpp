@@ -27,6 +27,8 @@ max_connections = 40
 fsync = on
 synchronous_commit = on
 full_page_writes = on
+# After a crash one call for the whole file system, not one for each file: back in half a second instead of several.
+recovery_init_sync_method = syncfs
 jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
