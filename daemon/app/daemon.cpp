@@ -54,6 +54,12 @@ host_pool::HostSettings host_settings(const config::Settings& settings) {
   return result;
 }
 
+host_pool::PluginCatalog::Pins plugin_pins(const config::Settings& settings) {
+  host_pool::PluginCatalog::Pins result;
+  for (const auto& [id, plugin] : settings.plugins) result.emplace(id, plugin.sha256);
+  return result;
+}
+
 void report(const std::vector<base::Error::Problem>& problems) {
   for (const auto& problem : problems) log::warning("{}", problem.text());
 }
@@ -75,7 +81,7 @@ Daemon::Daemon(config::Settings settings)
       signals_(loop_),
       drain_timer_(loop_),
       library_(paths(settings_.job_dirs)),
-      catalog_(settings_.plugin_dirs, settings_.providers),
+      catalog_(settings_.plugin_dirs, settings_.providers, plugin_pins(settings_)),
       store_(store_settings(settings_), clock_, &watch_),
       hosts_(loop_, catalog_, host_settings(settings_)),
       engine_(engine_settings(settings_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
@@ -97,7 +103,7 @@ control::Services Daemon::make_services() {
       .show_plugin =
           [this](const std::string& id) {
             for (auto& plugin : catalog_.describe()) {
-              if (plugin.at("id") != json::string_view(id)) continue;
+              if (id.empty() || plugin.at("id") != json::string_view(id)) continue;
               json::object result = plugin.as_object();
               for (auto& member : hosts_.describe(id)) result[member.key()] = std::move(member.value());
               return result;
@@ -111,6 +117,7 @@ control::Services Daemon::make_services() {
       .control_status = [this] { return server_ ? server_->status() : json::object(); },
       .reload = [this] { return reload(); },
       .version = kVersion,
+      .reset_plugin = [this](const std::string& id) { hosts_.reset(id); },
   };
 }
 
@@ -143,9 +150,17 @@ json::object Daemon::reload() {
   supervisor_.reloading();
   const auto result = library_.reload();
   report(result.problems);
-  log::info("reloaded: {} jobs read, {} changed, {} problems", result.loaded, result.changed, result.problems.size());
+  catalog_.reload();
+  hosts_.catalog_changed();
+  report(catalog_.problems());
+  log::info("reloaded: {} jobs read, {} changed, {} problems; {} plugins", result.loaded, result.changed,
+            result.problems.size(), catalog_.plugins().size());
   supervisor_.ready("serving");
-  return {{"loaded", result.loaded}, {"changed", result.changed}, {"problems", problems_json(result.problems)}};
+  return {{"loaded", result.loaded},
+          {"changed", result.changed},
+          {"problems", problems_json(result.problems)},
+          {"plugins", catalog_.plugins().size()},
+          {"plugin_problems", problems_json(catalog_.problems())}};
 }
 
 void Daemon::watch_signals() {

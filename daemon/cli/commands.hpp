@@ -27,6 +27,7 @@ int job_schema(Session& session);
 int run_export(Session& session);
 int plugin_list(Session& session);
 int plugin_show(Session& session);
+int plugin_reset(Session& session);
 int limit_list(Session& session);
 int limit_set(Session& session);
 int schedule_next(Session& session);

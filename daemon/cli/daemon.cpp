@@ -74,14 +74,19 @@ int plugin_list(Session& session) {
     return 0;
   }
   Table table({{"PLUGIN"}, {"VERSION"}, {"METHODS"}, {"DESCRIPTION"}});
+  std::string refused;
   for (const auto& value : plugins.as_array()) {
     const auto& plugin = value.as_object();
+    if (plugin.contains("refused")) {
+      refused += "refused: " + base::printable(text_of(plugin, "path")) + ": " + base::printable(text_of(plugin, "refused"), true) + "\n";
+      continue;
+    }
     std::string methods;
     each_method(plugin, [&](const json::object&, const json::object& method) { methods += (methods.empty() ? "" : " ") + text_of(method, "callable"); });
     if (session.quiet) session.print(base::printable(text_of(plugin, "id")) + "\n");
     table.add({text_of(plugin, "id"), text_of(plugin, "version"), methods, text_of(plugin, "description")});
   }
-  if (!session.quiet) session.print(table.empty() ? "There are no plugins.\n" : table.text(session.width));
+  if (!session.quiet) session.print((table.empty() ? "There are no plugins.\n" : table.text(session.width)) + refused);
   return 0;
 }
 
@@ -95,6 +100,16 @@ int plugin_show(Session& session) {
   head.erase("units");
   session.print(outline(head));
   print_plugin(session, answer.as_object());
+  return 0;
+}
+
+int plugin_reset(Session& session) {
+  const auto answer = session.call("plugin.reset", {{"plugin", session.line.text("PLUGIN")}});
+  if (session.json) {
+    session.print_json(answer);
+  } else if (!session.quiet) {
+    session.print("plugin " + base::printable(session.line.text("PLUGIN")) + " starts again with its next call\n");
+  }
   return 0;
 }
 
@@ -150,6 +165,8 @@ int reload(Session& session) {
   } else {
     if (!session.quiet) session.print(text_of(report, "loaded") + " job files read, " + text_of(report, "changed") + " jobs new or changed\n");
     for (const auto& problem : problems) session.note(problem);
+    if (const auto* plugins = array_of(report, "plugin_problems"))
+      for (const auto& problem : *plugins) session.note(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
   }
   return !problems.empty() ? base::info(base::ErrorKind::refused).exit_code : 0;
 }

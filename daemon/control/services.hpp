@@ -25,6 +25,7 @@ struct Services {
   base::Tick started = base::tick();
   // A job's text can name any plugin and so any command a plugin runs; operators submit what stands in the job folders unless this is set.
   bool operators_submit_files = false;
+  std::function<void(const std::string& plugin)> reset_plugin;  // throws Error(not_found)
 };
 
 // Throws Error(unavailable) while the database is away: what only the store knows cannot be told then, and waiting for it in silence helps nobody.

@@ -112,7 +112,10 @@ std::shared_ptr<const Callable> Runner::resolve(ActiveRun& run, const std::strin
   const auto* pin = run.pins.if_contains(uses);
   std::shared_ptr<const Callable> callable;
   try {
-    callable = parts_.steps.resolve(pin ? std::string(pin->at("callable").as_string()) : uses);
+    const std::string name = pin ? std::string(pin->at("callable").as_string()) : uses;
+    callable = pin && !run.accepts_installed
+                   ? parts_.steps.resolve_version(name, std::string(pin->at("version").as_string()))
+                   : parts_.steps.resolve(name);
   } catch (const base::Error& error) {
     block(run, error.what(), path);
     return nullptr;

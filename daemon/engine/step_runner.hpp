@@ -87,6 +87,12 @@ class StepRunner {
   // What `uses` means: "timetable.search", or "flight-search/1.search" by the configured (or only) provider of the
   // contract. Throws Error(refused) that says what is missing and what there is.
   virtual std::shared_ptr<const Callable> resolve(const std::string& uses) const = 0;
+  // The same for a run that is pinned to a version of the plugin: that version while it is there, else what resolve()
+  // gives.
+  virtual std::shared_ptr<const Callable> resolve_version(const std::string& uses, const std::string& version) const {
+    (void)version;
+    return resolve(uses);
+  }
   // Starts an attempt; `listener` must live until its finished(). Returns a number for cancel(), unique for the life of
   // the runner.
   virtual std::uint64_t start(std::shared_ptr<const Callable> callable, StepCall call, StepListener& listener) = 0;

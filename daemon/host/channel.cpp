@@ -20,9 +20,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kNever = INT64_MAX;
 
-// Nothing can be reported to anybody any more, and destructors of a plugin's globals could hang.
+// Nothing can be reported to the daemon any more, and destructors of a plugin's globals could hang. When it was the
+// plugin that closed what is not its own, stderr says so.
 [[noreturn]] void daemon_is_gone() {
-  ::_exit(0);
+  if (errno != EBADF && errno != ENOTSOCK) ::_exit(0);
+  std::fputs("godwit-host: the plugin closed the connection to godwitd\n", stderr);
+  ::_exit(70);
 }
 
 }  // namespace
@@ -125,7 +128,7 @@ void Channel::wait_for_input() {
 bool Channel::read_some(const Handlers& handlers) {
   const wire::FrameReader::Space space = reader_.space(64 * 1024);
   const ssize_t got = ::recv(socket_.get(), space.data, space.size, MSG_DONTWAIT);
-  if (got == 0) daemon_is_gone();
+  if (got == 0) ::_exit(0);
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
     daemon_is_gone();

@@ -29,7 +29,7 @@ godwit::base::UniqueFd take_protocol_socket() {
 
 godwit::process::SandboxReport confine(const std::string& plugin, const std::string& grants) {
   const auto granted = boost::json::value_to<godwit::model::Grants>(godwit::base::parse_json(grants));
-  return godwit::process::confine(granted, {std::filesystem::path(plugin).parent_path().string()});
+  return godwit::process::confine(granted, {plugin, std::filesystem::path(plugin).parent_path().string()});
 }
 
 }  // namespace

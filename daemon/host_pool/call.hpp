@@ -25,6 +25,7 @@ struct Call {
   bool dispatched = false;
   base::Tick not_after = base::Tick::max();  // a deadline that counts already while it waits, from the calling call
   base::Tick deadline = base::Tick::max();   // set when it is dispatched
+  base::Tick last_sign{};                    // when it last showed that it gets on
   Ending ending = Ending::no;
   base::Tick kill_at = base::Tick::max();  // when it was told to end: by then it must have
 

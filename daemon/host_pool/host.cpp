@@ -19,11 +19,14 @@ using engine::LogLevel;
 using wire::HostMessage;
 using wire::HostStatus;
 
-constexpr std::array<std::string_view, 5> kStateNames{"idle", "starting", "ready", "ending", "backoff"};
+constexpr std::array<std::string_view, 6> kStateNames{"idle", "starting", "ready", "ending", "backoff", "quarantine"};
 // How much of stderr goes into the message of a failure; people see it in one table row.
 constexpr std::size_t kStderrInMessage = 2048;
 constexpr int kCrashedLoadsMax = 5;  // in a row, before the plugin counts as one that cannot be loaded
 constexpr auto kEndAfterClose = std::chrono::seconds(1);
+constexpr auto kEndAfterBye = std::chrono::seconds(10);
+// A process whose peak was this near to its limit has most likely ended by it.
+constexpr double kNearLimit = 0.9;
 constexpr auto kRetryAfterMax = std::chrono::hours(24 * 30);
 
 // What a plugin's process inherits: where things are and how text is written, and none of the daemon's secrets. What
@@ -102,13 +105,11 @@ void Host::pump() {
   pump_pending_ = false;
   if (draining_) {
     while (!queue_.empty()) finish(*queue_.front(), engine::StepCancelled{});
-    if (state_ == State::ready && in_flight_.empty()) {
-      state_ = State::ending;
-      process_->write([](std::string& out) { wire::append_message(out, HostMessage::bye, 0, 0, 0, {}); });
-    }
+    end_if_done();
     return;
   }
-  if (state_ == State::backoff && !load_failure_.empty()) fail_queue(load_failure_);
+  if (state_ == State::quarantine) fail_queue("quarantined", quarantine_text());
+  if (state_ == State::backoff && !load_failure_.empty()) fail_queue("plugin_unusable", load_failure_);
   if (state_ == State::idle && !queue_.empty()) start();
   while (state_ == State::ready && !queue_.empty() && !full()) {
     Call& call = *queue_.front();
@@ -117,9 +118,20 @@ void Host::pump() {
   }
 }
 
+bool Host::end_if_done() {
+  if (state_ != State::ready || !idle()) return false;
+  state_ = State::ending;
+  said_bye_ = true;
+  process_->write([](std::string& out) { wire::append_message(out, HostMessage::bye, 0, 0, 0, {}); });
+  if (!draining_) set_state_timer(kEndAfterBye, &Host::on_still_alive);
+  return true;
+}
+
 void Host::dispatch(Call& call) {
   const base::Tick now = base::tick();
   call.dispatched = true;
+  call.last_sign = now;
+  ++calls_;
   call.deadline = call.not_after;
   if (call.step.timeout.count() > 0) call.deadline = std::min(call.deadline, now + call.step.timeout);
   in_flight_.emplace(call.number, &call);
@@ -131,6 +143,7 @@ void Host::dispatch(Call& call) {
                                call.callable->unit, call.callable->method, call.step.idempotency_key, call.step.input});
   });
   if (limited) watch_deadlines(call.deadline);
+  if (granted_.stall.count() > 0) watch_deadlines(now + granted_.stall);
   call.listener->started();
 }
 
@@ -155,6 +168,7 @@ void Host::finish(Call& call, engine::StepOutcome outcome) {
     queue_.erase(std::find(queue_.begin(), queue_.end(), &call));
   }
   if (!queue_.empty() || draining_) pump_soon();
+  if (idle()) idle_since_ = base::tick();
   owner_.on_finished(call, std::move(outcome));
 }
 
@@ -187,6 +201,8 @@ void Host::on_frame(const wire::Frame& frame) {
 }
 
 void Host::on_call_frame(Call& call, const wire::Frame& frame) {
+  // A hung loop may still print; whatever else it says shows that it gets on.
+  if (static_cast<HostMessage>(frame.type) != HostMessage::log) call.last_sign = base::tick();
   switch (static_cast<HostMessage>(frame.type)) {
     case HostMessage::result:
       return on_result(call, frame);
@@ -372,11 +388,20 @@ void Host::check_deadlines() {
   const base::Tick now = base::tick();
   base::Tick next = base::Tick::max();
   for (const auto& [number, call] : in_flight_) {
-    if (call->kill_at <= now)
+    if (call->kill_at <= now) {
+      blameless_ = true;  // who is told to end by a deadline or a person is not ill for taking too long
       return kill("it was killed because " + call->callable->name + " (" + call->step.path +
                   ") did not end when it was told to");
+    }
     if (call->deadline <= now) tell_to_end(*call, Call::Ending::deadline);
     next = std::min(next, call->ending == Call::Ending::no ? call->deadline : call->kill_at);
+    if (granted_.stall.count() == 0 || call->ending != Call::Ending::no) continue;
+    if (call->nested) call->last_sign = now;  // it waits for somebody else, who is watched
+    if (call->last_sign + granted_.stall <= now)
+      return kill("it was killed because " + call->callable->name + " (" + call->step.path +
+                  ") had shown no sign of life for " + base::format_duration(granted_.stall) + " (plugins." +
+                  plugin_->manifest.id + ".stall)");
+    next = std::min(next, call->last_sign + granted_.stall);
   }
   if (next != base::Tick::max()) watch_deadlines(next);
 }
@@ -385,6 +410,7 @@ void Host::ping() {
   if (state_ != State::ready) return;
   if (pings_sent_ - pongs_seen_ >= static_cast<std::uint32_t>(settings_.missed_pongs_max))
     return kill("it was killed because it did not answer " + std::to_string(settings_.missed_pongs_max) + " pings");
+  if (retired_ && base::tick() - idle_since_ >= settings_.ping_interval && end_if_done()) return;
   ++pings_sent_;
   process_->write([this](std::string& out) { wire::append_message(out, HostMessage::ping, 0, pings_sent_, 0, {}); });
   ping_timer_.expires_after(settings_.ping_interval);
@@ -407,19 +433,37 @@ void Host::set_state_timer(base::Duration delay, void (Host::*function)()) {
 
 void Host::start() {
   ++starts_;
-  opened_ = false;
+  opened_ = said_bye_ = blameless_ = false;
   ending_reason_.clear();
   try {
     std::vector<std::string> environment = base_environment();
     environment.insert(environment.end(), settings_.environment.begin(), settings_.environment.end());
-    process_ = HostProcess::start(
-        context_, {settings_.program, {plugin_->path, json::serialize(json::value_from(granted_.grants))}, environment},
-        *this);
+    process_ = HostProcess::start(context_, launch(std::move(environment)), *this);
     state_ = State::starting;
     set_state_timer(settings_.open_timeout, &Host::on_open_timeout);
   } catch (const std::exception& error) {
     on_load_failure(error.what());
   }
+}
+
+// The version that was installed, whatever has its name by now.
+HostProcess::Launch Host::launch(std::vector<std::string> environment) const {
+  const PluginFile& file = plugin_->file;
+  HostProcess::Launch result;
+  result.program = settings_.program;
+  result.environment = std::move(environment);
+  std::string path = file.path();
+  if (!file.in_place()) {
+    if (!file.unchanged())
+      throw base::Error(base::ErrorKind::failed,
+                        "cannot load version " + plugin_->manifest.version +
+                            ": its file was changed in place; `godwit reload` takes up the new one",
+                        {path, 0, 0, {}});
+    result.extra_fd = file.fd();
+    path = "/proc/self/fd/" + std::to_string(HostProcess::kExtraFd);
+  }
+  result.arguments = {path, json::serialize(json::value_from(granted_.grants))};
+  return result;
 }
 
 void Host::on_open_timeout() {
@@ -440,7 +484,8 @@ void Host::on_closed() {
 }
 
 void Host::on_still_alive() {
-  kill("it was killed because it had closed its connection");
+  kill(said_bye_ ? "it was killed because it did not end when it had nothing more to do"
+                 : "it was killed because it had closed its connection");
 }
 
 void Host::on_ended(const process::Exit& exit) {
@@ -448,7 +493,8 @@ void Host::on_ended(const process::Exit& exit) {
   // more.
   const bool killed_by_us = exit.by_signal && exit.code == SIGKILL && !ending_reason_.empty();
   const bool refused = !opened_ && !ending_reason_.empty();
-  const std::string end = killed_by_us || refused ? ending_reason_ : "it ended with " + exit.text();
+  const std::string end =
+      killed_by_us || refused ? ending_reason_ : "it ended with " + exit.text() + peak_memory_text(exit);
   const std::string stderr_lines = process_->last_stderr(kStderrInMessage);
   const std::string cause = "the host process of plugin " + plugin_->manifest.id + ": " + end +
                             (stderr_lines.empty() ? "" : "; last lines of stderr:\n" + stderr_lines);
@@ -456,13 +502,15 @@ void Host::on_ended(const process::Exit& exit) {
   ping_timer_.cancel();
   process_->detach();
   process_.reset();
-  if (draining_ && in_flight_.empty()) {
+  if ((draining_ || said_bye_) && in_flight_.empty()) {
     state_ = State::idle;
+    if (!draining_) pump_soon();
     return;
   }
   last_cause_ = cause;
   ++crashes_;
   base::log::warning("{}", cause);
+  note_crash(exit, cause);
   if (!opened_) {
     // SIGKILL is somebody else's doing, however often; who dies of another signal each time has itself to blame.
     const bool own_doing = exit.code != SIGKILL && ++crashed_loads_ >= kCrashedLoadsMax;
@@ -473,11 +521,47 @@ void Host::on_ended(const process::Exit& exit) {
   lose_calls(cause);
 }
 
+// How it died, beside what it was doing; and whether that was once too often. A SIGKILL that is not ours comes from
+// somebody else, or from the kernel for want of memory, which is the plugin's own doing only near its limit.
+void Host::note_crash(const process::Exit& exit, const std::string& cause) {
+  json::array calls;
+  for (const auto& [number, call] : in_flight_)
+    calls.push_back(json::object{{"run", static_cast<std::uint64_t>(call->step.run)},
+                                 {"step", call->step.path},
+                                 {"callable", call->callable->name},
+                                 {"attempt", call->step.attempt}});
+  crash_report_ = json::object{{"at", base::format_instant(base::now())},
+                               {"end", exit.text()},
+                               {"cause", cause},
+                               {"peak_memory", exit.peak_memory},
+                               {"calls", std::move(calls)}};
+  const bool shot = exit.by_signal && exit.code == SIGKILL && ending_reason_.empty() && peak_memory_text(exit).empty();
+  const bool refused = !opened_ && !exit.by_signal;
+  if (shot || blameless_ || refused) return;
+  const base::Tick now = base::tick();
+  recent_crashes_.push_back(now);
+  while (!recent_crashes_.empty() && recent_crashes_.front() + settings_.crash_window <= now)
+    recent_crashes_.pop_front();
+}
+
+std::string Host::peak_memory_text(const process::Exit& exit) const {
+  const std::uint64_t limit = granted_.grants.memory;
+  if (limit == 0 || static_cast<double>(exit.peak_memory) < kNearLimit * static_cast<double>(limit)) return {};
+  return ", with " + std::to_string(exit.peak_memory >> 20) + " MiB of memory in use; it is granted " +
+         std::to_string(limit >> 20) + " MiB";
+}
+
+std::string Host::quarantine_text() const {
+  return "the plugin " + plugin_->manifest.id + " is in quarantine after " + std::to_string(settings_.crashes_max) +
+         " crashes within " + base::format_duration(settings_.crash_window) + "; `godwit plugin reset " +
+         plugin_->manifest.id + "` starts it again. The last one: " + last_cause_;
+}
+
 void Host::on_load_failure(const std::string& why) {
   load_failure_ = why;
   last_cause_ = why;
   back_off(false);
-  fail_queue(why);
+  if (state_ == State::backoff) fail_queue("plugin_unusable", why);
 }
 
 void Host::lose_calls(const std::string& cause) {
@@ -496,11 +580,16 @@ void Host::lose_calls(const std::string& cause) {
   }
 }
 
-void Host::fail_queue(const std::string& why) {
-  while (!queue_.empty()) finish(*queue_.front(), engine::StepFailed{failure("plugin_unusable", why)});
+void Host::fail_queue(std::string code, const std::string& why) {
+  while (!queue_.empty()) finish(*queue_.front(), engine::StepFailed{failure(code, why)});
 }
 
 void Host::back_off(bool was_healthy) {
+  if (recent_crashes_.size() >= static_cast<std::size_t>(settings_.crashes_max)) {
+    state_ = State::quarantine;
+    base::log::error("{}", quarantine_text());
+    return pump_soon();
+  }
   if (was_healthy) backoff_ = settings_.backoff_first;
   state_ = State::backoff;
   set_state_timer(backoff_, &Host::on_backoff_over);
@@ -512,6 +601,20 @@ void Host::on_backoff_over() {
   state_ = State::idle;
   load_failure_.clear();
   pump_soon();
+}
+
+void Host::set_retired(bool retired) {
+  retired_ = retired;
+  if (retired_) end_if_done();
+}
+
+void Host::reset() {
+  recent_crashes_.clear();
+  killed_loads_ = 0;
+  backoff_ = settings_.backoff_first;
+  if (state_ != State::quarantine && state_ != State::backoff) return;
+  state_timer_.cancel();
+  on_backoff_over();
 }
 
 void Host::drain() {
@@ -529,8 +632,11 @@ json::object Host::status() const {
           {"queued", queue_.size()},
           {"concurrency", plugin_->manifest.concurrency},
           {"starts", starts_},
+          {"calls", calls_},
           {"crashes", crashes_},
           {"last_cause", last_cause_},
+          {"last_crash", crash_report_},
+          {"retired", retired_},
           {"sandbox", sandbox_}};
 }
 

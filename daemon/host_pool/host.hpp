@@ -29,6 +29,8 @@ struct HostSettings {
   int missed_pongs_max = 3;
   base::Duration backoff_first = std::chrono::milliseconds(100);
   base::Duration backoff_max = std::chrono::seconds(60);
+  int crashes_max = 5;  // so many within crash_window and the plugin is not started again until reset()
+  base::Duration crash_window = std::chrono::minutes(10);
   base::Duration healthy_after = std::chrono::seconds(
       60);  // a process that lived so long, or served a call well, makes the next backoff the first one again
 };
@@ -47,7 +49,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
                            std::string suffix) = 0;
   };
 
-  enum class State { idle, starting, ready, ending, backoff };
+  enum class State { idle, starting, ready, ending, backoff, quarantine };
 
   Host(boost::asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings,
        Owner& owner);
@@ -62,7 +64,15 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   // process ends.
   void drain();
   void kill(const std::string& why);
-  bool stopped() const { return state_ == State::idle || state_ == State::backoff; }
+  bool stopped() const { return state_ == State::idle || state_ == State::backoff || state_ == State::quarantine; }
+  // A plugin of which there is a newer version goes on serving who calls it, but its process ends when nobody has for a
+  // while.
+  void set_retired(bool retired);
+  // Lets a plugin in quarantine, or in a pause, start again at once.
+  void reset();
+
+  const Plugin& plugin() const { return *plugin_; }
+  bool idle() const { return queue_.empty() && in_flight_.empty(); }
 
   bool full() const { return in_flight_.size() >= static_cast<std::size_t>(plugin_->manifest.concurrency); }
   const std::unordered_map<std::uint64_t, Call*>& in_flight() const { return in_flight_; }
@@ -80,6 +90,10 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void start();
   void dispatch(Call& call);
   void on_hello(const wire::Frame& frame);
+  // Tells a process without calls to end; whether it did.
+  bool end_if_done();
+  void note_crash(const process::Exit& exit, const std::string& cause);
+  std::string peak_memory_text(const process::Exit& exit) const;
   void on_sandbox_report(const base::json::value& report);
   void on_opened(const wire::Frame& frame);
   void on_call_frame(Call& call, const wire::Frame& frame);
@@ -101,7 +115,9 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void on_backoff_over();
   void on_load_failure(const std::string& why);
   void lose_calls(const std::string& cause);
-  void fail_queue(const std::string& why);
+  void fail_queue(std::string code, const std::string& why);
+  std::string quarantine_text() const;
+  HostProcess::Launch launch(std::vector<std::string> environment) const;
   void back_off(bool was_healthy);
   void log(Call& call, engine::LogLevel level, std::string_view text, std::string_view fields, std::string_view stream);
 
@@ -117,6 +133,9 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   std::unordered_map<std::uint64_t, Call*> in_flight_;
   bool pump_pending_ = false;
   bool draining_ = false;
+  bool retired_ = false;
+  bool said_bye_ = false;      // this process was told to end and has no calls
+  bool blameless_ = false;     // this process was killed for what no plugin can help
   bool opened_ = false;        // this process has served calls
   bool served_ = false;        // a call of this process succeeded
   int crashed_loads_ = 0;      // starts in a row that ended by a signal of their own making before they had loaded
@@ -133,6 +152,10 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   base::Duration backoff_{};
   std::uint64_t starts_ = 0;
   std::uint64_t crashes_ = 0;
+  std::uint64_t calls_ = 0;
+  base::Tick idle_since_{};
+  std::deque<base::Tick> recent_crashes_;
+  base::json::value crash_report_;  // of the last crash
   std::string last_cause_;
   base::json::value sandbox_;  // what the last process said of its own confinement
   LogBudget log_budget_;

@@ -22,15 +22,34 @@ HostPool::HostPool(asio::io_context& context, const PluginCatalog& catalog, Host
 
 HostPool::~HostPool() = default;
 
-Host* HostPool::host_of(const engine::Callable& callable) {
-  const auto found = hosts_.find(callable.plugin);
-  if (found != hosts_.end()) return found->second.get();
-  auto plugin = catalog_.find(callable.plugin);
-  if (!plugin) return nullptr;
-  return hosts_
-      .emplace(callable.plugin,
-               std::make_shared<Host>(context_, std::move(plugin), settings_, static_cast<Host::Owner&>(*this)))
-      .first->second.get();
+Host& HostPool::host_of(const engine::Callable& callable) {
+  const auto& plugin = static_cast<const PluginCallable&>(callable).owner;
+  auto& host = hosts_[{plugin->manifest.id, plugin->file.sha256()}];
+  if (!host) {
+    host = std::make_shared<Host>(context_, plugin, settings_, static_cast<Host::Owner&>(*this));
+    host->set_retired(!is_current(*plugin));
+  }
+  return *host;
+}
+
+bool HostPool::is_current(const Plugin& plugin) const {
+  const auto current = catalog_.find(plugin.manifest.id);
+  return current && current->file.sha256() == plugin.file.sha256();
+}
+
+void HostPool::catalog_changed() {
+  std::erase_if(hosts_, [this](const auto& entry) {
+    const auto& host = entry.second;
+    host->set_retired(!is_current(host->plugin()));
+    return !is_current(host->plugin()) && host->stopped() && host->idle();
+  });
+}
+
+void HostPool::reset(const std::string& plugin) {
+  if (!catalog_.find(plugin))
+    throw base::not_found("there is no plugin '" + plugin + "'", "`godwit plugin list` shows what there is");
+  for (const auto& [key, host] : hosts_)
+    if (key.first == plugin) host->reset();
 }
 
 Call& HostPool::new_call(std::shared_ptr<const engine::Callable> callable, engine::StepCall step) {
@@ -43,20 +62,10 @@ Call& HostPool::new_call(std::shared_ptr<const engine::Callable> callable, engin
 
 std::uint64_t HostPool::start(std::shared_ptr<const engine::Callable> callable, engine::StepCall step,
                               engine::StepListener& listener) {
-  Host* host = host_of(*callable);
+  Host& host = host_of(*callable);
   Call& call = new_call(std::move(callable), std::move(step));
   call.listener = &listener;
-  if (host) {
-    host->enqueue(call);
-  } else {
-    asio::post(context_, [this, alive = std::weak_ptr(alive_), number = call.number] {
-      if (alive.expired()) return;
-      Call& lost = *calls_.at(number);
-      on_finished(lost,
-                  engine::StepFailed{
-                      {"plugin_missing", "the plugin \"" + lost.callable->plugin + "\" is not installed", false, {}}});
-    });
-  }
+  host.enqueue(call);
   return call.number;
 }
 
@@ -96,13 +105,13 @@ void HostPool::on_invoke(Call& call, std::uint32_t question, std::string name, s
   } catch (const base::Error& error) {
     return refuse("no_such_callable", error.what(), false);
   }
-  Host* target = host_of(*callable);
-  if (target->full() && !can_make_room(*target, call, 0))
+  Host& target = host_of(*callable);
+  if (target.full() && !can_make_room(target, call, 0))
     return refuse("deadlock",
                   "all places of the plugin " + callable->plugin +
                       " are taken by calls that wait for this one; raise its concurrency or do not call it in a circle",
                   true);
-  start_nested(call, *target, question, std::move(callable), std::move(args), std::move(suffix));
+  start_nested(call, target, question, std::move(callable), std::move(args), std::move(suffix));
 }
 
 void HostPool::start_nested(Call& caller, Host& target, std::uint32_t question,
@@ -169,9 +178,10 @@ base::json::object HostPool::describe(const std::string& plugin) const {
   if (!catalog_.find(plugin)) return {};
   const auto settings = settings_.plugins.find(plugin);
   const model::Grants grants = settings == settings_.plugins.end() ? model::Grants() : settings->second.grants;
-  const auto host = hosts_.find(plugin);
-  return {{"grants", base::json::value_from(grants)},
-          {"process", host == hosts_.end() ? base::json::value() : host->second->status()}};
+  base::json::array processes;
+  for (const auto& [key, host] : hosts_)
+    if (key.first == plugin) processes.push_back(host->status());
+  return {{"grants", base::json::value_from(grants)}, {"processes", std::move(processes)}};
 }
 
 base::json::array HostPool::status() const {

@@ -14,8 +14,8 @@
 
 namespace godwit::host_pool {
 
-// Runs steps in host processes: one process for each plugin, started with its first call. Destruction kills all
-// processes and tells no listener.
+// Runs steps in host processes: one process for each version of a plugin, started with its first call. Destruction
+// kills all processes and tells no listener.
 class HostPool : public engine::StepRunner, private Host::Owner {
  public:
   // `catalog` must outlive the pool. Everything happens on the thread that runs `context`.
@@ -25,9 +25,19 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   std::shared_ptr<const engine::Callable> resolve(const std::string& uses) const override {
     return catalog_.resolve(uses);
   }
+  std::shared_ptr<const engine::Callable> resolve_version(const std::string& uses,
+                                                          const std::string& version) const override {
+    return catalog_.resolve_version(uses, version);
+  }
+  // `callable` came from resolve() or resolve_version().
   std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
                       engine::StepListener& listener) override;
   void cancel(std::uint64_t number) override;
+
+  // After the catalog was reloaded: new calls go to the current versions, running calls end where they are.
+  void catalog_changed();
+  // Lets a plugin start again that was stopped for its crashes. Throws Error(not_found).
+  void reset(const std::string& plugin);
 
   // For an orderly end of the daemon: calls that wait for a free place end as cancelled, those in flight have `grace`
   // to end, then the processes are killed. `done` comes when no process is left.
@@ -41,8 +51,8 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   void on_finished(Call& call, engine::StepOutcome outcome) override;
   void on_invoke(Call& call, std::uint32_t question, std::string name, std::string args, std::string suffix) override;
 
-  // Null when the plugin is not in the catalog.
-  Host* host_of(const engine::Callable& callable);
+  Host& host_of(const engine::Callable& callable);
+  bool is_current(const Plugin& plugin) const;
   Call& new_call(std::shared_ptr<const engine::Callable> callable, engine::StepCall step);
   void start_nested(Call& caller, Host& target, std::uint32_t question,
                     std::shared_ptr<const engine::Callable> callable, std::string args, std::string suffix);
@@ -54,7 +64,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   boost::asio::io_context& context_;
   const PluginCatalog& catalog_;
   HostSettings settings_;
-  std::map<std::string, std::shared_ptr<Host>> hosts_;  // by plugin id
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<Host>> hosts_;  // by plugin id and SHA-256 of its file
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
   std::uint64_t last_number_ = 0;
   std::function<void()> on_stopped_;

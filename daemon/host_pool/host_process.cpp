@@ -59,6 +59,7 @@ std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const
   options.environment = launch.environment;
   options.directory = std::string(1, '/');  // assigning "/" trips a false warning of g++ 12
   options.fds = {-1, out.theirs.get(), err.theirs.get(), socket.theirs.get()};
+  if (launch.extra_fd >= 0) options.fds.push_back(launch.extra_fd);
   process::Child child = process::spawn(options);
   std::shared_ptr<HostProcess> process(new HostProcess(context, events, std::move(child), std::move(socket.ours),
                                                        std::move(out.ours), std::move(err.ours)));

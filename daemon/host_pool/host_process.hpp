@@ -12,6 +12,7 @@
 #include "host_pool/output_pipe.hpp"
 #include "process/child.hpp"
 #include "wire/frame.hpp"
+#include "wire/host_messages.hpp"
 
 namespace godwit::host_pool {
 
@@ -36,7 +37,9 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     std::string program;
     std::vector<std::string> arguments;
     std::vector<std::string> environment;
+    int extra_fd = -1;  // becomes descriptor kExtraFd of the process
   };
+  static constexpr int kExtraFd = wire::kHostProtocolFd + 1;
   // Throws base::Error when the process cannot be started.
   static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, const Launch& launch, Events& events);
 

@@ -1,12 +1,12 @@
 #include "host_pool/plugin_catalog.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
-#include "base/digest.hpp"
 #include "base/suggest.hpp"
+#include "host_pool/plugin_trust.hpp"
 #include "wire/elf_note.hpp"
 
 namespace godwit::host_pool {
@@ -14,13 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace json = base::json;
-
-std::string file_sha256(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) throw base::Error(base::ErrorKind::failed, "cannot be read", {path, 0, 0, {}});
-  return base::sha256_hex(bytes);
-}
 
 template <typename Map>
 std::vector<std::string> keys(const Map& map) {
@@ -56,9 +49,26 @@ json::object describe_unit(const wire::Unit& unit) {
 
 }  // namespace
 
-PluginCatalog::PluginCatalog(const std::vector<std::string>& directories, std::map<std::string, std::string> providers)
-    : providers_(std::move(providers)) {
-  for (const auto& directory : directories) scan(directory);
+PluginCatalog::PluginCatalog(std::vector<std::string> directories, std::map<std::string, std::string> providers,
+                             Pins pins)
+    : directories_(std::move(directories)), providers_(std::move(providers)), pins_(std::move(pins)) {
+  reload();
+}
+
+void PluginCatalog::reload() {
+  for (auto& [id, versions] : versions_) before_.insert(before_.end(), versions.begin(), versions.end());
+  problems_.clear();
+  versions_.clear();
+  current_.clear();
+  callables_.clear();
+  older_.clear();
+  implementers_.clear();
+  for (const auto& directory : directories_) scan(directory);
+  before_.clear();
+  arrange();
+  for (const auto& [id, plugin] : current_) add_units(plugin);
+  for (const auto& [id, versions] : versions_)
+    for (std::size_t i = 1; i < versions.size(); ++i) add_units(versions[i]);
   check_providers();
 }
 
@@ -68,49 +78,102 @@ void PluginCatalog::scan(const std::string& directory) {
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
     if (entry->path().extension() == ".so") paths.insert(fs::absolute(entry->path()).lexically_normal().string());
   }
-  if (error)
+  if (error) {
     problems_.push_back({"the plugin directory cannot be read: " + error.message(), {directory, 0, 0, {}}, {}});
+    return;
+  }
+  const std::string why = distrust(fs::absolute(directory).lexically_normal().string());
+  if (!why.empty()) {
+    problems_.push_back({"no plugin of this directory is used: " + why, {directory, 0, 0, {}}, {}});
+    return;
+  }
   for (const auto& path : paths) add(path);
 }
 
 void PluginCatalog::add(const std::string& path) {
   try {
-    auto plugin = std::make_shared<Plugin>();
-    plugin->path = path;
-    plugin->manifest = wire::parse_manifest(wire::read_manifest_note(path), path);
-    plugin->sha256 = file_sha256(path);
-    const auto [known, is_new] = plugins_.emplace(plugin->manifest.id, plugin);
-    if (!is_new) {
-      if (known->second->sha256 != plugin->sha256)
-        problems_.push_back({"the plugin \"" + plugin->manifest.id + "\" is already there as " + known->second->path,
-                             {path, 0, 0, {}},
-                             "remove one of them"});
-      return;
-    }
-    for (const auto& unit : plugin->manifest.units) add_unit(plugin, unit);
+    if (const std::string why = distrust(path); !why.empty())
+      throw base::refused("the plugin is not used: " + why, {path, 0, 0, {}});
+    auto plugin = known(path);
+    if (!plugin) plugin = read(path);
+    const std::string& id = plugin->manifest.id;
+    const auto pins = pins_.find(id);
+    const bool pinned_out =
+        pins != pins_.end() && !pins->second.empty() &&
+        std::find(pins->second.begin(), pins->second.end(), plugin->file.sha256()) == pins->second.end();
+    if (pinned_out)
+      throw base::refused("the plugin is not used: its SHA-256 is " + plugin->file.sha256(), {path, 0, 0, {}},
+                          "plugins." + id + ".sha256 of the settings lists those that may be loaded");
+    versions_[id].push_back(std::move(plugin));
   } catch (const base::Error& error) {
     problems_.insert(problems_.end(), error.problems().begin(), error.problems().end());
   }
 }
 
-void PluginCatalog::add_unit(const std::shared_ptr<const Plugin>& plugin, const wire::Unit& unit) {
-  for (const auto& [name, method] : unit.methods) {
-    auto callable = std::make_shared<engine::Callable>();
-    callable->name = unit.callable_name(name);
-    callable->plugin = plugin->manifest.id;
-    callable->version = plugin->manifest.version;
-    callable->unit = unit.id;
-    callable->method = name;
-    callable->retry_safe = method.retry_safe;
-    callable->args_schema = method.args;
-    const auto [known, is_new] = callables_.emplace(callable->name, callable);
-    if (!is_new)
-      problems_.push_back(
-          {"\"" + callable->name + "\" is already offered by the plugin \"" + known->second->plugin + "\"",
-           {plugin->path, 0, 0, {}},
-           {}});
+std::shared_ptr<const Plugin> PluginCatalog::known(const std::string& path) const {
+  for (const auto& plugin : before_)
+    if (plugin->file.path() == path && plugin->file.in_place()) return plugin;
+  return nullptr;
+}
+
+std::shared_ptr<const Plugin> PluginCatalog::read(const std::string& path) const {
+  auto plugin = std::make_shared<Plugin>();
+  plugin->file = PluginFile(path);
+  plugin->manifest = wire::parse_manifest(wire::read_manifest_note(path), path);
+  if (!plugin->file.in_place())
+    throw base::Error(base::ErrorKind::failed, "cannot be read: it is being written", {path, 0, 0, {}});
+  return plugin;
+}
+
+void PluginCatalog::arrange() {
+  for (auto& [id, versions] : versions_) {
+    std::stable_sort(versions.begin(), versions.end(), [](const auto& a, const auto& b) {
+      return ::strverscmp(a->manifest.version.c_str(), b->manifest.version.c_str()) > 0;
+    });
+    std::vector<std::shared_ptr<const Plugin>> kept;
+    for (auto& plugin : versions) {
+      const bool twice = !kept.empty() && kept.back()->manifest.version == plugin->manifest.version;
+      if (!twice) {
+        kept.push_back(std::move(plugin));
+      } else if (kept.back()->file.sha256() != plugin->file.sha256()) {
+        problems_.push_back({"the plugin \"" + id + "\" " + plugin->manifest.version + " is already there as " +
+                                 kept.back()->file.path(),
+                             {plugin->file.path(), 0, 0, {}},
+                             "remove one of them"});
+      }
+    }
+    versions = std::move(kept);
+    current_.emplace(id, versions.front());
   }
-  for (const auto& contract : unit.implements) implementers_[contract].push_back(unit.id);
+}
+
+void PluginCatalog::add_units(const std::shared_ptr<const Plugin>& plugin) {
+  const bool is_current = find(plugin->manifest.id) == plugin;
+  for (const auto& unit : plugin->manifest.units) {
+    for (const auto& [name, method] : unit.methods) {
+      auto callable = std::make_shared<PluginCallable>();
+      callable->name = unit.callable_name(name);
+      callable->plugin = plugin->manifest.id;
+      callable->version = plugin->manifest.version;
+      callable->unit = unit.id;
+      callable->method = name;
+      callable->retry_safe = method.retry_safe;
+      callable->args_schema = method.args;
+      callable->owner = plugin;
+      if (!is_current) {
+        older_.emplace(std::pair(callable->name, callable->version), callable);
+        continue;
+      }
+      const auto [known, is_new] = callables_.emplace(callable->name, callable);
+      if (!is_new)
+        problems_.push_back(
+            {"\"" + callable->name + "\" is already offered by the plugin \"" + known->second->plugin + "\"",
+             {plugin->file.path(), 0, 0, {}},
+             {}});
+    }
+    if (is_current)
+      for (const auto& contract : unit.implements) implementers_[contract].push_back(unit.id);
+  }
 }
 
 void PluginCatalog::check_providers() {
@@ -128,11 +191,11 @@ void PluginCatalog::check_providers() {
 }
 
 std::shared_ptr<const Plugin> PluginCatalog::find(const std::string& id) const {
-  const auto found = plugins_.find(id);
-  return found == plugins_.end() ? nullptr : found->second;
+  const auto found = current_.find(id);
+  return found == current_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<const engine::Callable> PluginCatalog::resolve(const std::string& uses) const {
+std::shared_ptr<const PluginCallable> PluginCatalog::resolve(const std::string& uses) const {
   const auto found = callables_.find(uses);
   if (found != callables_.end()) return found->second;
   const std::size_t slash = uses.find('/');
@@ -145,9 +208,15 @@ std::shared_ptr<const engine::Callable> PluginCatalog::resolve(const std::string
   throw base::refused("no installed plugin offers \"" + uses + "\"", {}, hint);
 }
 
-std::shared_ptr<const engine::Callable> PluginCatalog::resolve_contract(const std::string& uses,
-                                                                        const std::string& contract,
-                                                                        const std::string& method) const {
+std::shared_ptr<const PluginCallable> PluginCatalog::resolve_version(const std::string& uses,
+                                                                     const std::string& version) const {
+  const auto found = older_.find({uses, version});
+  return found == older_.end() ? resolve(uses) : found->second;
+}
+
+std::shared_ptr<const PluginCallable> PluginCatalog::resolve_contract(const std::string& uses,
+                                                                      const std::string& contract,
+                                                                      const std::string& method) const {
   const std::string& unit = chosen_unit(contract);
   const auto found = callables_.find(unit + "." + method);
   if (found != callables_.end()) return found->second;
@@ -182,16 +251,24 @@ const std::string& PluginCatalog::chosen_unit(const std::string& contract) const
 
 json::array PluginCatalog::describe() const {
   json::array result;
-  for (const auto& [id, plugin] : plugins_) {
-    json::array units;
-    for (const auto& unit : plugin->manifest.units) units.push_back(describe_unit(unit));
-    result.push_back(json::object{{"id", id},
-                                  {"version", plugin->manifest.version},
-                                  {"description", plugin->manifest.description},
-                                  {"path", plugin->path},
-                                  {"sha256", plugin->sha256},
-                                  {"concurrency", plugin->manifest.concurrency},
-                                  {"units", std::move(units)}});
+  for (const auto& [id, versions] : versions_) {
+    for (const auto& plugin : versions) {
+      json::array units;
+      for (const auto& unit : plugin->manifest.units) units.push_back(describe_unit(unit));
+      result.push_back(json::object{{"id", id},
+                                    {"version", plugin->manifest.version},
+                                    {"current", plugin == versions.front()},
+                                    {"description", plugin->manifest.description},
+                                    {"path", plugin->file.path()},
+                                    {"sha256", plugin->file.sha256()},
+                                    {"concurrency", plugin->manifest.concurrency},
+                                    {"units", std::move(units)}});
+    }
+  }
+  for (const auto& problem : problems_) {
+    if (fs::path(problem.place.file).extension() == ".so")
+      result.push_back(
+          json::object{{"id", ""}, {"path", problem.place.file}, {"refused", problem.what}, {"units", json::array()}});
   }
   return result;
 }

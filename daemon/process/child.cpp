@@ -1,6 +1,7 @@
 #include "process/child.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -122,18 +123,20 @@ void Child::signal_group(int number) const {
 std::optional<Exit> Child::reap(bool wait) {
   if (exit_) return exit_;
   siginfo_t info{};
+  rusage usage{};
   int result = 0;
   do {
     // A pidfd that somebody has made non-blocking makes waitid() so as well; poll() waits in any case.
     pollfd end{pidfd_.get(), POLLIN, 0};
     if (wait) ::poll(&end, 1, -1);
-    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);
+    // The system call itself, because the library's function does not pass on what the process used.
+    result = static_cast<int>(::syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | WNOHANG, &usage));
   } while ((result != 0 && errno == EINTR) || (result == 0 && info.si_pid == 0 && wait));
   if (result != 0) {
     // Somebody else reaped it, which only a SIGCHLD set to "ignore" does: the process is gone and its status with it.
-    exit_ = Exit{false, 127};
+    exit_ = Exit{false, 127, 0};
   } else if (info.si_pid != 0) {
-    exit_ = Exit{info.si_code != CLD_EXITED, info.si_status};
+    exit_ = Exit{info.si_code != CLD_EXITED, info.si_status, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
   }
   return exit_;
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +13,8 @@ namespace godwit::process {
 // How a process ended.
 struct Exit {
   bool by_signal = false;
-  int code = 0;  // exit code, or the signal's number
+  int code = 0;                   // exit code, or the signal's number
+  std::uint64_t peak_memory = 0;  // bytes that were resident at once
 
   bool clean() const { return !by_signal && code == 0; }
   // "exit code 3", "signal SIGSEGV (Segmentation fault)"

@@ -32,6 +32,7 @@ Command job_validate(Services& services);
 Command job_graph(Services& services);
 Command plugin_list(Services& services);
 Command plugin_show(Services& services);
+Command plugin_reset(Services& services);
 Command limit_list(Services& services);
 Command limit_set(Services& services);
 Command audit_list(Services& services);

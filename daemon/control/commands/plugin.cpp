@@ -13,4 +13,17 @@ Command plugin_show(Services& services) {
           [&services](Call call) { call.reply.result(services.show_plugin(call.arguments.text("plugin"))); }};
 }
 
+Command plugin_reset(Services& services) {
+  return {"plugin.reset", Role::operator_, "Lets a plugin start again that was stopped for its crashes.",
+          {{"plugin", ParameterType::text, true, "the plugin's id"}},
+          [&services](Call call) {
+            const std::string plugin = call.arguments.text("plugin");
+            services.reset_plugin(plugin);
+            // Done whether or not the database is there, so its trace does not keep the answer waiting.
+            services.store.append({engine::Audited{call.caller.uid, call.caller.name, "plugin.reset", plugin, "{}", base::now()}},
+                                  [](const engine::Verdict&) {});
+            call.reply.result(base::json::object{{"plugin", plugin}});
+          }};
+}
+
 }  // namespace godwit::control::commands

@@ -7,15 +7,8 @@
 
 using namespace godwit;
 using support::Listener;
+using support::open_fds;
 using support::PoolWorld;
-
-namespace {
-
-std::size_t open_fds() {
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
-
-}  // namespace
 
 TEST_CASE("a plugin that segfaults costs its call, says why, and a neighbour does not notice") {
   PoolWorld world;
@@ -109,28 +102,6 @@ TEST_CASE("names are resolved with help for those that do not exist") {
   CHECK_THROWS_WITH(catalog.resolve("count-search/1.find"), Catch::Contains("it has: search"));
   CHECK_THROWS_WITH(catalog.resolve("count-search/1"), Catch::Contains("lacks a method"));
   CHECK_THROWS_WITH(catalog.resolve("chat/1.say"), Catch::Contains("no installed plugin implements"));
-}
-
-TEST_CASE("a file that lies in its manifest about what it exports fails its calls with the difference") {
-  const support::TempDir folder;
-  std::filesystem::copy(GODWIT_BINARY_DIR "/test-plugins/noop.so", folder / "noop.so");
-  PoolWorld world({}, {folder.path().string()});
-  std::filesystem::copy(GODWIT_BINARY_DIR "/test-plugins/segv.so", folder / "noop.so",
-                        std::filesystem::copy_options::overwrite_existing);
-  const auto failed = world.failure(world.start("noop"));
-  CHECK(failed.code == "plugin_unusable");
-  CHECK_THAT(failed.message, Catch::Contains("\"noop\"") && Catch::Contains("does not export"));
-}
-
-TEST_CASE("a plugin that cannot be loaded fails its calls with the reason and is tried again later") {
-  const support::TempDir folder;
-  std::filesystem::copy(GODWIT_BINARY_DIR "/test-plugins/noop.so", folder / "noop.so");
-  PoolWorld world({}, {folder.path().string()});
-  std::filesystem::rename(folder / "noop.so", folder / "away");
-  CHECK_THAT(world.failure(world.start("noop")).message, Catch::Contains("cannot be loaded"));
-  std::filesystem::rename(folder / "away", folder / "noop.so");
-  world.run_until([&] { return world.status("test.noop").at("state") == "idle"; });
-  CHECK(world.output(world.start("noop")) == "{}");
 }
 
 TEST_CASE("crash after crash the process is started again, and nothing is left behind") {

@@ -2,6 +2,8 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -61,10 +63,31 @@ class Listener : public engine::StepListener {
   std::optional<engine::StepOutcome> outcome;
 };
 
+inline std::size_t open_fds() {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+// Whether no process has `part` in its command line: none that serves a plugin, nor one that such a process started.
+inline bool no_process_with(const std::string& part) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (line.find("godwit-host") != std::string::npos && line.find(part) != std::string::npos) return false;
+  }
+  return true;
+}
+
+// Settings without quarantine.
+inline host_pool::HostSettings lenient() {
+  host_pool::HostSettings settings;
+  settings.crashes_max = 1'000'000;
+  return settings;
+}
+
 // Settings in which one unit of one plugin has a configuration, and the plugin may write below `directory`.
 inline host_pool::HostSettings configured(const std::string& plugin, const std::string& unit, base::json::object values,
                                           const std::string& directory = {}) {
-  host_pool::HostSettings settings;
+  host_pool::HostSettings settings = lenient();
   settings.plugins[plugin].units[unit] = std::move(values);
   if (!directory.empty()) settings.plugins[plugin].grants.files.write = {directory};
   return settings;
@@ -73,11 +96,12 @@ inline host_pool::HostSettings configured(const std::string& plugin, const std::
 // A pool on real host processes and the plugins made for tests. The times are short so that no test waits for them.
 class PoolWorld {
  public:
-  explicit PoolWorld(host_pool::HostSettings settings = {},
+  explicit PoolWorld(host_pool::HostSettings settings = lenient(),
                      std::vector<std::string> directories = {GODWIT_BINARY_DIR "/test-plugins"})
       : catalog_(directories, {}),
         pool_(std::make_unique<host_pool::HostPool>(context_, catalog_, quick(std::move(settings)))) {}
 
+  Listener& listener() { return listeners_.emplace_back(); }
   Listener& start(const std::string& uses, std::string input = "{}", base::Duration timeout = {}) {
     Listener& listener = listeners_.emplace_back();
     begin(listener, uses, std::move(input), timeout);
@@ -85,13 +109,16 @@ class PoolWorld {
   }
   std::uint64_t begin(Listener& listener, const std::string& uses, std::string input, base::Duration timeout = {},
                       int attempt = 1) {
+    return begin(listener, pool_->resolve(uses), std::move(input), timeout, attempt);
+  }
+  std::uint64_t begin(Listener& listener, std::shared_ptr<const engine::Callable> callable, std::string input,
+                      base::Duration timeout = {}, int attempt = 1) {
     engine::StepCall call;
     call.path = "step[" + std::to_string(listeners_.size()) + "]";
     call.idempotency_key = "7/" + call.path;
     call.input = std::move(input);
     call.timeout = timeout;
     call.attempt = attempt;
-    auto callable = pool_->resolve(uses);
     call.may_repeat = callable->retry_safe;
     return last_ = pool_->start(std::move(callable), std::move(call), listener);
   }
@@ -136,6 +163,7 @@ class PoolWorld {
   }
 
   host_pool::HostPool& pool() { return *pool_; }
+  host_pool::PluginCatalog& catalog() { return catalog_; }
   std::uint64_t last() const { return last_; }
   void destroy_pool() { pool_.reset(); }
   void run_ready() {

@@ -1,0 +1,130 @@
+// Goal: whatever a plugin does, it costs its own calls and nothing else, and the report names the cause. Method: each
+// animal of the zoo beside a neighbour that is busy, in one pool.
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "pool_world.hpp"
+#include "support/temp_dir.hpp"
+#include "support/zoo.hpp"
+
+using namespace godwit;
+using support::Listener;
+using support::no_process_with;
+using support::open_fds;
+using support::PoolWorld;
+namespace json = base::json;
+
+namespace {
+
+constexpr int kNeighbourCalls = 200;
+
+// As an operator would write it.
+host_pool::HostSettings settings_for(const support::Animal& animal) {
+  const support::TempDir dir;
+  const std::string file = (dir / "godwit.yaml").string();
+  std::ofstream(file) << "plugins: {zoo." << animal.name << ": " << animal.settings << "}\n";
+  host_pool::HostSettings settings;
+  settings.plugins = config::read_settings({"--config", file}, {}).settings.plugins;
+  settings.ping_interval = std::chrono::milliseconds(100);
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("each animal of the zoo costs its own call, and the report names the cause") {
+  REQUIRE(support::zoo().size() >= 25);
+  for (const support::Animal& animal : support::zoo()) {
+    INFO(animal.name);
+    const std::size_t fds = open_fds();
+    {
+      PoolWorld world(settings_for(animal), {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins"});
+      Listener& bad =
+          world.start(std::string("zoo.") + animal.name, animal.input, std::chrono::milliseconds(animal.timeout_ms));
+      std::vector<Listener*> neighbours;
+      for (int i = 0; i < kNeighbourCalls; ++i) neighbours.push_back(&world.start("noop", std::to_string(i)));
+      CHECK_THAT(world.output(bad), Catch::Contains(animal.expected));
+      for (int i = 0; i < kNeighbourCalls; ++i) CHECK(world.output(*neighbours[i]) == std::to_string(i));
+      CHECK(world.output(world.start("noop", "7")) == "7");
+      world.stop();
+      CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+      // What a plugin had started is somebody else's child, who may take his time with it.
+      world.run_until([&] { return no_process_with(std::string("/zoo/") + animal.name + ".so"); });
+    }
+    CHECK(open_fds() == fds);
+  }
+  CHECK(std::filesystem::exists(GODWIT_BINARY_DIR "/zoo/bait"));
+}
+
+TEST_CASE("a thread that outlives its call takes down its own process only, and the next call has a new one") {
+  PoolWorld world(support::lenient(), {GODWIT_BINARY_DIR "/zoo"});
+  CHECK_THAT(world.output(world.start("zoo.outlives")), Catch::Contains("done"));
+  world.run_until([&] { return world.status("zoo.outlives").at("crashes") == 1; });
+  CHECK_THAT(json::serialize(world.status("zoo.outlives").at("last_crash")), Catch::Contains("SIGABRT"));
+  CHECK_THAT(world.output(world.start("zoo.outlives")), Catch::Contains("done"));
+}
+
+TEST_CASE("five crashes within ten minutes end in quarantine until somebody resets it") {
+  PoolWorld world(host_pool::HostSettings(), {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins"});
+  for (int i = 0; i < 5; ++i) CHECK_THAT(world.output(world.start("zoo.segv")), Catch::Contains("lost: crashed"));
+  CHECK(world.status("zoo.segv").at("state") == "quarantine");
+  const auto refused = world.failure(world.start("zoo.segv"));
+  CHECK(refused.code == "quarantined");
+  CHECK_FALSE(refused.retryable);
+  CHECK_THAT(refused.message, Catch::Contains("SIGSEGV") && Catch::Contains("about to touch what is not mine") &&
+                                  Catch::Contains("godwit plugin reset zoo.segv"));
+  CHECK(world.status("zoo.segv").at("starts") == 5);
+  const auto report = world.status("zoo.segv").at("last_crash");
+  CHECK(report.at("calls").at(0).at("callable") == "zoo.segv");
+  CHECK(world.output(world.start("noop", "1")) == "1");
+  CHECK_THROWS_WITH(world.pool().reset("zoo.unheard_of"), Catch::Contains("no plugin"));
+  world.pool().reset("zoo.segv");
+  CHECK_THAT(world.output(world.start("zoo.segv")), Catch::Contains("lost: crashed"));
+}
+
+TEST_CASE("a plugin that is killed by somebody, or for a deadline of its caller, does not come into quarantine") {
+  host_pool::HostSettings settings;
+  settings.crashes_max = 2;
+  PoolWorld world(std::move(settings), {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins"});
+  for (int i = 0; i < 3; ++i)
+    CHECK_THAT(world.output(world.start("zoo.hangs", "null", std::chrono::milliseconds(20))),
+               Catch::Contains("timeout"));
+  CHECK(world.status("zoo.hangs").at("state") != "quarantine");
+  for (int i = 0; i < 3; ++i) {
+    Listener& call = world.start("count.search", R"({"delay_ms": 5000})");
+    world.run_until([&] { return call.starts == 1; });
+    ::kill(static_cast<pid_t>(world.status("test.count").at("pid").as_int64()), SIGKILL);
+    CHECK_THAT(world.output(call), Catch::Contains("SIGKILL"));
+  }
+  CHECK(world.status("test.count").at("state") != "quarantine");
+}
+
+TEST_CASE("hosts that die leave nothing behind") {
+  const char* wanted = std::getenv("GODWIT_DEATHS");
+  const int deaths = wanted ? std::atoi(wanted) : 200;
+  PoolWorld world(support::lenient(), {GODWIT_BINARY_DIR "/zoo"});
+  const auto die = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      INFO("death " << i);
+      REQUIRE_THAT(world.output(world.start("zoo.vanishes")), Catch::Contains("exit code 0"));
+      world.pool().reset("zoo.vanishes");
+    }
+  };
+  const auto resident = [] {
+    std::ifstream file("/proc/self/statm");
+    std::size_t total = 0, pages = 0;
+    file >> total >> pages;
+    return pages * 4096;
+  };
+  die(50);
+  const std::size_t fds = open_fds(), memory = resident();
+  die(deaths);
+  CHECK(open_fds() == fds);
+  // The world keeps what each call gave: less than a KiB.
+  CHECK(resident() < memory + (4u << 20) + static_cast<std::size_t>(deaths) * 2048);
+  world.stop();
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+}
