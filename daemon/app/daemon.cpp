@@ -51,6 +51,12 @@ host_pool::HostSettings host_settings(const config::Settings& settings) {
   result.program = settings.host_program;
   result.plugins = settings.plugins;
   result.require_sandbox = settings.require_sandbox;
+  // Before any other process is started, so that all of them begin where this one is then.
+  if (auto cgroups = process::CgroupTree::take_delegated()) {
+    result.cgroups = std::make_shared<process::CgroupTree>(std::move(*cgroups));
+  } else {
+    log::info("plugins get no control groups of their own: nobody has delegated one (Delegate=yes in the unit)");
+  }
   return result;
 }
 

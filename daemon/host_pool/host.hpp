@@ -23,6 +23,7 @@ struct HostSettings {
   std::string program;                                    // absolute path of godwit-host
   std::map<std::string, config::PluginSettings> plugins;  // by id; a plugin that is not here has the defaults
   bool require_sandbox = false;
+  std::shared_ptr<process::CgroupTree> cgroups;  // null: processes have no control groups of their own
   std::vector<std::string> environment;  // NAME=value, beside what every host gets from the daemon's own (host.cpp)
   base::Duration open_timeout = std::chrono::seconds(30);
   base::Duration ping_interval = std::chrono::seconds(5);
@@ -92,7 +93,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void on_hello(const wire::Frame& frame);
   // Tells a process without calls to end; whether it did.
   bool end_if_done();
-  void note_crash(const process::Exit& exit, const std::string& cause);
+  void note_crash(const process::Exit& exit, const std::string& cause, bool out_of_memory);
   std::string peak_memory_text(const process::Exit& exit) const;
   void on_sandbox_report(const base::json::value& report);
   void on_opened(const wire::Frame& frame);

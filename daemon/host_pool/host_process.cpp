@@ -49,7 +49,7 @@ int copy_of(int fd) {
 
 }  // namespace
 
-std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const Launch& launch, Events& events) {
+std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, Launch launch, Events& events) {
   Pair socket = make_socket();
   Pair out = make_pipe();
   Pair err = make_pipe();
@@ -59,10 +59,12 @@ std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const
   options.environment = launch.environment;
   options.directory = std::string(1, '/');  // assigning "/" trips a false warning of g++ 12
   options.fds = {-1, out.theirs.get(), err.theirs.get(), socket.theirs.get()};
+  if (launch.cgroup) options.cgroup = launch.cgroup->procs_fd();
   if (launch.extra_fd >= 0) options.fds.push_back(launch.extra_fd);
   process::Child child = process::spawn(options);
-  std::shared_ptr<HostProcess> process(new HostProcess(context, events, std::move(child), std::move(socket.ours),
-                                                       std::move(out.ours), std::move(err.ours)));
+  std::shared_ptr<HostProcess> process(new HostProcess(context, events, std::move(launch.cgroup), std::move(child),
+                                                       std::move(socket.ours), std::move(out.ours),
+                                                       std::move(err.ours)));
   process->wait_for_frames();
   process->wait_for_output(process->stdout_);
   process->wait_for_output(process->stderr_);
@@ -70,10 +72,11 @@ std::shared_ptr<HostProcess> HostProcess::start(asio::io_context& context, const
   return process;
 }
 
-HostProcess::HostProcess(asio::io_context& context, Events& events, process::Child child, base::UniqueFd socket,
-                         base::UniqueFd out, base::UniqueFd err)
+HostProcess::HostProcess(asio::io_context& context, Events& events, std::optional<process::Cgroup> cgroup,
+                         process::Child child, base::UniqueFd socket, base::UniqueFd out, base::UniqueFd err)
     : context_(context),
       events_(&events),
+      cgroup_(std::move(cgroup)),
       child_(std::move(child)),
       socket_(context, socket.release()),
       end_watch_(context, copy_of(child_.pidfd())),
@@ -192,6 +195,7 @@ void HostProcess::wait_for_end() {
 void HostProcess::ended() {
   // Its children may still be there; the group's number is ours until the reaping below.
   child_.signal_group(SIGKILL);
+  if (cgroup_) cgroup_->kill();
   while (!broken_ && read_frames()) {
     // Results that it sent before its end count.
   }

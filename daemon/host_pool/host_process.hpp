@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host_pool/output_pipe.hpp"
+#include "process/cgroup.hpp"
 #include "process/child.hpp"
 #include "wire/frame.hpp"
 #include "wire/host_messages.hpp"
@@ -38,10 +39,11 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;
     int extra_fd = -1;  // becomes descriptor kExtraFd of the process
+    std::optional<process::Cgroup> cgroup;
   };
   static constexpr int kExtraFd = wire::kHostProtocolFd + 1;
   // Throws base::Error when the process cannot be started.
-  static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, const Launch& launch, Events& events);
+  static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, Launch launch, Events& events);
 
   // `append(std::string&)` adds frames; they leave with the next turn of the loop, together with others.
   template <typename Append>
@@ -56,6 +58,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
   void detach();
 
   pid_t pid() const { return child_.pid(); }
+  // Whether the kernel has killed some of it for want of memory; only known in a control group.
+  bool out_of_memory() const { return cgroup_ && cgroup_->oom_kills() > 0; }
   std::string last_stderr(std::size_t size) const { return stderr_.pipe.last_lines(size); }
 
  private:
@@ -66,8 +70,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     bool open = true;
   };
 
-  HostProcess(boost::asio::io_context& context, Events& events, process::Child child, base::UniqueFd socket,
-              base::UniqueFd out, base::UniqueFd err);
+  HostProcess(boost::asio::io_context& context, Events& events, std::optional<process::Cgroup> cgroup,
+              process::Child child, base::UniqueFd socket, base::UniqueFd out, base::UniqueFd err);
 
   void flush_soon();
   void flush();
@@ -84,6 +88,7 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
 
   boost::asio::io_context& context_;
   Events* events_;
+  std::optional<process::Cgroup> cgroup_;
   process::Child child_;
   boost::asio::posix::stream_descriptor socket_;
   boost::asio::posix::stream_descriptor end_watch_;  // on a copy of the child's pidfd

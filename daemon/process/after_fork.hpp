@@ -24,6 +24,7 @@ struct Plan {
   const char* directory = nullptr;  // null: stay
   int* fds = nullptr;  // fds[n] becomes descriptor n; all are above fd_count, so that no dup2() hits a source
   int fd_count = 0;
+  int cgroup_fd = -1;  // cgroup.procs of the control group to join
   bool new_group = true;
   bool die_with_parent = true;
   pid_t parent = 0;
@@ -37,8 +38,9 @@ struct Trouble {
   int step;  // index into kSteps
   int error;
 };
-enum Step { step_group, step_signals, step_parent, step_fds, step_user, step_directory, step_exec };
-inline constexpr const char* kSteps[] = {"setpgid", "sigprocmask", "prctl", "dup2", "setuid", "chdir", "exec"};
+enum Step { step_cgroup, step_group, step_signals, step_parent, step_fds, step_user, step_directory, step_exec };
+inline constexpr const char* kSteps[] = {
+    "join the control group", "setpgid", "sigprocmask", "prctl", "dup2", "setuid", "chdir", "exec"};
 
 [[noreturn]] inline void give_up(int error_fd, int step, int error) {
   const Trouble trouble{step, error};
@@ -70,6 +72,7 @@ inline int arrange_fds(const Plan& plan, int error_fd) {
 
 // The whole life of the child until exec.
 [[noreturn]] inline void run(const Plan& plan, int error_fd) {
+  if (plan.cgroup_fd >= 0 && ::write(plan.cgroup_fd, "0", 1) != 1) give_up(error_fd, step_cgroup, errno);
   if (plan.new_group && ::setpgid(0, 0) != 0) give_up(error_fd, step_group, errno);
   if (!reset_signals()) give_up(error_fd, step_signals, errno);
   const int moved = arrange_fds(plan, error_fd);

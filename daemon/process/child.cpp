@@ -176,6 +176,7 @@ Child spawn(const SpawnOptions& options) {
   plan.directory = options.directory.empty() ? nullptr : options.directory.c_str();
   plan.fds = fds.data();
   plan.fd_count = static_cast<int>(count);
+  plan.cgroup_fd = options.cgroup;
   plan.new_group = options.new_group;
   plan.die_with_parent = options.die_with_parent;
   plan.parent = ::getpid();

@@ -36,6 +36,7 @@ struct SpawnOptions {
   bool new_group = true;  // a process group of its own
   bool die_with_parent =
       true;  // SIGKILL when the thread that spawned it ends: spawn from a thread that lives as long as the program
+  int cgroup = -1;                  // Cgroup::procs_fd(): the process begins its life in that control group
   std::optional<User> user;         // run as somebody else
   bool kill_on_destruction = true;  // see Child
 };

@@ -1,0 +1,74 @@
+// Goal: a control group holds and ends whatever was started in it. Method: the real thing where this machine lets us,
+// and a directory of plain files for what is written where.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "process/cgroup.hpp"
+#include "process/child.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace godwit;
+using process::Cgroup;
+using process::CgroupTree;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A group of our own below the root of cgroup v2; empty where that cannot be had.
+fs::path own_root() {
+  for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    const fs::path path = fs::path(root) / ("godwit-test-" + std::to_string(::getpid()));
+    if (fs::exists(fs::path(root) / "cgroup.procs") && ::access(root, W_OK) == 0 && ::mkdir(path.c_str(), 0755) == 0)
+      return path;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("whoever is in a control group ends with it, whatever session he made") {
+  const fs::path root = own_root();
+  if (root.empty()) {
+    WARN("skipped: no control group of our own can be made here");
+    return;
+  }
+  {
+    CgroupTree tree(root);
+    Cgroup group = tree.make("escape", {});
+    process::SpawnOptions options;
+    options.program = "/bin/sh";
+    options.arguments = {"-c", "setsid sleep 1000 & setsid sh -c 'sleep 1000 & sleep 1000' & exit 3"};
+    options.environment = {"PATH=/usr/bin:/bin"};
+    options.cgroup = group.procs_fd();
+    CHECK(process::spawn(options).wait().code == 3);
+    group.kill();
+    std::string left = "?";
+    for (int i = 0; i < 5000 && !left.empty(); ++i) {
+      std::ifstream procs(root / "host-1-escape" / "cgroup.procs");
+      left.assign(std::istreambuf_iterator<char>(procs), {});
+      ::usleep(1000);
+    }
+    CHECK(left.empty());
+  }
+  CgroupTree(root).make("sweeps", {});
+  CHECK_FALSE(fs::exists(root / "host-1-escape"));
+  ::rmdir((root / "host-1-sweeps").c_str());
+  CHECK(::rmdir(root.c_str()) == 0);
+}
+
+TEST_CASE("a group that cannot be made says where and why") {
+  const support::TempDir dir;
+  CgroupTree tree((dir / "nowhere").string());
+  CHECK_FALSE(tree.has("memory"));
+  CHECK_THROWS_WITH(tree.make("x", {}), Catch::Contains("nowhere") && Catch::Contains("No such file"));
+}
+
+TEST_CASE("a process that nobody has given a group to divide takes none") {
+  // The tests run in a session, not in a unit with Delegate=yes; in one they may take it.
+  if (const auto tree = CgroupTree::take_delegated()) WARN("this process has a delegated control group");
+}
