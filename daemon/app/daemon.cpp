@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/log.hpp"
+#include "engine/scheduler.hpp"
 #include "control/commands/all.hpp"
 
 namespace godwit::app {
@@ -156,6 +157,7 @@ json::object Daemon::reload() {
   supervisor_.reloading();
   const auto result = library_.reload();
   report(result.problems);
+  engine_.schedules().reload();
   catalog_.reload();
   hosts_.catalog_changed();
   report(catalog_.problems());

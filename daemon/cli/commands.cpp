@@ -7,6 +7,7 @@ namespace {
 
 const Argument kRun{"RUN", "the number of a run, as submit printed it"};
 const Argument kJob{"JOB", "the name of a job in the daemon's job folders"};
+const Argument kSchedule{"NAME", "the name of a schedule"};
 const Argument kJobOrFile{"JOB|FILE", "the name of a job, or a job file: what has a slash or ends in .yaml or .yml"};
 const Option kFollow{"-f,--follow", "", "Shows progress and log lines until the end, then the result."};
 
@@ -79,7 +80,9 @@ const std::vector<CommandInfo>& commands() {
       {"plugin", "reset", "Lets a plugin start again that was stopped for its crashes.", {{"PLUGIN", "the plugin's id"}}, {}, plugin_reset},
       {"limit", "list", "Lists the named limits, who holds them and how many wait.", {}, {}, limit_list},
       {"limit", "set", "Sets how many permits a limit has, now and after restarts.", {{"NAME", "the limit's name"}, {"PERMITS", "how many may be taken at once"}}, {}, limit_set},
-      {"schedule", "next", "Prints the instants at which an expression fires, one a line; asks no daemon.", {},
+      {"schedule", "list", "Lists the schedules, when they fire next and what came of the last time.", {}, {}, schedule_list},
+      {"schedule", "next", "Prints the instants at which a schedule, or any expression, fires next; for an expression it asks no daemon.",
+       {{"NAME", "a schedule; or give an expression instead", false}},
        {{"--cron", "EXPR", "A cron expression of five fields, or six with seconds in front, or @daily and the like."},
         {"--calendar", "EXPR", "A calendar expression of systemd timers: Mon..Fri 02:30."},
         {"--every", "DURATION", "A constant interval: 15m, or 36h from 2026-01-01T00:00:00Z."},
@@ -91,6 +94,27 @@ const std::vector<CommandInfo>& commands() {
         {"-n,--count", "N", "How many (5)."},
         {"--local", "", "Prints in the zone's time instead of UTC."}},
        schedule_next},
+      {"schedule", "fires", "Lists the fire times that have come, newest first, and what they led to.", {{"NAME", "only of this schedule", false}},
+       {{"-l,--limit", "N", "How many at most (50)."}}, schedule_fires},
+      {"schedule", "set", "Makes a schedule of a job, or changes one that was made so.", {kSchedule, kJob},
+       {{"--cron", "EXPR", "A cron expression of five fields, or six with seconds in front, or @daily and the like."},
+        {"--calendar", "EXPR", "A calendar expression of systemd timers: Mon..Fri 02:30."},
+        {"--every", "DURATION", "A constant interval: 15m, or 36h from 2026-01-01T00:00:00Z."},
+        {"--at", "TIME", "One point of time: 2026-12-24T18:00:00Z, or 2026-12-24T18:00 by the zone's clock."},
+        {"-z,--zone", "ZONE", "The time zone whose clock counts: Europe/Dublin (UTC)."},
+        {"--clock-change", "RULE", "What becomes of times the clock skips or shows twice: run_once (the default), skip, both, shift."},
+        {"--missed", "RULE", "What becomes of fire times while no daemon was there: last (the default), none, all."},
+        {"--missed-within", "DURATION", "What was missed longer ago is not made up for (24h)."},
+        {"--overlap", "RULE", "What happens while an earlier run of it has not ended: skip (the default), queue, cancel_older, allow."},
+        {"--jitter", "DURATION", "Fires later by a part of this that the schedule's name decides."},
+        {"-p,--param", "K=V", "A parameter of the job, as with submit.", true}},
+       schedule_set},
+      {"schedule", "remove", "Removes a schedule that was made with set.", {kSchedule}, {}, schedule_remove},
+      {"schedule", "pause", "Lets a schedule lead to no runs until it is resumed.", {kSchedule}, {}, schedule_pause},
+      {"schedule", "resume", "Lets a paused schedule fire again.", {kSchedule}, {}, schedule_resume},
+      {"schedule", "trigger", "Submits a run of a schedule now and prints its number.", {kSchedule}, {}, schedule_trigger},
+      {"schedule", "backfill", "Submits a run for each past fire time that led to none, and prints their numbers.", {kSchedule},
+       {{"--from", "TIME", "Fire times after this instant."}, {"--to", "TIME", "Up to this instant (now)."}}, schedule_backfill},
       {"", "audit", "Lists what people changed, newest first.", {}, {{"-l,--limit", "N", "How many at most (100)."}}, audit},
       {"", "status", "Says how the daemon, its database and its queues are.", {}, {}, status},
       {"", "reload", "Lets the daemon read its job and plugin folders again; running calls end in the plugin they began in.", {}, {}, reload},

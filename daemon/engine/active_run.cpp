@@ -7,11 +7,15 @@ namespace godwit::engine {
 ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> compiled)
     : record(std::move(submitted)), job(std::move(compiled)), driver(std::make_unique<GraphDriver>(record, job)) {
   if (auto value = base::parse_json(record.pins); value.is_object()) pins = std::move(value.as_object());
+  if (record.options.empty()) return;
+  const auto options = base::parse_json(record.options);
+  if (const auto* given = options.as_object().if_contains("queue")) queue = std::string(given->as_string());
 }
 
 model::RunState ActiveRun::state() const {
   if (paused) return model::RunState::paused;
   if (!blocked.empty()) return model::RunState::blocked;
+  if (held) return model::RunState::waiting;
   bool waiting = starved;
   for (const auto& [number, task] : tasks) {
     if (task->phase == StepTask::Phase::running || task->phase == StepTask::Phase::recording)
@@ -28,6 +32,8 @@ std::optional<base::Instant> ActiveRun::deadline() const {
 }
 
 bool ActiveRun::only_waits() const {
+  // Its turn is known in memory only.
+  if (turn) return false;
   if (tasks.empty() || advancing || ending || cancelling || failure || starved || !blocked.empty()) return false;
   for (const auto& [number, task] : tasks)
     // How often a step lost its host is known in memory only.

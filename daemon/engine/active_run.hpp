@@ -7,6 +7,7 @@
 
 #include "engine/compiled_job.hpp"
 #include "engine/driver.hpp"
+#include "engine/limits.hpp"
 #include "engine/step_task.hpp"
 #include "engine/store.hpp"
 
@@ -41,6 +42,9 @@ struct ActiveRun {
   std::string failed_path;
   bool ending = false;   // its end is being recorded
   bool starved = false;  // waits for a place among the steps in flight
+  std::string queue;        // it waits in for its turn; empty for none
+  Limits::Ticket turn = 0;  // its place in the queue it was submitted to; 0 for none
+  bool held = false;        // it has not had its turn yet
   std::uint64_t timeout_timer = 0;
   std::uint64_t rest_timer = 0;  // after which it leaves memory, if it still waits
   bool resting = false;          // its leaving memory is being recorded
@@ -56,7 +60,7 @@ struct ActiveRun {
   bool only_waits() const;
   std::optional<base::Instant> wakes_at() const;
   // Whether it may start steps now.
-  bool may_go_on() const { return !paused && !ending && !cancelling && !failure && blocked.empty(); }
+  bool may_go_on() const { return !paused && !held && !ending && !cancelling && !failure && blocked.empty(); }
 };
 
 }  // namespace godwit::engine

@@ -4,6 +4,7 @@
 #include "engine/followers.hpp"
 #include "engine/interventions.hpp"
 #include "engine/progress.hpp"
+#include "engine/scheduler.hpp"
 #include "engine/sleepers.hpp"
 
 namespace godwit::engine {
@@ -20,7 +21,10 @@ class Engine::Impl {
         runner_({store, steps, clock, limits_, followers_},
                 {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(std::move(fenced))),
         intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_}, settings.active_runs_max),
-        interventions_({store, clock, limits_, jobs_, runner_, intake_}) {
+        interventions_({store, clock, limits_, jobs_, runner_, intake_}),
+        scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
+                      interventions_.cancel(run, std::move(caller), std::move(answer));
+                    }}) {
     for (const auto& [name, permits] : settings.limits) limits_.set(name, permits, Limits::Source::config);
   }
 
@@ -32,6 +36,7 @@ class Engine::Impl {
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
       intake_.start([this, ready] {
         ready_ = true;
+        scheduler_.start();
         ready();
       });
     });
@@ -65,6 +70,7 @@ class Engine::Impl {
   Runner runner_;
   Intake intake_;
   Interventions interventions_;
+  Scheduler scheduler_;
 
  private:
   Runner::Hooks hooks(std::function<void()> fenced) {
@@ -99,6 +105,7 @@ void Engine::start(std::function<void()> ready) {
 }
 
 void Engine::drain(std::function<void()> drained) {
+  impl_->scheduler_.stop();
   impl_->intake_.stop();
   impl_->runner_.drain(std::move(drained));
 }
@@ -164,6 +171,10 @@ json::array Engine::limits() const {
 
 void Engine::set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer) {
   impl_->interventions_.set_limit(std::move(name), permits, std::move(caller), std::move(answer));
+}
+
+Scheduler& Engine::schedules() {
+  return impl_->scheduler_;
 }
 
 std::vector<base::Error::Problem> Engine::check(const model::Job& job) const {

@@ -15,6 +15,8 @@
 
 namespace godwit::engine {
 
+class Scheduler;
+
 // Who asks: taken from the socket's peer credentials, never from a message.
 struct Caller {
   std::int64_t uid = 0;
@@ -28,10 +30,12 @@ struct SubmitRequest {
   std::string file;  // its name, for messages
   base::json::object params;
   std::string key;  // makes the submit idempotent within the job; empty for none
+  std::string queue;          // the queue this one run waits in for its turn; empty for none
+  std::optional<Fired> fire;  // the fire time of a schedule that the run is for; idempotent as well
 };
 struct SubmitReceipt {
   model::RunId run{};
-  bool existing = false;  // the key was taken: `run` is the run that has it
+  bool existing = false;  // the key or the fire time was taken: `run` is the run that has it
 };
 
 // A change of a run as its followers see it: {"event":"step"|"progress"|"log"|"state"|..., "run":N, ...}.
@@ -94,6 +98,9 @@ class Engine {
   // {"name","permits","used","waiting","holders":[...],"source":"config"|"operator"|"job"}
   base::json::array limits() const;
   void set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer);
+
+  // The schedules, see engine/scheduler.hpp.
+  Scheduler& schedules();
 
   // Problems of a job with what is installed: unknown `uses`, inputs against the plugins' schemas. Empty when there are
   // none.

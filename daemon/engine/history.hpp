@@ -30,6 +30,8 @@ class History {
   virtual void read_logs(model::RunId run, std::int64_t after, std::size_t limit, Answer<base::json::array> answer) = 0;
   // {"state","result","error"} of an ended run; null state members as in show_run for one that has not ended.
   virtual void read_result(model::RunId run, Answer<base::json::object> answer) = 0;
+  // The newest fire times of a schedule, or of all when it is empty, as the view godwit.fires has them.
+  virtual void list_fires(std::string schedule, std::size_t limit, Answer<base::json::array> answer) = 0;
   virtual void list_audit(std::size_t limit, Answer<base::json::array> answer) = 0;
 };
 

@@ -221,6 +221,10 @@ Intake::Accepted Intake::accept(const SubmitRequest& request) {
   return accepted;
 }
 
+void Intake::check(const SubmitRequest& request) {
+  accept(request).job->parameters().check(request.params);
+}
+
 std::vector<Fact> Intake::facts_of(const CompiledJob& job) const {
   std::vector<Fact> facts;
   if (auto stored = parts_.jobs.to_store(job)) facts.emplace_back(std::move(*stored));
@@ -241,14 +245,19 @@ void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
   submitted.job = job->job().name;
   submitted.version = job->job().version;
   submitted.key = std::move(request.key);
+  if (!request.queue.empty()) submitted.options = json::serialize(json::object{{"queue", request.queue}});
   submitted.submitted_by = std::move(caller.name);
   submitted.submitted_at = parts_.clock.now();
-  parts_.store.allocate_runs(1, [this, job, submitted = std::move(submitted),
+  parts_.store.allocate_runs(1, [this, job, submitted = std::move(submitted), fire = std::move(request.fire),
                                  answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
     if (!ids) return answer(ids.error());
     submitted.run = ids->front();
     auto facts = facts_of(*job);
     facts.emplace_back(submitted);
+    if (fire) {
+      fire->run = submitted.run;
+      facts.emplace_back(std::move(*fire));
+    }
     parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted),
                                            answer = std::move(answer)](const Verdict& verdict) mutable {
       if (verdict.kind == Verdict::duplicate) return answer(SubmitReceipt{*verdict.existing, true});

@@ -56,6 +56,8 @@ class Intake {
   // Takes a stored run into memory if there is room.
   void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
 
+  // Throws what submit() would answer for a job or parameters that cannot be accepted.
+  void check(const SubmitRequest& request);
   // What the job needs and this node lacks, each with its place: plugins, limits, inputs that the plugins' schemas
   // refuse.
   std::vector<base::Error::Problem> problems(const CompiledJob& job) const;

@@ -159,6 +159,13 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Store& sto
     out.push_back(
         json::object{{"code", "paused"},
                      {"text", "paused by a person; `godwit resume " + model::text(run.id()) + "` lets it go on"}});
+  if (run.held) {
+    const auto missing = limits.missing(run.turn);
+    std::string text = "waits for its turn in queue '" + run.queue + "'";
+    if (!missing.empty() && !missing.front().holders.empty()) text += ", which " + missing.front().holders.front().first + " has";
+    if (run.queue.starts_with("schedule:")) text += " (overlap of the schedule)";
+    out.push_back(json::object{{"code", "queue"}, {"text", std::move(text)}, {"queue", run.queue}});
+  }
   if (!run.blocked.empty())
     out.push_back(json::object{{"code", "blocked"}, {"text", run.blocked}, {"step", run.blocked_path}});
   if (run.cancelling)

@@ -68,8 +68,24 @@ void Runner::take_up(std::shared_ptr<ActiveRun> run) {
   runs_[active.id()] = std::move(run);
   active.control = std::make_unique<Control>(*this, active);
   arm_timeout(active);
+  wait_for_turn(active);
   active.driver->start(*active.control, std::move(active.recorded));
   advance(active);
+}
+
+// A queue is a limit with one permit that a run has from its start to its end.
+void Runner::wait_for_turn(ActiveRun& run) {
+  const auto& queue = run.queue;
+  if (queue.empty()) return;
+  if (!parts_.limits.known(queue)) parts_.limits.set(queue, 1, Limits::Source::job);
+  run.turn = parts_.limits.acquire({{queue, 1}}, "run " + model::text(run.id()), [this, id = run.id()] {
+    ActiveRun* active = find(id);
+    if (!active) return;
+    active->held = false;
+    tell_state(*active);
+    advance(*active);
+  });
+  run.held = parts_.limits.waiting(run.turn);
 }
 
 void Runner::arm_timeout(ActiveRun& run) {
@@ -224,6 +240,7 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
   }
   const auto keep = runs_.at(run.id());
   runs_.erase(run.id());
+  if (run.turn) parts_.limits.release(run.turn);
   for (const auto child : keep->orphans) hooks_.children.cancel(child, *keep);
   hooks_.ended(*keep, done);
 }

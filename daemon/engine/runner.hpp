@@ -68,6 +68,7 @@ class Runner {
   std::vector<Fact> end_of_children(ActiveRun& run);
   void rest(ActiveRun& run);
   void leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at);
+  void wait_for_turn(ActiveRun& run);
   void arm_timeout(ActiveRun& run);
   void flush_progress();
   void tell_progress(ActiveRun& run);

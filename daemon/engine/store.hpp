@@ -149,6 +149,30 @@ struct LimitSet {
   std::string name;
   int permits = 0;
 };
+// A schedule as it is from now on.
+struct ScheduleSet {
+  enum class MadeBy { job, operator_ };
+  std::string name;
+  MadeBy made_by = MadeBy::job;
+  std::string definition;  // model::Schedule as JSON text
+  bool paused = false;
+  bool removed = false;
+  base::Instant since;  // it fires after this instant
+};
+// A fire time of a schedule led to a run; goes with the run's Submitted. Of several for one instant, whoever writes
+// them, one is stored: the others' groups end as `duplicate`.
+struct Fired {
+  std::string schedule;
+  base::Instant instant;
+  model::RunId run{};
+};
+// A fire time led to no run; the first reason is kept.
+struct FireSkipped {
+  std::string schedule;
+  base::Instant instant;
+  std::string why;
+  base::Instant at;
+};
 // What a person did, for the audit table; appended together with the change itself.
 struct Audited {
   std::int64_t uid = 0;
@@ -174,10 +198,10 @@ struct Logged {
 };
 using Fact =
     std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
-                 SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, Audited, ProgressNoted, Logged>;
+                 SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited, ProgressNoted, Logged>;
 
-// How appended facts ended. `duplicate`: a Submitted had a key that is taken, nothing of its group was stored,
-// `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text that is not UTF-8);
+// How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, nothing of its group was
+// stored, `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text that is not UTF-8);
 // nothing of the group was stored. `fenced`: another process took this node's place; nothing was stored and nothing
 // more will be.
 struct Verdict {
@@ -238,6 +262,12 @@ struct Resting {
   std::optional<base::Instant> wake_at;
 };
 
+// A schedule that the store knows.
+struct StoredSchedule {
+  ScheduleSet set;
+  std::optional<base::Instant> last_fire;  // the last one that came, whether it led to a run or not
+};
+
 // The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away
 // nothing is answered: calls wait until it is back, unless stop() ends them with Error(unavailable).
 class Store {
@@ -270,6 +300,9 @@ class Store {
                                Answer<std::optional<std::string>> answer) = 0;
   virtual void load_job(std::string version, Answer<JobStored> answer) = 0;
   virtual void load_limits(Answer<std::vector<LimitSet>> answer) = 0;
+  virtual void load_schedules(Answer<std::vector<StoredSchedule>> answer) = 0;
+  // Those of the schedule's last 64 runs that have not ended, oldest first.
+  virtual void open_fires(std::string schedule, Answer<std::vector<model::RunId>> answer) = 0;
   virtual void read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) = 0;
   // Signals for this node's runs that came by SQL and wait to be taken.
   virtual void read_signals(std::size_t limit, Answer<std::vector<SignalSent>> answer) = 0;

@@ -4,6 +4,7 @@
 #include "jobfile/dependencies.hpp"
 #include "jobfile/format_reader.hpp"
 #include "jobfile/params_reader.hpp"
+#include "jobfile/schedule_reader.hpp"
 #include "jobfile/stage_reader.hpp"
 
 namespace godwit::jobfile {
@@ -52,7 +53,7 @@ void read_checks(Reader& reader, Node node, Path path, model::Job& job) {
 // `types` and `params` are read together, before all others.
 void read_before(Reader&, Node, Path, model::Job&) {}
 
-constexpr std::array<Key<model::Job>, 9> kJobKeys{{
+constexpr std::array<Key<model::Job>, 10> kJobKeys{{
     {"job", read_name},
     {"description", [](Reader& r, Node n, Path p, model::Job& j) { j.description = r.text(n, p); }},
     {"types", read_before},
@@ -60,6 +61,7 @@ constexpr std::array<Key<model::Job>, 9> kJobKeys{{
     {"checks", read_checks},
     {"timeout", [](Reader& r, Node n, Path p, model::Job& j) { j.timeout = r.duration(n, p); }},
     {"limits", [](Reader& r, Node n, Path p, model::Job& j) { j.limits = r.permits(n, p); }},
+    {"schedule", [](Reader& r, Node n, Path p, model::Job& j) { j.schedules = read_schedules(r, n, p); }},
     {"stages", [](Reader& r, Node n, Path p, model::Job& j) { j.stages = read_stages(r, n, p); }},
     {"result",
      [](Reader& r, Node n, Path p, model::Job& j) { j.result = r.value(n, p, {.stages = true, .run = true}); }},
@@ -94,6 +96,7 @@ model::Job parse(std::string_view text, const std::string& file) {
       if (!root.find(key)) reader.problem(root, {}, std::string("the key '") + key + "' is missing");
     read_params(reader, root.find("types"), root.find("params"), job);
     read_keys(reader, root, {}, kJobKeys, job);
+    name_schedules(job);
     check_dependencies(reader, job);
   }
   auto& problems = reader.problems();

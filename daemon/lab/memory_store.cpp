@@ -123,6 +123,9 @@ struct Applier {
     if (fact.parent) memory.runs.at(*fact.parent).rested.reset();
   }
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.permits; }
+  void operator()(const ScheduleSet& fact) { memory.schedules[fact.name] = fact; }
+  void operator()(const Fired& fact) { memory.fires[{fact.schedule, fact.instant}] = fact.run; }
+  void operator()(const FireSkipped& fact) { memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why); }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
   void operator()(const ProgressNoted&) {}
   void operator()(const Logged&) {}
@@ -135,6 +138,10 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
     if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->key.empty()) {
       const auto taken = memory_.keys.find({submitted->job, submitted->key});
       if (taken != memory_.keys.end()) return {Verdict::duplicate, taken->second, {}};
+    }
+    if (const auto* fired = std::get_if<Fired>(&fact)) {
+      const auto taken = memory_.fires.find({fired->schedule, fired->instant});
+      if (taken != memory_.fires.end()) return {Verdict::duplicate, taken->second, {}};
     }
     if (const auto* step = std::get_if<StepDone>(&fact);
         step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
@@ -273,6 +280,30 @@ void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {
     std::vector<LimitSet> limits;
     for (const auto& [name, permits] : memory_.limits) limits.push_back({name, permits});
     answer(std::move(limits));
+  });
+}
+
+void MemoryStore::load_schedules(Answer<std::vector<StoredSchedule>> answer) {
+  clock_.post([this, answer = std::move(answer)] {
+    std::vector<StoredSchedule> stored;
+    for (const auto& [name, set] : memory_.schedules) {
+      StoredSchedule schedule{set, {}};
+      for (const auto& [key, run] : memory_.fires)
+        if (key.first == name) schedule.last_fire = std::max(schedule.last_fire.value_or(key.second), key.second);
+      for (const auto& [key, why] : memory_.fires_skipped)
+        if (key.first == name) schedule.last_fire = std::max(schedule.last_fire.value_or(key.second), key.second);
+      stored.push_back(std::move(schedule));
+    }
+    answer(std::move(stored));
+  });
+}
+
+void MemoryStore::open_fires(std::string schedule, Answer<std::vector<model::RunId>> answer) {
+  clock_.post([this, schedule = std::move(schedule), answer = std::move(answer)] {
+    std::vector<model::RunId> open;
+    for (const auto& [key, run] : memory_.fires)
+      if (key.first == schedule && !memory_.runs.at(run).done) open.push_back(run);
+    answer(std::move(open));
   });
 }
 

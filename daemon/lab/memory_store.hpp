@@ -31,6 +31,9 @@ struct Memory {
   std::map<std::string, int> limits;
   std::vector<engine::Audited> audit;
   std::vector<engine::Emitted> emitted;
+  std::map<std::string, engine::ScheduleSet> schedules;
+  std::map<std::pair<std::string, base::Instant>, model::RunId> fires;
+  std::map<std::pair<std::string, base::Instant>, std::string> fires_skipped;
   std::deque<engine::InboxEntry> inbox;
   std::deque<engine::SignalSent> signal_inbox;
   std::map<std::string, int> executed;  // statements of steps, by their text
@@ -60,6 +63,8 @@ class MemoryStore : public engine::Store {
                        engine::Answer<std::optional<std::string>> answer) override;
   void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
+  void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
+  void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
   void read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) override;
   void watch_inbox(std::function<void()> arrived) override {

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
+#include "model/schedule.hpp"
 
 namespace godwit::model {
 
@@ -111,6 +112,7 @@ struct Job {
   std::vector<Check> checks;
   std::optional<base::Duration> timeout;
   std::map<std::string, int> limits;  // permits of limits the job declares for itself; the operator's setting wins
+  std::vector<Schedule> schedules;    // when it runs by itself
   std::vector<Stage> stages;          // in the order of the file
   std::optional<Template> result;     // the output of the last stage when absent
 };

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
 
@@ -44,12 +45,34 @@ struct Timing {
 };
 inline constexpr std::array<std::string_view, 4> kTimingKinds{"cron", "calendar", "every", "at"};
 
-template <typename Enum>
-std::string_view name_in(const auto& names, Enum value) {
+// When a job runs by itself. Belongs to a job file or was made by an operator; one store knows it by its name.
+struct Schedule {
+  std::string name;
+  std::string job;
+  Timing timing;
+  Missed missed = Missed::last;
+  base::Duration missed_within = std::chrono::hours(24);  // what was missed longer ago than this is not made up for
+  Overlap overlap = Overlap::skip;
+  base::Duration jitter{};  // each fire is later by a part of this that the name decides
+  base::json::object params;
+
+  bool operator==(const Schedule&) const = default;
+};
+
+// {"name","job","cron"|"calendar"|"every"|"at","zone","clock_change","missed","missed_within","overlap","jitter","params"}.
+base::json::object to_json(const Schedule& schedule);
+// The same back; what is absent has its default. Does not read the expression itself. Throws Error(refused) with the
+// key of each problem as its path.
+Schedule schedule_from_json(const base::json::object& object);
+// Whether it may be a schedule's name: letters, digits, _, -, . and /, at most 100.
+bool is_schedule_name(std::string_view name);
+
+template <typename Names, typename Enum>
+std::string_view name_in(const Names& names, Enum value) {
   return names[static_cast<std::size_t>(value)];
 }
-template <typename Enum>
-std::optional<Enum> value_in(const auto& names, std::string_view name) {
+template <typename Enum, typename Names>
+std::optional<Enum> value_in(const Names& names, std::string_view name) {
   for (std::size_t i = 0; i < names.size(); ++i)
     if (names[i] == name) return static_cast<Enum>(i);
   return std::nullopt;

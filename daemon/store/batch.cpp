@@ -69,6 +69,7 @@ void Batch::clear() {
   rests_.clear();
   progress_.clear();
   limits_.clear();
+  schedules_.clear();
   versions_.clear();
   ended_.clear();
   submitted_ = 0;
@@ -86,11 +87,15 @@ void Batch::finish() {
     row(Rows::rest, run, numbers_.next(), std::int64_t(fact.resting), fact.wake_at);
   for (const auto& [run, fact] : progress_) row(Rows::progress, run, numbers_.next(), fact->progress);
   for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), std::int64_t(fact->permits));
+  for (const auto& [name, fact] : schedules_)
+    row(Rows::schedule, name, numbers_.next(), code(fact->made_by), fact->definition, std::int64_t(fact->paused),
+        std::int64_t(fact->removed), fact->since);
   checkpoints_.clear();
   cursors_.clear();
   rests_.clear();
   progress_.clear();
   limits_.clear();
+  schedules_.clear();
 }
 
 std::vector<ArrayColumn*> Batch::columns() {
@@ -179,6 +184,16 @@ void Batch::put(const engine::CursorMoved& fact) {
     for (const Rows rows : {Rows::folded_step, Rows::folded_attempt, Rows::folded_wait}) row(rows, fact.run, path);
 }
 
+void Batch::put(const engine::ScheduleSet& fact) {
+  schedules_[fact.name] = &fact;
+}
+void Batch::put(const engine::Fired& fact) {
+  row(Rows::fire, fact.schedule, fact.instant, fact.run);
+}
+void Batch::put(const engine::FireSkipped& fact) {
+  row(Rows::fire_skipped, fact.schedule, fact.instant, fact.why, fact.at);
+}
+
 void Batch::put(const engine::RunChanged& fact) {
   rests_[fact.run] = {fact.run, false, {}};
   row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
@@ -241,6 +256,9 @@ struct Measure {
     return f.result.size() + (f.failure ? f.failure->message.size() : 0);
   }
   std::size_t operator()(const engine::LimitSet& f) const { return f.name.size(); }
+  std::size_t operator()(const engine::ScheduleSet& f) const { return f.name.size() + f.definition.size(); }
+  std::size_t operator()(const engine::Fired& f) const { return f.schedule.size(); }
+  std::size_t operator()(const engine::FireSkipped& f) const { return f.schedule.size() + f.why.size(); }
   std::size_t operator()(const engine::Audited& f) const {
     return f.who.size() + f.command.size() + f.target.size() + f.detail.size();
   }

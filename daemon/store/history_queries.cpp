@@ -191,6 +191,15 @@ json::object read_result(Connection& connection, model::RunId run) {
   return outcome;
 }
 
+json::array list_fires(Connection& connection, const std::string& schedule, std::size_t limit) {
+  constexpr std::array kMembers{Member{"schedule", json_text}, Member{"instant", json_instant},
+                                Member{"run", json_integer}, Member{"why", json_text}, Member{"at", json_instant}};
+  return objects(connection.query("SELECT schedule, instant, run, why, at FROM godwit.fires WHERE schedule = $1 OR $1 = '' "
+                                  "ORDER BY instant DESC, schedule LIMIT $2",
+                                  schedule, limit),
+                 kMembers);
+}
+
 json::array list_audit(Connection& connection, std::size_t limit) {
   constexpr std::array kMembers{Member{"at", json_instant},  Member{"uid", json_integer},
                                 Member{"who", json_text},    Member{"command", json_text},

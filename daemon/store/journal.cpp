@@ -303,17 +303,43 @@ std::map<const Journal::Group*, model::RunId> Journal::find_duplicates(Groups gr
       keys.add(submitted->from_inbox ? std::string_view() : submitted->key);
     }
   }
-  std::map<const Group*, model::RunId> duplicates;
+  std::map<const Group*, model::RunId> duplicates = find_taken_fires(groups);
   if (owners.empty()) return duplicates;
   const auto result = look_up(
       // A run of the inbox that another node was faster to take is a duplicate of itself.
-      "SELECT u.run, coalesce(k.run, r.id) FROM unnest($1::bigint[], $2::text[], $3::text[]) AS u (run, job, key) "
-      "LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
-      "LEFT JOIN godwit.run r ON r.id = u.run AND r.node <> $4 WHERE coalesce(k.run, r.id) IS NOT NULL",
+      fmt::format("SELECT u.run, coalesce(k.run, r.id) FROM unnest($1::bigint[], $2::text[], $3::text[]) AS u (run, job, "
+                  "key) LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
+                  "LEFT JOIN godwit.run r ON r.id = u.run AND r.node <> {} WHERE coalesce(k.run, r.id) IS NOT NULL",
+                  seat_.node),
       {&runs, &jobs, &keys});
   for (const auto& row : result)
     duplicates.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), model::RunId(row[1].as<std::int64_t>()));
   return duplicates;
+}
+
+// Groups whose fire time of a schedule led to another run.
+std::map<const Journal::Group*, model::RunId> Journal::find_taken_fires(Groups groups) {
+  ArrayColumn schedules(ColumnType::text), instants(ColumnType::timestamptz), runs(ColumnType::bigint);
+  std::map<model::RunId, const Group*> owners;
+  for (const auto* group : groups) {
+    for (const auto& fact : group->facts) {
+      const auto* fired = std::get_if<engine::Fired>(&fact);
+      if (!fired) continue;
+      owners[fired->run] = group;
+      schedules.add(fired->schedule);
+      instants.add(fired->instant);
+      runs.add(model::number(fired->run));
+    }
+  }
+  std::map<const Group*, model::RunId> taken;
+  if (owners.empty()) return taken;
+  const auto result = look_up(
+      "SELECT u.run, f.run FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) AS u (schedule, instant, run) "
+      "JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run <> u.run",
+      {&schedules, &instants, &runs});
+  for (const auto& row : result)
+    taken.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), model::RunId(row[1].as<std::int64_t>()));
+  return taken;
 }
 
 // A query about what other transactions have written, repeated until it is answered.
@@ -321,7 +347,7 @@ pqxx::result Journal::look_up(const std::string& sql, const std::vector<ArrayCol
   for (;;) {
     try {
       const auto values = parameters(columns);
-      return uplink_.get().query(sql, pqxx::prepare::make_dynamic_params(values), seat_.node);
+      return uplink_.get().query(sql, pqxx::prepare::make_dynamic_params(values));
     } catch (const std::exception& error) {
       health_.set(Health::State::down, describe(error));
       if (classify(error) == Trouble::lost)

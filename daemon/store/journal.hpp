@@ -65,6 +65,7 @@ class Journal {
   void split(Groups groups, const std::exception& error);
   bool settle_duplicates(Groups groups);
   std::map<const Group*, model::RunId> find_duplicates(Groups groups);
+  std::map<const Group*, model::RunId> find_taken_fires(Groups groups);
   pqxx::result look_up(const std::string& sql, const std::vector<ArrayColumn*>& columns);
   void settle(Group& group, engine::Verdict verdict);
   void settle_fenced(Groups groups);

@@ -332,6 +332,15 @@ void PostgresStore::load_limits(engine::Answer<std::vector<engine::LimitSet>> an
   impl_->read<std::vector<engine::LimitSet>>(std::move(answer),
                                              [](Connection& connection) { return store::load_limits(connection); });
 }
+void PostgresStore::load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) {
+  impl_->read<std::vector<engine::StoredSchedule>>(
+      std::move(answer), [](Connection& connection) { return store::load_schedules(connection); });
+}
+void PostgresStore::open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) {
+  impl_->read<std::vector<model::RunId>>(std::move(answer), [schedule = std::move(schedule)](Connection& connection) {
+    return store::open_fires(connection, schedule);
+  });
+}
 void PostgresStore::read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) {
   impl_->read<std::vector<engine::InboxEntry>>(
       std::move(answer), [limit](Connection& connection) { return store::read_inbox(connection, limit); });
@@ -361,6 +370,12 @@ void PostgresStore::read_logs(model::RunId run, std::int64_t after, std::size_t 
 void PostgresStore::read_result(model::RunId run, engine::Answer<base::json::object> answer) {
   impl_->look_back<base::json::object>(std::move(answer),
                                        [run](Connection& connection) { return store::read_result(connection, run); });
+}
+void PostgresStore::list_fires(std::string schedule, std::size_t limit, engine::Answer<base::json::array> answer) {
+  impl_->look_back<base::json::array>(std::move(answer),
+                                      [schedule = std::move(schedule), limit](Connection& connection) {
+                                        return store::list_fires(connection, schedule, limit);
+                                      });
 }
 void PostgresStore::list_audit(std::size_t limit, engine::Answer<base::json::array> answer) {
   impl_->look_back<base::json::array>(std::move(answer),

@@ -50,6 +50,8 @@ class PostgresStore : public engine::Store, public engine::History {
                        engine::Answer<std::optional<std::string>> answer) override;
   void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
+  void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
+  void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
   void read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) override;
   void watch_inbox(std::function<void()> arrived) override;
@@ -63,6 +65,7 @@ class PostgresStore : public engine::Store, public engine::History {
   void read_logs(model::RunId run, std::int64_t after, std::size_t limit,
                  engine::Answer<base::json::array> answer) override;
   void read_result(model::RunId run, engine::Answer<base::json::object> answer) override;
+  void list_fires(std::string schedule, std::size_t limit, engine::Answer<base::json::array> answer) override;
   void list_audit(std::size_t limit, engine::Answer<base::json::array> answer) override;
 
  private:

@@ -271,6 +271,30 @@ std::vector<engine::LimitSet> load_limits(Connection& connection) {
   return limits;
 }
 
+std::vector<engine::StoredSchedule> load_schedules(Connection& connection) {
+  std::vector<engine::StoredSchedule> schedules;
+  for (const auto& row : connection.exec(
+           "SELECT s.name, s.made_by, s.definition, s.paused, s.removed, s.since, greatest("
+           "(SELECT max(instant) FROM godwit.fire f WHERE f.schedule = s.name), "
+           "(SELECT max(instant) FROM godwit.fire_skipped f WHERE f.schedule = s.name)) FROM godwit.schedule s")) {
+    auto& stored = schedules.emplace_back();
+    stored.set = {text(row[0]),          static_cast<engine::ScheduleSet::MadeBy>(integer(row[1])), text(row[2]),
+                  view(row[3]) == "t", view(row[4]) == "t",                                       instant(row[5])};
+    if (!row[6].is_null()) stored.last_fire = instant(row[6]);
+  }
+  return schedules;
+}
+
+std::vector<model::RunId> open_fires(Connection& connection, const std::string& schedule) {
+  std::vector<model::RunId> runs;
+  for (const auto& row : connection.query(
+           "SELECT f.run FROM (SELECT run FROM godwit.fire WHERE schedule = $1 ORDER BY instant DESC LIMIT 64) f "
+           "WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = f.run) ORDER BY f.run",
+           schedule))
+    runs.push_back(run_id(row[0]));
+  return runs;
+}
+
 std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit) {
   std::vector<engine::InboxEntry> entries;
   for (const auto& row : connection.query(

@@ -26,6 +26,8 @@ std::optional<std::string> read_checkpoint(Connection& connection, model::RunId 
 // Throws Error(not_found).
 engine::JobStored load_job(Connection& connection, const std::string& version);
 std::vector<engine::LimitSet> load_limits(Connection& connection);
+std::vector<engine::StoredSchedule> load_schedules(Connection& connection);
+std::vector<model::RunId> open_fires(Connection& connection, const std::string& schedule);
 std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit);
 std::vector<model::RunId> take_run_numbers(Connection& connection, std::size_t count);
 

@@ -415,12 +415,63 @@ COMMENT ON COLUMN godwit.waits.child IS 'Number of the run that is waited for.';
 COMMENT ON COLUMN godwit.waits.detail IS 'What is to be approved, and who may.';
 )sql";
 
+// A fire time of a schedule leads to at most one run, whichever node is the first to write it: the primary key decides, in
+// the transaction of the submit. A fire that led to none says why in the other table.
+constexpr std::string_view kSchedules = R"sql(
+CREATE TABLE godwit.schedule (
+  name text COLLATE "C" PRIMARY KEY,
+  number bigint NOT NULL,
+  made_by smallint NOT NULL,
+  definition text NOT NULL,
+  paused boolean NOT NULL,
+  removed boolean NOT NULL,
+  since timestamptz NOT NULL);
+
+CREATE TABLE godwit.fire (
+  schedule text COLLATE "C" NOT NULL,
+  instant timestamptz NOT NULL,
+  run bigint NOT NULL UNIQUE,
+  PRIMARY KEY (schedule, instant)) WITH (fillfactor = 100);
+CREATE TABLE godwit.fire_skipped (
+  schedule text COLLATE "C" NOT NULL,
+  instant timestamptz NOT NULL,
+  why text NOT NULL,
+  at timestamptz NOT NULL,
+  PRIMARY KEY (schedule, instant)) WITH (fillfactor = 100);
+
+CREATE VIEW godwit.schedules AS
+SELECT s.name AS schedule, s.definition::json ->> 'job' AS job, (ARRAY['job', 'operator'])[s.made_by + 1] AS made_by, s.paused,
+  s.definition::json AS definition, s.since,
+  (SELECT max(f.instant) FROM godwit.fire f WHERE f.schedule = s.name) AS last_fire
+FROM godwit.schedule s WHERE NOT s.removed;
+COMMENT ON VIEW godwit.schedules IS 'When which jobs run by themselves.';
+COMMENT ON COLUMN godwit.schedules.schedule IS 'Name of the schedule.';
+COMMENT ON COLUMN godwit.schedules.job IS 'Name of the job it submits.';
+COMMENT ON COLUMN godwit.schedules.made_by IS 'job (it stands in the job file) or operator.';
+COMMENT ON COLUMN godwit.schedules.paused IS 'It leads to no runs until somebody resumes it.';
+COMMENT ON COLUMN godwit.schedules.definition IS 'When it fires and how: {"cron"|"calendar"|"every"|"at", "zone", "clock_change", "missed", "missed_within", "overlap", "jitter", "params"}.';
+COMMENT ON COLUMN godwit.schedules.since IS 'It fires after this instant: when it was made or last changed.';
+COMMENT ON COLUMN godwit.schedules.last_fire IS 'The last fire time that led to a run.';
+
+CREATE VIEW godwit.fires AS
+SELECT f.schedule, f.instant, f.run, NULL::text AS why, r.submitted_at AS at FROM godwit.fire f LEFT JOIN godwit.run r ON r.id = f.run
+UNION ALL
+SELECT k.schedule, k.instant, NULL, k.why, k.at FROM godwit.fire_skipped k;
+COMMENT ON VIEW godwit.fires IS 'The fire times of all schedules that have come, and what they led to.';
+COMMENT ON COLUMN godwit.fires.schedule IS 'Name of the schedule.';
+COMMENT ON COLUMN godwit.fires.instant IS 'The fire time, as the expression gives it.';
+COMMENT ON COLUMN godwit.fires.run IS 'Number of the run it led to; null when it led to none.';
+COMMENT ON COLUMN godwit.fires.why IS 'Why it led to no run.';
+COMMENT ON COLUMN godwit.fires.at IS 'When that was done or decided.';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
     Migration{3, "views", kViews},
     Migration{4, "both sides of a mismatch", kSides},
     Migration{5, "steps that wait", kWaits},
+    Migration{6, "schedules", kSchedules},
 };
 
 }  // namespace

@@ -64,6 +64,12 @@ constexpr std::array kRunChange{Column{"run", bigint},     Column{"number", bigi
 constexpr std::array kRunDone{Column{"run", bigint},   Column{"state", smallint},   Column{"result", text},
                               Column{"failure", text}, Column{"failed_path", text}, Column{"finished_at", timestamptz}};
 constexpr std::array kLimitSetting{Column{"name", text}, Column{"number", bigint}, Column{"permits", integer}};
+constexpr std::array kSchedule{Column{"name", text},       Column{"number", bigint},    Column{"made_by", smallint},
+                               Column{"definition", text}, Column{"paused", smallint}, Column{"removed", smallint},
+                               Column{"since", timestamptz}};
+constexpr std::array kFire{Column{"schedule", text}, Column{"instant", timestamptz}, Column{"run", bigint}};
+constexpr std::array kFireSkipped{Column{"schedule", text}, Column{"instant", timestamptz}, Column{"why", text},
+                                  Column{"at", timestamptz}};
 constexpr std::array kAudit{Column{"number", bigint}, Column{"uid", bigint},  Column{"who", text},
                             Column{"command", text},  Column{"target", text}, Column{"detail", text},
                             Column{"at", timestamptz}};
@@ -161,6 +167,20 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "INSERT INTO godwit.limit_setting AS t (name, number, permits) SELECT u.* FROM fence, {} "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, permits = excluded.permits WHERE t.number < "
               "excluded.number",
+              ""},
+    TableInfo{Rows::schedule, "schedule", kSchedule,
+              "INSERT INTO godwit.schedule AS t (name, number, made_by, definition, paused, removed, since) "
+              "SELECT u.name, u.number, u.made_by, u.definition, u.paused <> 0, u.removed <> 0, u.since FROM fence, {} "
+              "(name, number, made_by, definition, paused, removed, since) "
+              "ON CONFLICT (name) DO UPDATE SET number = excluded.number, made_by = excluded.made_by, "
+              "definition = excluded.definition, paused = excluded.paused, removed = excluded.removed, "
+              "since = excluded.since WHERE t.number < excluded.number",
+              ""},
+    // As with run_key: another run's fire must fail in every form, the run's own earlier row is passed over.
+    TableInfo{Rows::fire, "fire", kFire, "INSERT INTO godwit.fire (schedule, instant, run) SELECT u.* FROM fence, {}",
+              " ON CONFLICT (run) DO NOTHING"},
+    TableInfo{Rows::fire_skipped, "fire_skipped", kFireSkipped,
+              "INSERT INTO godwit.fire_skipped (schedule, instant, why, at) SELECT u.* FROM fence, {} ON CONFLICT DO NOTHING",
               ""},
     TableInfo{Rows::audit, "audit", kAudit,
               "INSERT INTO godwit.audit (number, uid, who, command, target, detail, at) SELECT u.* FROM fence, {}",

@@ -40,11 +40,14 @@ enum class Rows {
   run_change,
   run_done,
   limit_setting,
+  schedule,
+  fire,
+  fire_skipped,
   audit,
   progress,
   log
 };
-inline constexpr std::size_t kRowsCount = 24;
+inline constexpr std::size_t kRowsCount = 27;
 
 struct Column {
   std::string_view name;

@@ -59,6 +59,8 @@ class EngineWorld {
     if (const auto report = library_.reload(); !report.problems.empty())
       throw std::runtime_error(report.problems.front().text());
   }
+  jobfile::Library& library() { return library_; }
+
   // Submits a job's text and gives its run; fails the test when it is refused.
   model::RunId submit(const std::string& yaml, base::json::object params = {}, std::string key = {}) {
     model::RunId run{};

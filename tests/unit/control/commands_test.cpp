@@ -36,6 +36,9 @@ class MemoryHistory : public engine::History {
     world_.clock.post([answer] { answer(json::array()); });
   }
   void read_result(model::RunId run, engine::Answer<json::object> answer) override { show_run(run, std::move(answer)); }
+  void list_fires(std::string, std::size_t, engine::Answer<json::array> answer) override {
+    world_.clock.post([answer] { answer(json::array()); });
+  }
   void list_audit(std::size_t, engine::Answer<json::array> answer) override {
     json::array rows;
     for (const auto& entry : world_.memory.audit) rows.push_back(json::object{{"who", entry.who}, {"command", entry.command}});
@@ -139,7 +142,7 @@ class Fixture {
 
 TEST_CASE("Every command says what it is for, and so does every parameter") {
   Fixture fixture;
-  CHECK(fixture.table.all().size() == 27);
+  CHECK(fixture.table.all().size() == 36);
   for (const auto& [name, command] : fixture.table.all()) {
     INFO(name);
     CHECK(command.role != Role::none);

@@ -1,0 +1,253 @@
+// Goal: a fire time leads to one run or to a recorded reason, over restarts, missed times, overlaps and other nodes.
+// Method: an engine with a stepped clock on a memory store, and job files with schedules.
+#include "engine/scheduler.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/engine_world.hpp"
+
+using namespace godwit;
+using namespace std::chrono_literals;
+using support::EngineWorld;
+namespace json = base::json;
+
+namespace {
+
+constexpr auto kStages = R"(
+stages:
+  work: {uses: work}
+result: "${ stages.work }"
+)";
+
+// A world whose one job has this schedule; its step takes `takes`.
+struct Scheduled {
+  explicit Scheduled(const std::string& schedule, base::Duration takes = 0s) {
+    world = std::make_unique<EngineWorld>();
+    world->job("tick", "job: tick\nschedule: " + schedule + kStages);
+    world->engine->schedules().reload();
+    world->plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
+                           [takes](const engine::StepCall&) { return takes; }});
+    world->clock.run_posted();
+  }
+
+  // The instants that led to runs, as "hh:mm".
+  std::vector<std::string> fired() const {
+    std::vector<std::string> out;
+    for (const auto& [key, run] : world->memory.fires) out.push_back(base::format_instant(key.second).substr(11, 5));
+    return out;
+  }
+  std::vector<std::string> skipped() const {
+    std::vector<std::string> out;
+    for (const auto& [key, why] : world->memory.fires_skipped)
+      out.push_back(base::format_instant(key.second).substr(11, 5) + " " + why);
+    return out;
+  }
+  // The daemon is away for a while.
+  void away(base::Duration time) {
+    std::mt19937_64 random(1);
+    world->crash(random);
+    world->clock.advance(time);
+    world->start();
+    world->clock.run_posted();
+  }
+  engine::Scheduler& schedules() { return world->engine->schedules(); }
+
+  std::unique_ptr<EngineWorld> world;  // the clock begins at 2023-11-14T22:13:20Z
+};
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a schedule submits a run at each of its fire times") {
+  Scheduled given("{every: 10m}");
+  given.world->clock.advance(30min);
+  CHECK(given.fired() == Texts{"22:20", "22:30", "22:40"});
+  CHECK(given.skipped().empty());
+  for (const auto& [key, run] : given.world->memory.fires) {
+    CHECK(given.world->memory.runs.at(run).done);
+    CHECK(given.world->memory.runs.at(run).submitted.submitted_by == "schedule tick");
+  }
+  SECTION("and goes on after a restart without one twice") {
+    given.away(30s);
+    given.world->clock.advance(10min);
+    CHECK(given.fired() == Texts{"22:20", "22:30", "22:40", "22:50"});
+  }
+}
+
+TEST_CASE("what was missed is made up for as the schedule says, or recorded") {
+  SECTION("the last one") {
+    Scheduled given("{every: 10m, missed: last}");
+    given.away(30min);
+    CHECK(given.fired() == Texts{"22:40"});
+    REQUIRE(given.skipped().size() == 2);
+    CHECK_THAT(given.skipped().front(), Catch::Contains("22:20 missed"));
+  }
+  SECTION("all within a window") {
+    Scheduled given("{every: 10m, missed: all, missed_within: 15m, overlap: queue}");
+    given.away(30min);
+    CHECK(given.fired() == Texts{"22:30", "22:40"});
+    CHECK_THAT(given.skipped().at(0), Catch::Contains("missed_within: 15m"));
+  }
+  SECTION("none") {
+    Scheduled given("{every: 10m, missed: none}");
+    given.away(30min);
+    CHECK(given.fired().empty());
+    CHECK(given.skipped().size() == 3);
+    given.world->clock.advance(10min);
+    CHECK(given.fired() == Texts{"22:50"});
+  }
+  SECTION("a short absence misses nothing") {
+    Scheduled given("{every: 10m, missed: none}");
+    given.world->clock.advance(6min);
+    given.away(70s);
+    CHECK(given.fired() == Texts{"22:20"});
+  }
+  SECTION("very many are not recorded one by one") {
+    Scheduled given("{every: 1s, missed: none}");
+    given.away(5h);
+    CHECK(given.fired().size() <= 61);
+    CHECK(given.world->memory.fires_skipped.size() <= 1000);
+    CHECK_THAT(given.skipped().front(), Catch::Contains("earlier fire times"));
+  }
+}
+
+TEST_CASE("a fire time that another node was faster to take leads to no second run") {
+  Scheduled given("{every: 10m}");
+  const auto instant = base::parse_instant("2023-11-14T22:20:00Z").value();
+  given.world->memory.fires[{"tick", instant}] = model::RunId(4711);
+  given.world->memory.runs[model::RunId(4711)].done.emplace();
+  given.world->clock.advance(10min);
+  CHECK(given.fired() == Texts{"22:20"});
+  CHECK(given.world->memory.runs.size() == 1);
+  CHECK(given.schedules().view().at(0).at("last") == "another node: run 4711");
+}
+
+TEST_CASE("overlap") {
+  SECTION("skip records why") {
+    Scheduled given("{every: 10m, overlap: skip}", 25min);
+    given.world->clock.advance(50min);
+    CHECK(given.fired() == Texts{"22:20", "22:50"});
+    CHECK_THAT(given.skipped().at(0), Catch::Contains("22:30 run 1 of the schedule had not ended"));
+  }
+  SECTION("queue lets one run wait for the other, also over a restart") {
+    Scheduled given("{every: 10m, overlap: queue}", 15min);
+    given.world->clock.advance(20min);
+    CHECK(given.fired() == Texts{"22:20", "22:30"});
+    CHECK(given.world->runner->sent.size() == 1);
+    std::optional<json::object> why;
+    given.world->engine->why(model::RunId(2), [&](engine::Result<json::object> answer) { why = *answer; });
+    REQUIRE(why);
+    CHECK(why->at("state") == "waiting");
+    CHECK_THAT(std::string(why->at("reasons").at(0).at("text").as_string()),
+               Catch::Contains("'schedule:tick', which run 1 has"));
+    given.away(10s);
+    CHECK(given.world->runner->sent.size() == 1);
+    CHECK(given.world->runner->sent.front().run == model::RunId(1));
+    given.world->clock.advance(16min);
+    CHECK(given.world->runner->sent.size() == 2);
+    CHECK(given.world->memory.runs.at(model::RunId(1)).done);
+  }
+  SECTION("cancel_older") {
+    Scheduled given("{every: 10m, overlap: cancel_older}", 15min);
+    given.world->clock.advance(20min);
+    CHECK(given.world->memory.runs.at(model::RunId(1)).done->state == model::RunState::cancelled);
+    CHECK(given.world->runner->sent.size() == 2);
+  }
+  SECTION("allow") {
+    Scheduled given("{every: 10m, overlap: allow}", 25min);
+    given.world->clock.advance(31min);
+    CHECK(given.world->runner->sent.size() == 3);
+    CHECK(given.world->runner->in_flight() == 3);
+  }
+}
+
+TEST_CASE("people steer schedules") {
+  Scheduled given("{every: 10m, jitter: 5m}");
+  std::optional<base::Error> error;
+  const auto nothing = [&](const engine::Result<engine::Nothing>& answer) {
+    if (!answer) error = answer.error();
+  };
+  SECTION("jitter moves all fires by the same time") {
+    const auto next = base::parse_instant(given.schedules().view().at(0).at("next").as_string()).value();
+    CHECK(next >= base::parse_instant("2023-11-14T22:20:00Z").value());
+    CHECK(next < base::parse_instant("2023-11-14T22:25:00Z").value());
+    given.world->clock.advance(next - given.world->clock.now() - 1s);
+    CHECK(given.fired().empty());
+    given.world->clock.advance(1s);
+    CHECK(given.fired() == Texts{"22:20"});
+  }
+  SECTION("pause, also over a restart, and resume") {
+    given.schedules().pause("tick", true, {}, nothing);
+    given.world->clock.run_posted();
+    given.away(1s);
+    given.world->clock.advance(15min);
+    CHECK(given.fired().empty());
+    CHECK_THAT(given.skipped().at(0), Catch::Contains("paused"));
+    given.schedules().pause("tick", false, {}, nothing);
+    given.world->clock.advance(10min);
+    CHECK(given.fired().size() == 1);
+    CHECK(given.world->memory.audit.size() == 2);
+  }
+  SECTION("trigger") {
+    model::RunId run{};
+    given.schedules().trigger("tick", {}, [&](engine::Result<model::RunId> answer) { run = *answer; });
+    given.world->run_to_end(20);
+    CHECK(given.world->memory.runs.at(run).done);
+  }
+  SECTION("backfill submits what led to no run, once") {
+    for (const std::size_t expected : {6u, 0u}) {
+      std::optional<engine::Scheduler::Backfilled> done;
+      given.schedules().backfill("tick", given.world->clock.now() - 1h, base::Instant::max(), {},
+                                 [&](auto answer) { done = *answer; });
+      given.world->clock.run_posted();
+      REQUIRE(done);
+      CHECK(done->runs.size() == expected);
+      CHECK(done->existing == 6 - expected);
+    }
+  }
+  SECTION("an operator's own schedule lives over restarts until it is removed") {
+    model::Schedule own{.name = "own", .job = "tick", .timing = {model::Timing::Kind::at, "2023-11-14T22:30:00Z"}};
+    given.schedules().set(own, {}, nothing);
+    given.world->clock.run_posted();
+    given.away(1s);
+    given.world->clock.advance(17min);
+    CHECK(given.world->memory.fires.contains({"own", base::parse_instant("2023-11-14T22:30:00Z").value()}));
+    given.schedules().remove("own", {}, nothing);
+    given.world->clock.run_posted();
+    CHECK(given.schedules().view().size() == 1);
+    given.away(1s);
+    CHECK(given.schedules().view().size() == 1);
+  }
+  SECTION("refusals") {
+    const model::Timing daily{model::Timing::Kind::cron, "@daily"};
+    CHECK_THROWS_AS(given.schedules().set({.name = "tick", .job = "tick", .timing = daily}, {}, nothing), base::Error);
+    CHECK_THROWS_AS(given.schedules().set({.name = "x", .job = "nope", .timing = daily}, {}, nothing), base::Error);
+    CHECK_THROWS_AS(given.schedules().set(
+                        {.name = "x", .job = "tick", .timing = {model::Timing::Kind::cron, "0 0 30 2 *"}}, {}, nothing),
+                    base::Error);
+    CHECK_THROWS_AS(given.schedules().remove("tick", {}, nothing), base::Error);
+    CHECK_THROWS_AS(given.schedules().pause("tock", true, {}, nothing), base::Error);
+    CHECK_THROWS_AS(given.schedules().backfill("tick", base::Instant{}, base::Instant::max(), {}, [](auto) {}),
+                    base::Error);
+  }
+  CHECK_FALSE(error);
+}
+
+TEST_CASE("a changed job file changes its schedule from then on") {
+  Scheduled given("{every: 10m}");
+  given.world->job(
+      "tick", std::string("job: tick\nschedule:\n- {name: a, every: 7m}\n- {name: b, cron: '30 22 * * *'}") + kStages);
+  given.schedules().reload();
+  given.world->clock.advance(20min);
+  std::vector<std::string> names;
+  for (const auto& [key, run] : given.world->memory.fires) names.push_back(key.first);
+  CHECK(names == Texts{"tick/a", "tick/a", "tick/b"});
+}
+
+TEST_CASE("a submit that is refused leaves a record") {
+  Scheduled given("{every: 10m, params: {unknown: 1}}");
+  given.world->clock.advance(10min);
+  CHECK(given.fired().empty());
+  CHECK_THAT(given.skipped().at(0), Catch::Contains("the submit was refused"));
+}
