@@ -133,6 +133,14 @@ int list(Session& session) {
   json::object request;
   for (const auto* name : {"state", "job"})
     if (session.line.has(name)) request[name] = session.line.text(name);
+  json::object labels;
+  for (const auto& label : session.line.texts("label")) {
+    const auto equals = label.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw base::Error(base::ErrorKind::usage, "'" + label + "' is no label", {}, "write --label NAME=VALUE");
+    labels[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  if (!labels.empty()) request["labels"] = std::move(labels);
   if (const auto limit = session.line.number("limit", 1)) request["limit"] = *limit;
   if (const auto before = session.line.number("before", 1)) request["before"] = *before;
   const auto rows = session.call("run.list", std::move(request));
@@ -248,6 +256,15 @@ int approve(Session& session) {
 int retry(Session& session) {
   auto request = run_of(session);
   if (session.line.has("from")) request["from"] = session.line.text("from");
+  json::object set;
+  for (const auto& assignment : session.line.texts("set")) {
+    const auto equals = assignment.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw base::Error(base::ErrorKind::usage, "--set " + assignment + " is no PATH=JSON");
+    set[assignment.substr(0, equals)] = value_of(std::string_view(assignment).substr(equals + 1));
+  }
+  if (!set.empty()) request["set"] = std::move(set);
+  if (session.line.has("skip")) request["skip"] = json::value_from(session.line.texts("skip"));
   const auto answer = session.call("run.retry", std::move(request));
   const std::string run = text_of(answer.as_object(), "run");
   if (session.json) {

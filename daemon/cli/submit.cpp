@@ -31,6 +31,20 @@ json::object job_of(const CommandLine& line) {
   return {{"text", read_text(word, kJobFileMax)}, {"file", base::repaired_utf8(word)}};
 }
 
+// Which of the job's stages are to run.
+void add_stages(const CommandLine& line, json::object& request) {
+  if (line.has("stop-after")) request["stop_after"] = line.text("stop-after");
+  if (!line.has("only")) return;
+  json::array stages;
+  const std::string only = line.text("only");
+  for (std::size_t begin = 0; begin <= only.size();) {
+    const auto end = std::min(only.find(',', begin), only.size());
+    if (end > begin) stages.emplace_back(json::string(std::string_view(only).substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  request["only"] = std::move(stages);
+}
+
 int submit_many(Session& session, const json::object& job, const json::object& params, std::int64_t count) {
   const std::size_t each = json::serialize(params).size() + 1;
   const auto per_request = static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
@@ -81,8 +95,12 @@ int submit(Session& session) {
   if (count && *count > kCountMax) throw base::Error(base::ErrorKind::usage, "--count is at most " + std::to_string(kCountMax));
   auto request = job_of(line);
   auto params = parameters(line);
-  if (count) return submit_many(session, request, params, *count);
+  if (count) {
+    add_stages(line, request);
+    return submit_many(session, request, params, *count);
+  }
   request["params"] = std::move(params);
+  add_stages(line, request);
   if (line.has("key")) request["key"] = line.text("key");
 
   const auto receipt = submit_one(session, std::move(request));

@@ -21,6 +21,10 @@ bool fits(const json::value& value, ParameterType type) {
       const auto* list = value.if_array();
       return list && std::all_of(list->begin(), list->end(), [](const json::value& item) { return item.is_object(); });
     }
+    case ParameterType::texts: {
+      const auto* list = value.if_array();
+      return list && std::all_of(list->begin(), list->end(), [](const json::value& item) { return item.is_string(); });
+    }
     case ParameterType::run: return is_count(value) && value.get_int64() > 0;
     case ParameterType::any: return true;
   }
@@ -46,6 +50,7 @@ std::string_view describe(ParameterType type) {
     case ParameterType::boolean: return "true or false";
     case ParameterType::object: return "an object";
     case ParameterType::objects: return "a list of objects";
+    case ParameterType::texts: return "a list of texts";
     case ParameterType::run: return "the number of a run";
     case ParameterType::any: return "any value";
   }
@@ -89,6 +94,11 @@ std::int64_t Arguments::count(std::string_view name, std::int64_t otherwise) con
 bool Arguments::boolean(std::string_view name, bool otherwise) const {
   const auto* value = given_.if_contains(name);
   return value ? value->get_bool() : otherwise;
+}
+
+std::vector<std::string> Arguments::texts(std::string_view name) const {
+  const auto* value = given_.if_contains(name);
+  return value ? json::value_to<std::vector<std::string>>(*value) : std::vector<std::string>();
 }
 
 std::string Arguments::any(std::string_view name) const {

@@ -10,7 +10,7 @@
 
 namespace godwit::control {
 
-enum class ParameterType { text, count, boolean, object, objects, run, any };
+enum class ParameterType { text, count, boolean, object, objects, texts, run, any };
 
 // One parameter of a command.
 struct Parameter {
@@ -34,6 +34,7 @@ class Arguments {
   std::string text(std::string_view name, std::string otherwise = {}) const;
   std::int64_t count(std::string_view name, std::int64_t otherwise = 0) const;
   bool boolean(std::string_view name, bool otherwise = false) const;
+  std::vector<std::string> texts(std::string_view name) const;
   // JSON text of any value; "null" when it was not given.
   std::string any(std::string_view name) const;
   base::json::object take_object(std::string_view name);

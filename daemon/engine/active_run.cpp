@@ -9,7 +9,15 @@ ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> com
   if (auto value = base::parse_json(record.pins); value.is_object()) pins = std::move(value.as_object());
   if (record.options.empty()) return;
   const auto options = base::parse_json(record.options);
-  if (const auto* given = options.as_object().if_contains("queue")) queue = std::string(given->as_string());
+  if (const auto* given = options.as_object().if_contains("turn")) queue = std::string(given->as_string());
+}
+
+std::optional<base::Instant> delete_at(const Submitted& run, base::Instant end) {
+  if (run.options.empty()) return std::nullopt;
+  const auto options = base::parse_json(run.options).as_object();
+  const auto* retain = options.if_contains("retain");
+  const auto kept = retain ? base::parse_duration(std::string_view(retain->as_string())) : std::nullopt;
+  return kept ? std::optional(end + *kept) : std::nullopt;
 }
 
 model::RunState ActiveRun::state() const {
@@ -28,7 +36,7 @@ model::RunState ActiveRun::state() const {
 
 std::optional<base::Instant> ActiveRun::deadline() const {
   const auto& timeout = job->job().timeout;
-  return timeout ? std::optional(record.submitted_at + *timeout) : std::nullopt;
+  return timeout && !closing ? std::optional(record.submitted_at + *timeout) : std::nullopt;
 }
 
 bool ActiveRun::only_waits() const {

@@ -40,11 +40,12 @@ struct ActiveRun {
   std::string blocked_path;
   std::optional<model::Failure> failure;  // the run is ending for it
   std::string failed_path;
-  bool ending = false;   // its end is being recorded
-  bool starved = false;  // waits for a place among the steps in flight
-  std::string queue;        // it waits in for its turn; empty for none
-  Limits::Ticket turn = 0;  // its place in the queue it was submitted to; 0 for none
-  bool held = false;        // it has not had its turn yet
+  bool ending = false;             // its end is being recorded
+  std::optional<Outcome> closing;  // how it ends once the steps of its end are done
+  bool starved = false;            // waits for a place among the steps in flight
+  std::string queue;               // it waits in for its turn; empty for none
+  Limits::Ticket turn = 0;         // its place in the queue it was submitted to; 0 for none
+  bool held = false;               // it has not had its turn yet
   std::uint64_t timeout_timer = 0;
   std::uint64_t rest_timer = 0;  // after which it leaves memory, if it still waits
   bool resting = false;          // its leaving memory is being recorded
@@ -62,5 +63,8 @@ struct ActiveRun {
   // Whether it may start steps now.
   bool may_go_on() const { return !paused && !held && !ending && !cancelling && !failure && blocked.empty(); }
 };
+
+// When a run that ends so is deleted, by what its job said at the submit; empty for never.
+std::optional<base::Instant> delete_at(const Submitted& run, base::Instant end);
 
 }  // namespace godwit::engine

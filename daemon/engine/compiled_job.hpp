@@ -1,14 +1,13 @@
 #pragma once
+#include <array>
+#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/plan.hpp"
-#include "engine/step_request.hpp"
-#include "expression/language.hpp"
+#include "engine/compiled_graph.hpp"
 #include "jobfile/parameters.hpp"
-#include "model/job.hpp"
 
 namespace godwit::engine {
 
@@ -18,52 +17,38 @@ class CompiledJob {
   // Throws Error(refused) as the compilation of expressions does.
   explicit CompiledJob(std::shared_ptr<const model::Job> job);
 
-  struct Stage {
-    const model::Stage* spec = nullptr;
-    std::vector<std::size_t> needs;
-    std::shared_ptr<const expression::Compiled> when;
-    std::shared_ptr<const expression::Compiled> foreach;
-    std::shared_ptr<const expression::CompiledTemplate> with;
-    std::shared_ptr<const expression::CompiledTemplate> wait;  // model::Wait::what
-    std::shared_ptr<const expression::CompiledTemplate> output;
-    std::shared_ptr<const expression::CompiledTemplate> emit_rows;
-    std::shared_ptr<const StepPolicy> policy;
-    std::int64_t constant_hash = 0;  // of `with`, when that is constant
-    bool output_wanted = false;      // a later expression reads stages.<name>
-  };
-
   const model::Job& job() const { return *job_; }
   const std::shared_ptr<const model::Job>& shared() const { return job_; }
-  const std::vector<Stage>& stages() const { return stages_; }
+  const CompiledGraph& graph() const { return *graph_; }
+  // What runs when a run ends so; null for nothing.
+  const CompiledGraph* ending(model::Ending ending) const { return endings_[static_cast<std::size_t>(ending)].get(); }
   const expression::CompiledTemplate* result() const { return result_.get(); }
+  // What a run of the job with these parameters carries: {"labels", "priority", "queue", "retain", "unique"}, those
+  // that the job has. Throws Error(refused) as expressions do.
+  base::json::object options(const base::json::value& params) const;
   const jobfile::ParameterSchema& parameters() const { return *parameters_; }
   // Evaluating changes nothing that another evaluation sees, so a job that is shared by its runs lends its language to
   // all of them.
   expression::Language& language() const { return *language_; }
-  Plan new_plan() const;
 
-  // "search", "search[12]".
-  std::string path(StepRef step) const;
-  // The list of items of a foreach is recorded like a step, under "search[]".
-  std::string list_path(std::size_t stage) const { return stages_[stage].spec->name + "[]"; }
-  struct Parsed {
-    StepRef step;
-    bool list = false;
-  };
-  // Empty when the path names no stage of this job.
-  std::optional<Parsed> parse_path(std::string_view path) const;
-  std::optional<std::size_t> find_stage(std::string_view name) const;
-  // The stages that cannot be as they were when `stage` is not: itself and all that need it, by number.
-  std::vector<bool> dependents(std::size_t stage) const;
+  // All stages there are, those of items and of the end included.
+  void each_stage(const std::function<void(const CompiledStage&)>& visit) const;
+  // Whether the output of a finished step is read by an expression; for the whole path of a step.
+  bool wants_output(std::string_view path) const;
 
  private:
+  void each_of_all(const std::function<void(CompiledStage&)>& visit);
   void want_outputs_of(const std::vector<expression::Reference>& references);
+  void want_outputs();
 
   std::shared_ptr<const model::Job> job_;
   std::unique_ptr<expression::Language> language_;
   std::unique_ptr<jobfile::ParameterSchema> parameters_;
-  std::vector<Stage> stages_;
+  std::unique_ptr<CompiledGraph> graph_;
+  std::array<std::unique_ptr<CompiledGraph>, model::kEndings.size()> endings_;
   std::shared_ptr<const expression::CompiledTemplate> result_;
+  std::map<std::string, std::shared_ptr<const expression::CompiledTemplate>> labels_;
+  std::shared_ptr<const expression::Compiled> unique_;
 };
 
 }  // namespace godwit::engine

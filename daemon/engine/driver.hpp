@@ -42,6 +42,14 @@ struct Recorded {
   std::map<std::string, std::string> cursors;  // newest CursorMoved value by path
 };
 
+// How a run ends, before that is recorded.
+struct Outcome {
+  model::RunState state = model::RunState::succeeded;
+  std::string result;                     // JSON text; empty unless succeeded
+  std::optional<model::Failure> failure;  // unless succeeded
+  std::string failed_path;
+};
+
 // Decides what one run does next; one object for each run in memory. The runner does what is common to all steps
 // (limits, attempts, deadlines, retries, the journal, events) and knows nothing of graphs or scripts.
 //
@@ -87,6 +95,12 @@ class Driver {
   virtual bool idle() const = 0;
   // The run's result as JSON text, once done() or at is_last(). An Error fails the run.
   virtual std::string result() = 0;
+
+  // Whether something is to be done when the run ends so, before its end is recorded.
+  virtual bool has_closing(const Outcome&) const { return false; }
+  // The run ends so, which is stored: from now on next() gives the steps of the end, and done() is about them. Also
+  // after start(), when an earlier life came so far. Nothing of what was before is under way any more.
+  virtual void begin_closing(const Outcome&) {}
 
   // {"done","total","failed","stages":[...]} for people; the runner adds what plugins said.
   virtual base::json::object progress() const = 0;

@@ -128,8 +128,8 @@ void Engine::pause(model::RunId run, Caller caller, Answer<Nothing> answer) {
 void Engine::resume(model::RunId run, Caller caller, Answer<Nothing> answer) {
   impl_->interventions_.resume(run, std::move(caller), std::move(answer));
 }
-void Engine::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
-  impl_->interventions_.retry(run, std::move(from), std::move(caller), std::move(answer));
+void Engine::retry(model::RunId run, Retry how, Caller caller, Answer<model::RunId> answer) {
+  impl_->interventions_.retry(run, std::move(how), std::move(caller), std::move(answer));
 }
 void Engine::signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer) {
   impl_->interventions_.signal(run, std::move(name), std::move(payload), std::move(caller), std::move(answer));

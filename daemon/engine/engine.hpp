@@ -29,9 +29,11 @@ struct SubmitRequest {
   std::string text;  // a whole job file
   std::string file;  // its name, for messages
   base::json::object params;
-  std::string key;  // makes the submit idempotent within the job; empty for none
-  std::string queue;          // the queue this one run waits in for its turn; empty for none
-  std::optional<Fired> fire;  // the fire time of a schedule that the run is for; idempotent as well
+  std::string key;                // makes the submit idempotent within the job; empty for none
+  std::vector<std::string> only;  // the stages to run; empty for all
+  std::string stop_after;         // runs this stage and what it needs; empty for all
+  std::string turn;               // the queue this one run waits in for its turn; empty for none
+  std::optional<Fired> fire;      // the fire time of a schedule that the run is for; idempotent as well
 };
 struct SubmitReceipt {
   model::RunId run{};
@@ -70,10 +72,17 @@ class Engine {
   void cancel(model::RunId run, Caller caller, Answer<Nothing> answer);
   void pause(model::RunId run, Caller caller, Answer<Nothing> answer);
   void resume(model::RunId run, Caller caller, Answer<Nothing> answer);
+  // What is to be different when an ended run is continued.
+  struct Retry {
+    std::string from;                        // a step: it and what depends on it is done again
+    std::map<std::string, std::string> set;  // JSON text by path: a step's output, or "params.NAME..."
+    std::vector<std::string> skip;           // steps that are taken as done without an output
+    bool empty() const { return from.empty() && set.empty() && skip.empty(); }
+  };
   // A blocked run goes on (its unfinished step is attempted again) and keeps its number. A failed or cancelled one, or
-  // any one with `from`, is continued by a new run that takes over the finished steps which do not depend on `from`;
-  // the answer is the number of the run to look at.
-  void retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+  // any one that is to be different, is continued by a new run that takes over the finished steps which do not depend
+  // on what is; the answer is the number of the run to look at.
+  void retry(model::RunId run, Retry how, Caller caller, Answer<model::RunId> answer);
 
   // Sends a signal to a run that has not ended; it is kept until a step takes it. `payload` is JSON text.
   void signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer);

@@ -1,74 +1,69 @@
 #pragma once
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "engine/compiled_job.hpp"
-#include "engine/driver.hpp"
-#include "engine/plan.hpp"
-#include "expression/scope.hpp"
+#include "engine/graph_frame.hpp"
 
 namespace godwit::engine {
 
-// Drives a run of a YAML job: its plan says which stages and items are ready, its expressions what they are given.
+// Drives a run of a YAML job. Its stages, the stages of each item that is a list of stages, and the stages of its end
+// are frames; the driver asks those in which something may have become ready.
 class GraphDriver : public Driver {
  public:
   GraphDriver(const Submitted& record, std::shared_ptr<const CompiledJob> job);
+  ~GraphDriver() override;
 
-  bool wants_output(const std::string& path) const override;
+  bool wants_output(const std::string& path) const override { return job_->wants_output(path); }
   void start(RunControl& control, Recorded recorded) override;
   std::optional<StepRequest> next() override;
   void shape(const StepRequest& request, StepSucceeded& success) override;
   void settling(const StepRequest& request, const StepDone& done, std::vector<Fact>& more) override;
-  void left(const StepRequest& request) override { plan_.left(request.ref); }
+  void left(const StepRequest& request) override;
   void recorded(const StepRequest& request, model::StepState state) override;
-  void dropped(const StepRequest& request) override { plan_.left(request.ref); }
+  void dropped(const StepRequest& request) override { left(request); }
   bool is_last(const StepRequest& request) override;
-  bool done() const override { return plan_.done(); }
+  bool done() const override;
   bool idle() const override { return true; }
   std::string result() override;
+  bool has_closing(const Outcome& outcome) const override;
+  void begin_closing(const Outcome& outcome) override;
   base::json::object progress() const override;
 
  private:
-  // What a run knows of one of its stages while it is in memory.
-  struct StageData {
-    base::json::array items;           // of a foreach
-    std::vector<std::string> outputs;  // JSON text by item, when a later expression wants them
-    std::map<std::int64_t, model::Failure> failures;
-    std::map<std::int64_t, model::StepState> not_succeeded;
-    bool skipped = false;  // `when` was false
-    bool published = false;
-    base::json::value value;  // stages.<name>, once the stage is done
-    std::shared_ptr<const Callable> callable;
+  // A frame, and whose item it is when it is one's.
+  struct Place {
+    std::unique_ptr<GraphFrame> frame;
+    std::uint64_t number = 0;
+    Place* around = nullptr;
+    StepRef item;
+    bool ready = false;  // stands in ready_
   };
 
-  // Opens the next stage; false when none is ready or the run cannot go on. `skip` gets the step that records that a
-  // stage is skipped.
-  bool open_next(std::optional<StepRequest>& skip);
-  void open_stage(std::size_t stage, std::optional<StepRequest>& skip);
-  void open_list(std::size_t stage);
-  bool open_recorded(std::size_t stage);
-  void restore(std::size_t stage);
-  bool resolve(std::size_t stage);
-  StepRequest request_for(StepRef step);
-  void render_input(const CompiledJob::Stage& stage, const expression::Scope& scope, StepRequest& request) const;
-  StepWork work_for(std::size_t stage, const expression::Scope& scope, const base::json::value& input) const;
-  StepWork wait_for(const CompiledJob::Stage& stage, const base::json::value& what) const;
-  void set_item(expression::Scope& scope, StepRef step, const base::json::value& index) const;
-  void publish(std::size_t stage);
-  base::json::value list_value(std::size_t stage) const;
-  std::string_view state_of(std::size_t stage) const;
+  Place& add(const CompiledGraph& graph, std::string prefix, Place* around);
+  void open_item(Place& around, StepRef item);
+  // The step that records an item whose list is over.
+  StepRequest close_item(Place& place);
+  void mark_ready(Place& place);
+  Place& place_of(const StepRequest& request) { return *places_.at(request.scope); }
+  std::vector<bool> left_out() const;
 
   std::shared_ptr<const CompiledJob> job_;
+  const Submitted& record_;
   RunControl* control_ = nullptr;
-  Plan plan_;
   base::json::value params_;
-  base::json::value about_;  // the name `run` in expressions
-  std::vector<StageData> stages_;
-  expression::Scope scope_;
-  std::vector<StepDone> recorded_;  // of an earlier life, until their stages are open
-  bool stopped_ = false;            // the run fails or is blocked: nothing more is opened
+  base::json::value about_;                                // the name `run` in expressions
+  base::json::value outcome_;                              // the name `outcome` at the end of the run
+  std::map<std::string, std::vector<StepDone>> recorded_;  // of earlier lives, by prefix, until their frame is open
+  std::unordered_map<std::uint64_t, std::unique_ptr<Place>> places_;
+  std::deque<Place*> ready_;
+  std::vector<std::uint64_t> stalled_;  // places that could not go on when they were asked
+  Place* main_ = nullptr;
+  Place* closing_ = nullptr;  // once the end has begun
+  std::uint64_t last_place_ = 0;
 };
 
 }  // namespace godwit::engine

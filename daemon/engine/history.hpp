@@ -1,4 +1,6 @@
 #pragma once
+#include <map>
+
 #include "base/json.hpp"
 #include "engine/answer.hpp"
 #include "model/run.hpp"
@@ -10,6 +12,7 @@ struct RunFilter {
   std::optional<model::RunState>
       state;  // as the store knows it: succeeded, failed, cancelled, paused, blocked; anything else means "not ended"
   std::string job;
+  std::map<std::string, std::string> labels;  // only runs that have all of these
   std::size_t limit = 50;
   std::optional<model::RunId> before;
 };

@@ -2,6 +2,7 @@
 
 #include "base/digest.hpp"
 #include "base/log.hpp"
+#include "base/suggest.hpp"
 
 namespace godwit::engine {
 
@@ -12,6 +13,19 @@ namespace {
 constexpr std::size_t kPage = 512;       // stored runs loaded at once
 constexpr std::size_t kInboxPage = 512;  // submits by SQL taken at once
 constexpr std::size_t kCheckedMax = 1000;
+
+Outcome outcome_from(const std::string& text) {
+  const auto value = base::parse_json(text);
+  const json::object& object = value.as_object();
+  Outcome outcome;
+  outcome.state = model::parse_run_state(std::string_view(object.at("state").as_string())).value();
+  outcome.result = std::string(object.at("result").as_string());
+  outcome.failed_path = std::string(object.at("path").as_string());
+  if (const auto* failure = object.if_contains("failure"))
+    outcome.failure = model::Failure{
+        std::string(failure->at("code").as_string()), std::string(failure->at("message").as_string()), false, {}};
+  return outcome;
+}
 
 // Counts answers that are still to come and calls `done` when the last one is there.
 class Countdown {
@@ -118,6 +132,11 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
   run->paused = stored.paused;
   run->cancelling = stored.cancel_requested;
   run->cancelled_by = std::move(stored.cancelled_by);
+  if (!stored.closing.empty()) {
+    // What was asked before the end began is part of it.
+    run->closing = outcome_from(stored.closing);
+    run->cancelling = false;
+  }
   run->blocked = stored.blocked;
   run->blocked_path = stored.blocked_path;
   std::string doubtful;
@@ -144,16 +163,16 @@ void Intake::block_stored(const UnfinishedRun& run, const std::string& why) {
 
 std::string Intake::pins(const CompiledJob& job) const {
   json::object pins;
-  for (const auto& stage : job.stages()) {
-    if (stage.spec->kind != model::StageKind::call) continue;
+  job.each_stage([&](const CompiledStage& stage) {
+    if (stage.body || stage.spec->kind != model::StageKind::call) return;
     const auto callable = parts_.steps.resolve(stage.spec->uses);
     pins[stage.spec->uses] =
         json::object{{"callable", callable->name}, {"plugin", callable->plugin}, {"version", callable->version}};
-  }
+  });
   return json::serialize(pins);
 }
 
-void Intake::check_call(const CompiledJob::Stage& stage) const {
+void Intake::check_call(const CompiledStage& stage) const {
   const auto callable = parts_.steps.resolve(stage.spec->uses);
   if (!callable->args_schema.empty())
     jobfile::InputSchema(callable->args_schema, callable->name).check(stage.spec->with);
@@ -170,7 +189,8 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
       problems.push_back({problem.what, where, problem.hint});
     }
   };
-  for (const auto& stage : job.stages()) {
+  job.each_stage([&](const CompiledStage& stage) {
+    if (stage.body) return;
     try {
       if (stage.spec->kind == model::StageKind::child) parts_.library.find(stage.spec->uses);
       if (stage.spec->kind == model::StageKind::call && !known) check_call(stage);
@@ -194,7 +214,7 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
                                 std::to_string(permits),
                             place, "it could never start"});
     }
-  }
+  });
   if (problems.empty()) {
     if (checked_.size() >= kCheckedMax) checked_.clear();
     checked_.insert(job.job().version);
@@ -205,9 +225,10 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
 void Intake::declare_limits(const CompiledJob& job) {
   for (const auto& [name, permits] : job.job().limits) parts_.limits.set(name, permits, Limits::Source::job);
   // A limit that was known at the submit and is gone from the settings since would leave its waiters without an answer.
-  for (const auto& stage : job.stages())
+  job.each_stage([this](const CompiledStage& stage) {
     for (const auto& [name, count] : stage.spec->limits)
       if (!parts_.limits.known(name)) parts_.limits.set(name, count, Limits::Source::job);
+  });
 }
 
 Intake::Accepted Intake::accept(const SubmitRequest& request) {
@@ -216,6 +237,7 @@ Intake::Accepted Intake::accept(const SubmitRequest& request) {
                                       : parts_.jobs.parse(request.text, request.file);
   if (auto found = problems(*accepted.job); !found.empty())
     throw base::Error(base::ErrorKind::refused, std::move(found));
+  check_stages(*accepted.job, request);
   accepted.pins = pins(*accepted.job);
   declare_limits(*accepted.job);
   return accepted;
@@ -223,6 +245,43 @@ Intake::Accepted Intake::accept(const SubmitRequest& request) {
 
 void Intake::check(const SubmitRequest& request) {
   accept(request).job->parameters().check(request.params);
+}
+
+void Intake::describe(Submitted& submitted, const Accepted& accepted, json::object params,
+                      const SubmitRequest& request) const {
+  const CompiledJob& job = *accepted.job;
+  const json::value checked = job.parameters().check(std::move(params));
+  submitted.job = job.job().name;
+  submitted.version = job.job().version;
+  submitted.params = json::serialize(checked);
+  submitted.pins = accepted.pins;
+  json::object options = job.options(checked);
+  if (const auto* unique = options.if_contains("unique")) submitted.unique = std::string(unique->as_string());
+  if (!request.only.empty()) options["only"] = json::value_from(request.only);
+  if (!request.stop_after.empty()) options["stop_after"] = request.stop_after;
+  if (!request.turn.empty()) options["turn"] = request.turn;
+  if (!options.empty()) submitted.options = json::serialize(options);
+}
+
+void Intake::check_stages(const CompiledJob& job, const SubmitRequest& request) {
+  std::vector<std::string> known;
+  for (const auto& stage : job.graph().stages()) known.push_back(stage.spec->name);
+  std::vector<base::Error::Problem> problems;
+  const auto check = [&](const std::string& name, const std::string& option) {
+    if (!job.graph().find_stage(name))
+      problems.push_back(
+          {option + ": job '" + job.job().name + "' has no stage '" + name + "'", {}, base::suggest(name, known)});
+  };
+  for (const auto& name : request.only) check(name, "only");
+  if (!request.stop_after.empty()) check(request.stop_after, "stop_after");
+  if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
+}
+
+Result<SubmitReceipt> Intake::not_unique(const CompiledJob& job, const Verdict& verdict) {
+  if (!verdict.unique || !job.job().unique || !job.job().unique->refuses) return SubmitReceipt{*verdict.existing, true};
+  return base::refused(
+      "run " + model::text(*verdict.existing) + " of job '" + job.job().name + "' is for the same and has not ended",
+      {}, "wait for its end, or cancel it");
 }
 
 std::vector<Fact> Intake::facts_of(const CompiledJob& job) const {
@@ -236,16 +295,12 @@ void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
   Submitted submitted;
   try {
     auto accepted = accept(request);
-    job = std::move(accepted.job);
-    submitted.params = json::serialize(job->parameters().check(std::move(request.params)));
-    submitted.pins = std::move(accepted.pins);
+    job = accepted.job;
+    describe(submitted, accepted, std::move(request.params), request);
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
   }
-  submitted.job = job->job().name;
-  submitted.version = job->job().version;
   submitted.key = std::move(request.key);
-  if (!request.queue.empty()) submitted.options = json::serialize(json::object{{"queue", request.queue}});
   submitted.submitted_by = std::move(caller.name);
   submitted.submitted_at = parts_.clock.now();
   parts_.store.allocate_runs(1, [this, job, submitted = std::move(submitted), fire = std::move(request.fire),
@@ -260,7 +315,7 @@ void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
     }
     parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted),
                                            answer = std::move(answer)](const Verdict& verdict) mutable {
-      if (verdict.kind == Verdict::duplicate) return answer(SubmitReceipt{*verdict.existing, true});
+      if (verdict.kind == Verdict::duplicate) return answer(not_unique(*job, verdict));
       if (verdict.kind == Verdict::refused)
         return answer(base::refused("the parameters cannot be stored: " + verdict.message));
       if (verdict.kind == Verdict::fenced)
@@ -279,13 +334,12 @@ void Intake::submit_many(SubmitRequest request, std::vector<json::object> params
   auto batch = std::make_shared<std::vector<Submitted>>();
   try {
     auto accepted = accept(request);
-    job = std::move(accepted.job);
+    job = accepted.job;
     const auto now = parts_.clock.now();
     batch->reserve(params.size());
     for (auto& one : params) {
-      Submitted submitted{.job = job->job().name, .version = job->job().version};
-      submitted.params = json::serialize(job->parameters().check(std::move(one)));
-      submitted.pins = accepted.pins;
+      Submitted submitted;
+      describe(submitted, accepted, std::move(one), request);
       submitted.submitted_by = caller.name;
       submitted.submitted_at = now;
       batch->push_back(std::move(submitted));
@@ -302,16 +356,19 @@ void Intake::submit_many(SubmitRequest request, std::vector<json::object> params
           (*batch)[i].run = (*ids)[i];
           facts.emplace_back((*batch)[i]);
         }
-        parts_.store.append(
-            std::move(facts), [this, job, batch, ids = *ids, answer = std::move(answer)](const Verdict& verdict) {
-              if (verdict.kind == Verdict::refused)
-                return answer(base::refused("the parameters cannot be stored: " + verdict.message));
-              if (verdict.kind == Verdict::fenced)
-                return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
-              parts_.jobs.stored(job->job().version);
-              for (auto& submitted : *batch) admit(std::move(submitted), job);
-              answer(ids);
-            });
+        parts_.store.append(std::move(facts), [this, job, batch, ids = *ids,
+                                               answer = std::move(answer)](const Verdict& verdict) {
+          if (verdict.kind == Verdict::duplicate)
+            return answer(base::refused("run " + model::text(*verdict.existing) + " is for the same as one of these",
+                                        {}, "nothing was submitted"));
+          if (verdict.kind == Verdict::refused)
+            return answer(base::refused("the parameters cannot be stored: " + verdict.message));
+          if (verdict.kind == Verdict::fenced)
+            return answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
+          parts_.jobs.stored(job->job().version);
+          for (auto& submitted : *batch) admit(std::move(submitted), job);
+          answer(ids);
+        });
       });
 }
 
@@ -359,13 +416,12 @@ void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
   submitted.from_inbox = true;
   std::shared_ptr<const CompiledJob> job;
   try {
-    auto accepted = accept(SubmitRequest{.job = entry.job});
-    job = std::move(accepted.job);
+    const SubmitRequest request{.job = entry.job};
+    const auto accepted = accept(request);
     auto params = base::parse_json(entry.params);
     if (!params.is_object()) throw base::refused("the parameters must be a JSON object");
-    submitted.params = json::serialize(job->parameters().check(std::move(params.as_object())));
-    submitted.pins = std::move(accepted.pins);
-    submitted.version = job->job().version;
+    job = accepted.job;
+    describe(submitted, accepted, std::move(params.as_object()), request);
   } catch (const base::Error& error) {
     return refuse_inbox(std::move(submitted), error.what(), std::move(done));
   }
@@ -377,6 +433,10 @@ void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
       parts_.jobs.stored(job->job().version);
       ++submitted_;
       if (!stopped_) parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
+    } else if (verdict.unique) {
+      submitted.unique.clear();
+      return refuse_inbox(std::move(submitted),
+                          "run " + model::text(*verdict.existing) + " is for the same and has not ended", done);
     }
     done();
   });

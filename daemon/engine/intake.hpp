@@ -72,7 +72,12 @@ class Intake {
     std::string pins;
   };
   Accepted accept(const SubmitRequest& request);
-  void check_call(const CompiledJob::Stage& stage) const;
+  // What the job and the submit say of this run; the parameters are checked and filled in.
+  void describe(Submitted& submitted, const Accepted& accepted, base::json::object params,
+                const SubmitRequest& request) const;
+  static void check_stages(const CompiledJob& job, const SubmitRequest& request);
+  static Result<SubmitReceipt> not_unique(const CompiledJob& job, const Verdict& verdict);
+  void check_call(const CompiledStage& stage) const;
   void declare_limits(const CompiledJob& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;
   void load_resting();

@@ -13,6 +13,13 @@ constexpr std::size_t kWakeAlways = 64;   // so many come back however full memo
 constexpr std::size_t kSignalPage = 512;  // signals by SQL taken at once
 constexpr std::int64_t kDepthMax = 16;    // of children of children
 
+std::int64_t depth_of(const Submitted& run) {
+  if (run.options.empty()) return 0;
+  const auto options = base::parse_json(run.options).as_object();
+  const auto* depth = options.if_contains("depth");
+  return depth ? depth->to_number<std::int64_t>() : 0;
+}
+
 }  // namespace
 
 void Intake::load_resting() {
@@ -132,25 +139,23 @@ void Intake::prepare_child(const ActiveRun& parent, const StepTask& task, const 
                            Answer<ChildRun> answer) {
   ChildRun child;
   try {
-    json::object options;
-    if (!parent.record.options.empty()) options = base::parse_json(parent.record.options).as_object();
-    const auto* depth = options.if_contains("depth");
-    const std::int64_t below = (depth ? depth->to_number<std::int64_t>() : 0) + 1;
+    const std::int64_t below = depth_of(parent.record) + 1;
     if (below > kDepthMax)
       throw base::refused("runs are nested more than " + std::to_string(kDepthMax) + " deep", {},
                           "a job that runs itself needs an end");
-    auto accepted = accept(SubmitRequest{.job = name});
-    child.job = std::move(accepted.job);
+    const SubmitRequest request{.job = name};
+    const auto accepted = accept(request);
+    child.job = accepted.job;
     Submitted& submitted = child.submitted;
-    submitted.job = child.job->job().name;
-    submitted.version = child.job->job().version;
-    submitted.params = json::serialize(child.job->parameters().check(base::parse_json(task.request.input).as_object()));
+    describe(submitted, accepted, base::parse_json(task.request.input).as_object(), request);
     submitted.submitted_by = parent.record.submitted_by;
     submitted.submitted_at = parts_.clock.now();
-    submitted.pins = std::move(accepted.pins);
     submitted.parent = parent.id();
     submitted.parent_path = task.path();
-    submitted.options = json::serialize(json::object{{"depth", below}});
+    json::object options;
+    if (!submitted.options.empty()) options = base::parse_json(submitted.options).as_object();
+    options["depth"] = below;
+    submitted.options = json::serialize(options);
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
   }

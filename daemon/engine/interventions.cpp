@@ -14,33 +14,6 @@ base::Error ended_error(model::RunId run, model::RunState state) {
   return base::refused("run " + model::text(run) + " has already ended (" + std::string(model::name(state)) + ")");
 }
 
-// The finished steps that a run continued from `from` takes over: all but what `from` names, what depends on it, and
-// what failed the run.
-std::vector<std::string> kept_steps(const CompiledJob& job, const std::vector<StepDone>& steps,
-                                    const std::string& from) {
-  std::optional<CompiledJob::Parsed> start;
-  std::vector<bool> again(job.stages().size(), false);
-  if (!from.empty()) {
-    start = job.parse_path(from);
-    if (!start || start->list) throw base::not_found("job '" + job.job().name + "' has no step '" + from + "'");
-    again = job.dependents(start->step.stage);
-    // One item of a foreach is done again alone; what needs the stage follows.
-    if (start->step.item != StepRef::kSingle) again[start->step.stage] = false;
-  }
-  std::vector<std::string> kept;
-  for (const auto& step : steps) {
-    const auto parsed = job.parse_path(step.path);
-    if (!parsed || again[parsed->step.stage]) continue;
-    if (start && !parsed->list && parsed->step == start->step) continue;
-    const model::Stage& spec = *job.stages()[parsed->step.stage].spec;
-    const bool failed_the_run =
-        step.state == model::StepState::failed &&
-        (parsed->step.item == StepRef::kSingle || spec.on_item_error == model::OnItemError::fail);
-    if (!failed_the_run) kept.push_back(step.path);
-  }
-  return kept;
-}
-
 }  // namespace
 
 base::Error Interventions::verdict_error(const Verdict& verdict) {
@@ -106,7 +79,9 @@ void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer
                        .state = model::RunState::cancelled,
                        .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
                        .at = parts_.clock.now(),
-                       .parent = stored->run.parent};
+                       .parent = stored->run.parent,
+                       .was_unique = !stored->run.unique.empty(),
+                       .delete_at = delete_at(stored->run, parts_.clock.now())};
     change(run, RunChange::cancel_requested, caller, "run.cancel",
            [this, record = stored->run, done](ActiveRun*) { parts_.intake.ended(record, done); }, answer, {done});
   });
@@ -148,91 +123,6 @@ void Interventions::resume(model::RunId run, Caller caller, Answer<Nothing> answ
     load_waiting(run, [store_it, not_paused, answer](const Result<UnfinishedRun>& stored) {
       if (!stored) return answer(stored.error());
       stored->paused ? store_it(answer) : answer(not_paused);
-    });
-  });
-}
-
-void Interventions::retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
-  parts_.intake.with_run(run, [this, run, from = std::move(from), caller = std::move(caller),
-                               answer = std::move(answer)](ActiveRun* active) {
-    active ? retry_active(*active, from, caller, answer) : retry_stored(run, from, caller, answer);
-  });
-}
-
-void Interventions::retry_active(const ActiveRun& active, const std::string& from, const Caller& caller,
-                                 Answer<model::RunId> answer) {
-  const model::RunId run = active.id();
-  if (active.blocked.empty() || !from.empty())
-    return answer(
-        base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
-  change(
-      run, RunChange::unblocked, caller, "run.retry",
-      [this](ActiveRun* unblocked) {
-        if (unblocked) parts_.runner.unblock(*unblocked);
-      },
-      [run, answer](const Result<Nothing>& done) { done ? answer(run) : answer(done.error()); });
-}
-
-void Interventions::retry_stored(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer) {
-  parts_.store.load_run(
-      run, [this, run, from = std::move(from), caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
-        if (!stored) return answer(stored.error());
-        if (stored->ended) return continue_anew(std::move(*stored), from, caller, answer);
-        if (stored->blocked.empty() || !from.empty())
-          return answer(
-              base::refused("run " + model::text(run) + " has not ended; cancel it first to run a part of it again"));
-        // Blocked without being in memory: its version could not be used. The next start, or this, tries again.
-        change(
-            run, RunChange::unblocked, caller, "run.retry", [](ActiveRun*) {},
-            [this, run, answer](const Result<Nothing>& done) {
-              if (!done) return answer(done.error());
-              parts_.store.load_run(run, [this, run, answer](Result<UnfinishedRun> again) {
-                if (!again) return answer(again.error());
-                parts_.intake.take_up(std::move(*again), [run, answer](const Result<Nothing>& taken) {
-                  taken ? answer(run) : answer(taken.error());
-                });
-              });
-            });
-      });
-}
-
-void Interventions::continue_anew(UnfinishedRun old, std::string from, Caller caller, Answer<model::RunId> answer) {
-  if (*old.ended == model::RunState::succeeded && from.empty())
-    return answer(base::refused("run " + model::text(old.run.run) + " succeeded", {},
-                                "name the step to begin with: --from STEP"));
-  const std::string version = old.run.version;
-  parts_.jobs.load(version, [this, old = std::move(old), from = std::move(from), caller,
-                             answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
-    if (!job) return answer(job.error());
-    Submitted anew = old.run;
-    try {
-      anew.copied_steps = kept_steps(**job, old.steps, from);
-      anew.pins = parts_.intake.pins(**job);
-    } catch (const base::Error& error) {
-      return answer(error);
-    }
-    anew.retry_of = old.run.run;
-    anew.key.clear();
-    anew.from_inbox = false;
-    anew.submitted_by = caller.name;
-    anew.submitted_at = parts_.clock.now();
-    parts_.store.allocate_runs(1, [this, anew = std::move(anew), from, caller,
-                                   answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
-      if (!ids) return answer(ids.error());
-      const model::RunId id = anew.run = ids->front();
-      std::vector<Fact> facts;
-      facts.emplace_back(
-          audit(caller, "run.retry", model::text(*anew.retry_of), {{"from", from}, {"new_run", model::number(id)}}));
-      facts.emplace_back(std::move(anew));
-      parts_.store.append(std::move(facts), [this, id, answer = std::move(answer)](const Verdict& verdict) {
-        if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
-        parts_.store.load_run(id, [this, id, answer](Result<UnfinishedRun> stored) {
-          if (!stored) return answer(stored.error());
-          parts_.intake.take_up(std::move(*stored), [id, answer](const Result<Nothing>& taken) {
-            taken ? answer(id) : answer(taken.error());
-          });
-        });
-      });
     });
   });
 }

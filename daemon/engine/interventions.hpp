@@ -24,7 +24,7 @@ class Interventions {
   void cancel(model::RunId run, Caller caller, Answer<Nothing> answer);
   void pause(model::RunId run, Caller caller, Answer<Nothing> answer);
   void resume(model::RunId run, Caller caller, Answer<Nothing> answer);
-  void retry(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+  void retry(model::RunId run, Engine::Retry how, Caller caller, Answer<model::RunId> answer);
   void signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer);
   void approve(model::RunId run, Engine::Decision decision, Caller caller, Answer<Nothing> answer);
   void set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer);
@@ -40,12 +40,13 @@ class Interventions {
   void load_waiting(model::RunId run, Answer<UnfinishedRun> answer);
   void cancel_active(model::RunId run, const Caller& caller, Answer<Nothing> answer);
   void cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer);
-  void retry_active(const ActiveRun& run, const std::string& from, const Caller& caller, Answer<model::RunId> answer);
-  void retry_stored(model::RunId run, std::string from, Caller caller, Answer<model::RunId> answer);
+  void retry_active(const ActiveRun& run, const Engine::Retry& how, const Caller& caller, Answer<model::RunId> answer);
+  void retry_stored(model::RunId run, Engine::Retry how, Caller caller, Answer<model::RunId> answer);
   // Answers with an error for a run that has ended, or is none.
   void check_waiting(model::RunId run, Answer<Nothing> answer);
   void send(model::RunId run, Signal signal, Audited audited, Answer<Nothing> answer);
-  void continue_anew(UnfinishedRun old, std::string from, Caller caller, Answer<model::RunId> answer);
+  void store_continuation(Submitted anew, std::vector<Fact> steps, Audited audited, Answer<model::RunId> answer);
+  void continue_anew(UnfinishedRun old, Engine::Retry how, Caller caller, Answer<model::RunId> answer);
 
   Parts parts_;
 };

@@ -46,6 +46,13 @@ void Plan::open(std::size_t index, std::int64_t items, int parallel) {
   if (items == 0) complete(index);
 }
 
+void Plan::grow(std::size_t index, std::int64_t items) {
+  Stage& stage = stages_[index];
+  if (stage.phase != Phase::open || stage.single) throw std::logic_error("only an open list can grow");
+  stage.counts.total += items;
+  stage.finished.resize(static_cast<std::size_t>(stage.counts.total), false);
+}
+
 bool Plan::has_room(const Stage& stage) const {
   const std::int64_t unrecorded_max = std::max<std::int64_t>(stage.parallel, 64);
   return stage.counts.in_flight < stage.parallel && stage.counts.unrecorded < unrecorded_max;

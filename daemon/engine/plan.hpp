@@ -41,6 +41,9 @@ class Plan {
   // A foreach over `items`, at most `parallel` of them in flight. No items: done at once.
   void open(std::size_t stage, std::int64_t items, int parallel);
 
+  // More items for an open foreach.
+  void grow(std::size_t stage, std::int64_t items);
+
   // Hands out a step that may be started now; each once.
   std::optional<StepRef> next_step();
   // The step's attempt is over and its place is free for the next; what it did is not recorded yet. The steps that are

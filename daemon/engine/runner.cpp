@@ -9,6 +9,13 @@ namespace json = base::json;
 
 namespace {
 
+std::string outcome_text(const Outcome& outcome) {
+  json::object text{{"state", model::name(outcome.state)}, {"result", outcome.result}, {"path", outcome.failed_path}};
+  if (outcome.failure)
+    text["failure"] = json::object{{"code", outcome.failure->code}, {"message", outcome.failure->message}};
+  return json::serialize(text);
+}
+
 constexpr auto kProgressInterval = std::chrono::seconds(1);
 // A run that only waits stays in memory for a while, in case it does not wait long: coming back costs a query.
 constexpr auto kLinger = std::chrono::seconds(1);
@@ -70,6 +77,7 @@ void Runner::take_up(std::shared_ptr<ActiveRun> run) {
   arm_timeout(active);
   wait_for_turn(active);
   active.driver->start(*active.control, std::move(active.recorded));
+  if (active.closing) active.driver->begin_closing(*active.closing);
   advance(active);
 }
 
@@ -94,7 +102,7 @@ void Runner::arm_timeout(ActiveRun& run) {
   const auto left = *deadline - parts_.clock.now();
   run.timeout_timer = parts_.clock.at(parts_.clock.tick() + left, [this, id = run.id()] {
     ActiveRun* active = find(id);
-    if (!active || active->ending || active->failure) return;
+    if (!active || active->ending || active->failure || active->closing) return;
     active->timeout_timer = 0;
     fail(*active,
          {"timeout",
@@ -186,29 +194,59 @@ void Runner::wind_up(ActiveRun& run) {
   if (run.tasks.empty() && !run.ending) finish(run);
 }
 
-RunDone Runner::make_end(ActiveRun& run) {
-  RunDone done{.run = run.id(), .at = parts_.clock.now(), .parent = run.record.parent};
-  if (run.cancelling && !run.failure) {
-    done.state = model::RunState::cancelled;
-    done.failure = model::Failure{"cancelled", "cancelled by " + run.cancelled_by, false, {}};
-    return done;
-  }
+Outcome Runner::outcome_of(ActiveRun& run) {
+  // What goes wrong at the end of a run does not change how it ended.
+  if (run.closing) return *run.closing;
+  if (run.cancelling && !run.failure)
+    return {
+        model::RunState::cancelled, {}, model::Failure{"cancelled", "cancelled by " + run.cancelled_by, false, {}}, {}};
   if (!run.failure) {
     try {
-      done.result = run.driver->result();
-      return done;
+      return {model::RunState::succeeded, run.driver->result(), {}, {}};
     } catch (const base::Error& error) {
       run.failure = model::Failure{"expression", error.what(), false, {}};
       run.failed_path = "result";
     }
   }
-  done.state = model::RunState::failed;
-  done.failure = run.failure;
-  done.failed_path = run.failed_path;
-  return done;
+  return {model::RunState::failed, {}, run.failure, run.failed_path};
+}
+
+RunDone Runner::make_end(ActiveRun& run) {
+  Outcome outcome = outcome_of(run);
+  return {.run = run.id(),
+          .state = outcome.state,
+          .result = std::move(outcome.result),
+          .failure = std::move(outcome.failure),
+          .failed_path = std::move(outcome.failed_path),
+          .at = parts_.clock.now(),
+          .parent = run.record.parent,
+          .was_unique = !run.record.unique.empty(),
+          .delete_at = delete_at(run.record, parts_.clock.now())};
+}
+
+// The steps of the end run like any others; that the end has begun is stored before the first of them.
+void Runner::close(ActiveRun& run, Outcome outcome) {
+  // Its children end with it, whatever its end takes.
+  std::vector<Fact> facts = end_of_children(run);
+  facts.emplace_back(RunChanged{.run = run.id(),
+                                .change = RunChange::closing,
+                                .who = "godwitd",
+                                .detail = outcome_text(outcome),
+                                .at = parts_.clock.now()});
+  parts_.store.append(std::move(facts), [this](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) fenced();
+  });
+  for (const auto child : std::exchange(run.orphans, {})) hooks_.children.cancel(child, run);
+  run.failure.reset();
+  run.cancelling = false;
+  run.closing = std::move(outcome);
+  run.driver->begin_closing(*run.closing);
+  advance(run);
 }
 
 void Runner::finish(ActiveRun& run) {
+  if (!run.closing)
+    if (auto outcome = outcome_of(run); run.driver->has_closing(outcome)) return close(run, std::move(outcome));
   run.ending = true;
   std::vector<Fact> facts = end_of_children(run);
   const RunDone done = make_end(run);
@@ -218,6 +256,7 @@ void Runner::finish(ActiveRun& run) {
     if (verdict.kind == Verdict::committed) return end(*keep, done);
     keep->ending = false;
     keep->failure = model::Failure{"store_refused", "the result cannot be stored: " + verdict.message, false, {}};
+    keep->closing = Outcome{model::RunState::failed, {}, keep->failure, {}};
     finish(*keep);
   });
 }

@@ -65,6 +65,8 @@ class Runner {
   void ask_driver(ActiveRun& run);
   std::shared_ptr<const Callable> resolve(ActiveRun& run, const std::string& uses, const std::string& path);
   void finish(ActiveRun& run);
+  void close(ActiveRun& run, Outcome outcome);
+  Outcome outcome_of(ActiveRun& run);
   std::vector<Fact> end_of_children(ActiveRun& run);
   void rest(ActiveRun& run);
   void leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at);

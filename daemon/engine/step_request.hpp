@@ -86,7 +86,9 @@ inline bool is_wait(const StepWork& work) {
 
 // One step that a driver wants to have done.
 struct StepRequest {
-  StepRef ref;       // the driver's own name for it; the runner hands it back and does not look at it
+  // The driver's own names for it; the runner hands them back and does not look at them.
+  StepRef ref;
+  std::uint64_t scope = 0;
   std::string path;  // names the step within its run, for all times: "search[12]", "each/days[3]/search#9f31"
   StepWork work;
   std::string input;                             // JSON text

@@ -41,6 +41,7 @@ struct Submitted {
   std::optional<model::RunId> parent;  // the run whose step `parent_path` this is, and which it ends with
   std::string parent_path;
   std::string options;  // JSON object: labels, priority, queue, only, stop_after...; empty for none
+  std::string unique;   // no two runs of the job that have not ended have the same; empty for none
 };
 // An attempt of a step that must not be repeated blindly is about to be made.
 struct AttemptStarted {
@@ -123,9 +124,10 @@ struct CursorMoved {
   std::vector<std::string> folded;
 };
 // Something other than a step changed what a run does next.
-enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested };
-inline constexpr std::array<std::string_view, 5> kRunChanges{"paused", "resumed", "blocked", "unblocked",
-                                                             "cancel_requested"};
+// `closing`: how the run will end is decided, and what is to be done before begins; `detail` is the end as JSON.
+enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested, closing };
+inline constexpr std::array<std::string_view, 6> kRunChanges{"paused",    "resumed",          "blocked",
+                                                             "unblocked", "cancel_requested", "closing"};
 struct RunChanged {
   model::RunId run{};
   RunChange change = RunChange::paused;
@@ -143,7 +145,9 @@ struct RunDone {
   std::optional<model::Failure> failure;  // unless succeeded
   std::string failed_path;                // the step that failed, or empty
   base::Instant at;
-  std::optional<model::RunId> parent;  // is woken by it
+  std::optional<model::RunId> parent;      // is woken by it
+  bool was_unique = false;                 // another run may have its Submitted::unique now
+  std::optional<base::Instant> delete_at;  // from when on nobody wants to know of it
 };
 struct LimitSet {
   std::string name;
@@ -200,13 +204,14 @@ using Fact =
     std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
                  SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited, ProgressNoted, Logged>;
 
-// How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, nothing of its group was
-// stored, `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text that is not UTF-8);
-// nothing of the group was stored. `fenced`: another process took this node's place; nothing was stored and nothing
-// more will be.
+// How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, or is not `unique`; nothing
+// of its group was stored, `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text
+// that is not UTF-8); nothing of the group was stored. `fenced`: another process took this node's place; nothing was
+// stored and nothing more will be.
 struct Verdict {
   enum Kind { committed, duplicate, refused, fenced } kind = committed;
   std::optional<model::RunId> existing;
+  bool unique = false;  // with `duplicate`: it has the same Submitted::unique, and not the key
   std::string message;
 };
 
@@ -242,6 +247,7 @@ struct UnfinishedRun {
   bool paused = false;
   bool cancel_requested = false;
   std::string cancelled_by;
+  std::string closing;  // detail of the change, empty before
   std::string blocked;  // why it is blocked, empty when it is not
   std::string blocked_path;
   std::optional<model::RunState> ended;  // only load_run() gives runs that have ended

@@ -102,6 +102,10 @@ void Waits::on_child_stored(model::RunId id, std::uint64_t number, ChildRun chil
   if (keep == runner_.runs().end() || !keep->second->tasks.contains(number)) return;
   ActiveRun& run = *keep->second;
   StepTask& task = *run.tasks.at(number);
+  if (verdict.kind == Verdict::duplicate)
+    return fail(run, task, "child_refused",
+                "run " + model::text(*verdict.existing) + " of job '" + child.submitted.job +
+                    "' is for the same and has not ended");
   if (verdict.kind != Verdict::committed) return fail(run, task, "child_refused", verdict.message);
   task.phase = StepTask::Phase::waiting;
   task.since = clock_.now();

@@ -51,20 +51,108 @@ void read_checks(Reader& reader, Node node, Path path, model::Job& job) {
 }
 
 // `types` and `params` are read together, before all others.
-void read_before(Reader&, Node, Path, model::Job&) {}
+struct JobDraft;
+void read_before(Reader&, Node, Path, JobDraft&) {}
 
-constexpr std::array<Key<model::Job>, 10> kJobKeys{{
-    {"job", read_name},
-    {"description", [](Reader& r, Node n, Path p, model::Job& j) { j.description = r.text(n, p); }},
+void read_labels(Reader& r, Node node, Path path, model::Job& job) {
+  if (!r.is_map(node, path, "a map of labels and their values")) return;
+  for (const auto& member : node.members) {
+    const std::string here = base::below(path, member.key);
+    r.text(member.value, here);
+    job.labels[member.key] = r.value(member.value, here, {});
+  }
+}
+
+void read_queue(Reader& r, Node node, Path path, model::Job& job) {
+  job.queue = r.text(node, path);
+  if (!job.queue.empty() && !is_identifier(job.queue))
+    r.problem(node, path, "'" + job.queue + "' cannot be the name of a queue",
+              "use letters, digits and _, and no digit first");
+}
+
+constexpr std::array<Key<model::Unique>, 2> kUniqueKeys{{
+    {"key",
+     [](Reader& r, Node n, Path p, model::Unique& u) { u.key = r.expression(n, p, {}).value_or(model::Expression{}); }},
+    {"otherwise",
+     [](Reader& r, Node n, Path p, model::Unique& u) {
+       constexpr std::string_view kValues[] = {"refuse", "existing"};
+       u.refuses = r.choice(n, p, kValues) == 0;
+     }},
+}};
+
+// `${ key }`, or a map with `key` and `otherwise`.
+void read_unique(Reader& r, Node node, Path path, model::Job& job) {
+  model::Unique unique;
+  if (node.kind == YamlNode::Kind::scalar) {
+    unique.key = r.expression(node, path, {}).value_or(model::Expression{});
+  } else if (r.is_map(node, path, "an expression, or a map with `key`")) {
+    if (!node.find("key")) r.problem(node, path, "key is missing: an expression over the parameters");
+    read_keys(r, node, path, kUniqueKeys, unique);
+  }
+  job.unique = std::move(unique);
+}
+
+// A job that is being read, and what it says for all its stages: that stands before them in `ordered`.
+struct JobDraft {
+  model::Job job;
+  StageDefaults defaults;
+};
+
+template <auto read>
+void of_job(Reader& r, Node n, Path p, JobDraft& d) {
+  read(r, n, p, d.job);
+}
+
+void read_default_keys(Reader& r, Node node, Path path, JobDraft& draft) {
+  auto env = std::move(draft.defaults.env);
+  draft.defaults = read_defaults(r, node, path);
+  draft.defaults.env = std::move(env);
+}
+
+void read_job_env(Reader& r, Node node, Path path, JobDraft& draft) {
+  draft.defaults.env = read_env(r, node, path, {.run = true});
+}
+
+void read_job_stages(Reader& r, Node node, Path path, JobDraft& draft) {
+  draft.job.stages = read_stages(r, node, path, draft.defaults, {.stages = true, .run = true});
+}
+
+template <model::Ending ending>
+void read_ending(Reader& r, Node node, Path path, JobDraft& draft) {
+  const Sight sight{.stages = true, .run = true, .outcome = true, .ending = ending};
+  draft.job.endings[static_cast<std::size_t>(ending)] = read_stages(r, node, path, draft.defaults, sight);
+}
+
+// The keys in the order in which they are to be read.
+YamlNode ordered(const YamlNode& root) {
+  YamlNode node = root;
+  std::stable_partition(node.members.begin(), node.members.end(),
+                        [](const auto& member) { return member.key == "defaults" || member.key == "env"; });
+  return node;
+}
+
+constexpr std::array<Key<JobDraft>, 20> kJobKeys{{
+    {"job", of_job<read_name>},
+    {"description", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.description = r.text(n, p); }},
     {"types", read_before},
     {"params", read_before},
-    {"checks", read_checks},
-    {"timeout", [](Reader& r, Node n, Path p, model::Job& j) { j.timeout = r.duration(n, p); }},
-    {"limits", [](Reader& r, Node n, Path p, model::Job& j) { j.limits = r.permits(n, p); }},
-    {"schedule", [](Reader& r, Node n, Path p, model::Job& j) { j.schedules = read_schedules(r, n, p); }},
-    {"stages", [](Reader& r, Node n, Path p, model::Job& j) { j.stages = read_stages(r, n, p); }},
+    {"checks", of_job<read_checks>},
+    {"timeout", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.timeout = r.duration(n, p); }},
+    {"limits", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.limits = r.permits(n, p); }},
+    {"schedule", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.schedules = read_schedules(r, n, p); }},
+    {"defaults", read_default_keys},
+    {"env", read_job_env},
+    {"stages", read_job_stages},
+    {"on_failure", read_ending<model::Ending::failure>},
+    {"on_success", read_ending<model::Ending::success>},
+    {"on_cancel", read_ending<model::Ending::cancel>},
+    {"priority", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.priority = r.count(n, p, -100, 100); }},
+    {"queue", of_job<read_queue>},
+    {"labels", of_job<read_labels>},
+    {"retain", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.retain = r.duration(n, p); }},
+    {"unique", of_job<read_unique>},
     {"result",
-     [](Reader& r, Node n, Path p, model::Job& j) { j.result = r.value(n, p, {.stages = true, .run = true}); }},
+     [](Reader& r, Node n, Path p, JobDraft& d) { d.job.result = r.value(n, p, {.stages = true, .run = true}); }},
 }};
 
 constexpr std::array kNeeded{"job", "stages"};
@@ -74,8 +162,8 @@ constexpr std::array kNeeded{"job", "stages"};
 json::object job_format() {
   FormatReader reader;
   auto format = reader.schema([](Reader& trying, const YamlNode& root) {
-    model::Job job;
-    read_keys(trying, root, {}, kJobKeys, job);
+    JobDraft draft;
+    read_keys(trying, root, {}, kJobKeys, draft);
   });
   json::object result{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "A job of godwit"}};
   for (auto& [key, value] : format) result[key] = std::move(value);
@@ -86,7 +174,8 @@ json::object job_format() {
 model::Job parse(std::string_view text, const std::string& file) {
   const config::YamlDocument document(text, file);
   Reader reader(document, text);
-  model::Job job;
+  JobDraft draft;
+  model::Job& job = draft.job;
   job.version = base::sha256_hex(text);
   job.file = file;
   job.text = text;
@@ -95,12 +184,12 @@ model::Job parse(std::string_view text, const std::string& file) {
     for (const char* key : kNeeded)
       if (!root.find(key)) reader.problem(root, {}, std::string("the key '") + key + "' is missing");
     read_params(reader, root.find("types"), root.find("params"), job);
-    read_keys(reader, root, {}, kJobKeys, job);
+    read_keys(reader, ordered(root), {}, kJobKeys, draft);
     name_schedules(job);
     check_dependencies(reader, job);
   }
   auto& problems = reader.problems();
-  if (problems.empty()) return job;
+  if (problems.empty()) return std::move(job);
   // In the order of the file, as a person goes through it.
   std::stable_sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) {
     return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);

@@ -9,8 +9,7 @@ namespace godwit::jobfile {
 namespace {
 
 // Keys that the format has and this version does not: a job must not seem to work without them.
-constexpr std::array<std::string_view, 10> kLater{"on_failure", "on_success", "env",         "priority", "queue",
-                                                  "unique",     "on_cancel",  "concurrency", "labels",   "retain"};
+constexpr std::array<std::string_view, 1> kLater{"concurrency"};
 
 using expression::TextPart;
 

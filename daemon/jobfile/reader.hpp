@@ -22,9 +22,10 @@ struct Sight {
   bool run = false;
   bool item = false;
   bool output = false;
-  std::size_t stage = kNoStage;  // whose expression it is
-
-  static constexpr std::size_t kNoStage = static_cast<std::size_t>(-1);
+  bool outcome = false;            // how the run ended: at its end
+  bool body = false;               // the stages of the stage's own items
+  std::vector<std::size_t> stage;  // whose expression it is: its number, in the items of a stage after that stage's
+  std::optional<model::Ending> ending;  // its list, unless it is the job's own
 };
 
 // A name that an expression of the file reads; checked when the whole file is known.

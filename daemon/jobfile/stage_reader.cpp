@@ -10,6 +10,7 @@ constexpr std::size_t kStagesMax = 1000;
 // A stage that is being read, and what its expressions see.
 struct Draft {
   model::Stage stage;
+  const StageDefaults* defaults = nullptr;
   Sight sight;       // of what is decided once for the stage
   Sight item_sight;  // of what is decided for each item
   Sight output_sight;
@@ -137,11 +138,65 @@ constexpr std::array<Key<model::Retry>, 5> kRetryKeys{{
     {"jitter", [](Reader& r, Node n, Path p, model::Retry& t) { t.jitter = r.number(n, p, 0, 1); }},
 }};
 
-void read_retry(Reader& r, Node node, Path path, Draft& draft) {
+void read_retry_into(Reader& r, Node node, Path path, model::Retry& retry) {
   if (!r.is_map(node, path, "a map such as {attempts: 5, backoff: 2s}")) return;
   // Who writes a retry wants one.
   if (!node.find("attempts")) r.problem(node, path, "attempts is missing");
-  read_keys(r, node, path, kRetryKeys, draft.stage.retry);
+  read_keys(r, node, path, kRetryKeys, retry);
+}
+
+void read_retry(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.retry = {};
+  read_retry_into(r, node, path, draft.stage.retry);
+}
+
+constexpr std::array<Key<StageDefaults>, 3> kDefaultsKeys{{
+    {"retry", [](Reader& r, Node n, Path p, StageDefaults& d) { read_retry_into(r, n, p, d.retry); }},
+    {"timeout", [](Reader& r, Node n, Path p, StageDefaults& d) { d.timeout = r.duration(n, p); }},
+    {"limits", [](Reader& r, Node n, Path p, StageDefaults& d) { d.limits = r.permits(n, p); }},
+}};
+
+struct GrowDraft {
+  Draft& stage;
+  model::Grow grow;
+};
+void read_items(Reader& r, Node n, Path p, GrowDraft& d) {
+  d.stage.stage.foreach = r.expression(n, p, d.stage.sight);
+}
+void read_grow_key(Reader& r, Node n, Path p, GrowDraft& d) {
+  Sight sight = d.stage.item_sight;
+  d.grow.key = r.expression(n, p, sight);
+}
+constexpr std::array<Key<GrowDraft>, 5> kForeachKeys{{
+    {"items", read_items},
+    {"grow",
+     [](Reader& r, Node n, Path p, GrowDraft& d) {
+       Sight sight = d.stage.item_sight;
+       sight.output = true;
+       d.grow.items = r.expression(n, p, sight).value_or(model::Expression{});
+     }},
+    {"key", read_grow_key},
+    {"depth", [](Reader& r, Node n, Path p, GrowDraft& d) { d.grow.depth = r.count(n, p, 0, 1'000'000); }},
+    {"max", [](Reader& r, Node n, Path p, GrowDraft& d) { d.grow.max = r.count(n, p, 1, 10'000'000); }},
+}};
+
+// A list, or how a list begins and grows.
+void read_foreach(Reader& r, Node node, Path path, Draft& draft) {
+  if (node.kind != YamlNode::Kind::map) {
+    draft.stage.foreach = r.expression(node, path, draft.sight);
+    return;
+  }
+  if (!node.find("items")) r.problem(node, path, "items is missing: the list to begin with");
+  GrowDraft grow{draft, {}};
+  read_keys(r, node, path, kForeachKeys, grow);
+  if (node.find("grow")) draft.stage.grow = std::move(grow.grow);
+  for (const char* key : {"key", "depth", "max"})
+    if (const YamlNode* found = node.find(key); found && !node.find("grow"))
+      r.problem(*found, base::below(path, key), std::string(key) + " needs a `grow`");
+}
+
+void read_body(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.stages = read_stages(r, node, path, *draft.defaults, draft.item_sight);
 }
 
 struct EmitDraft {
@@ -155,17 +210,20 @@ constexpr std::array<Key<EmitDraft>, 2> kEmitKeys{{
 
 void read_emit(Reader& r, Node node, Path path, Draft& draft) {
   if (!r.is_map(node, path, "a map with `to` and `rows`")) return;
-  EmitDraft emit{{}, draft.output_sight};
+  EmitDraft emit;
+  emit.sight = draft.output_sight;
   for (const char* key : {"to", "rows"})
     if (!node.find(key)) r.problem(node, path, std::string(key) + " is missing");
   read_keys(r, node, path, kEmitKeys, emit);
   draft.stage.emit = std::move(emit.emit);
 }
 
-constexpr std::array<Key<Draft>, 17> kStageKeys{{
+constexpr std::array<Key<Draft>, 19> kStageKeys{{
     {"needs", read_needs},
     {"when", [](Reader& r, Node n, Path p, Draft& d) { d.stage.when = r.expression(n, p, d.sight); }},
-    {"foreach", [](Reader& r, Node n, Path p, Draft& d) { d.stage.foreach = r.expression(n, p, d.sight); }},
+    {"foreach", read_foreach},
+    {"stages", read_body},
+    {"env", [](Reader& r, Node n, Path p, Draft& d) { d.stage.env = read_env(r, n, p, d.item_sight); }},
     {"parallel", [](Reader& r, Node n, Path p, Draft& d) { d.stage.parallel = r.count(n, p, 1, 100'000); }},
     {"uses", read_uses},
     {"with", read_with},
@@ -193,6 +251,7 @@ const WorkKey kWorkKeys[] = {
     {"wait_signal", {"with", "limits", "retry", "timeout", "retry_safe"}},
     {"approve", {"with", "limits", "retry", "timeout", "retry_safe"}},
     {"run", {"limits", "retry", "retry_safe"}},
+    {"stages", {"with", "limits", "retry", "timeout", "retry_safe", "emit", "env"}},
 };
 
 void check_work(Reader& reader, Node node, Path path, const model::Stage& stage) {
@@ -205,13 +264,16 @@ void check_work(Reader& reader, Node node, Path path, const model::Stage& stage)
     if (found && !work) work = &candidate;
   }
   if (!work)
-    return reader.problem(stage.place, "the stage has no `uses`: nothing says what it does",
-                          "uses calls a plugin, run another job; sleep, wait_signal and approve wait");
+    return reader.problem(
+        stage.place, "the stage has no `uses`: nothing says what it does",
+        "uses calls a plugin, run another job; sleep, wait_signal and approve wait; stages are done for each item");
   const auto refuse = [&](std::string_view key, const std::string& why) {
     if (const YamlNode* found = node.find(key)) reader.problem(*found, base::below(path, key), why);
   };
   for (const auto key : work->excludes)
     refuse(key, std::string(key) + " does not go with `" + std::string(work->key) + "`");
+  if (work->key == "stages" && !node.find("foreach"))
+    reader.problem(stage.place, "the stage has `stages` and no foreach", "they are what is done for each item");
   if (stage.kind != model::StageKind::statement) return;
   for (const char* key : {"output", "emit", "retry_safe"})
     refuse(key, std::string(key) + " does not go with sql.exec: its transaction has ended when there is an output");
@@ -220,10 +282,34 @@ void check_work(Reader& reader, Node node, Path path, const model::Stage& stage)
   reader.problem(stage.uses_place, "sql.exec needs `with: {statement: ..., parameters: [...]}`");
 }
 
-model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const std::string& path, std::size_t number) {
+// What the job says for all stages, for those that can have it.
+void apply_defaults(const StageDefaults& defaults, model::Stage& stage) {
+  const bool waits = stage.kind != model::StageKind::call && stage.kind != model::StageKind::statement;
+  if (waits || !stage.stages.empty()) {
+    stage.retry = {};
+    stage.limits.clear();
+    return;
+  }
+  if (!stage.timeout) stage.timeout = defaults.timeout;
+  if (stage.env.value.is_null()) {
+    stage.env = defaults.env;
+  } else if (const auto* shared = defaults.env.value.if_object()) {
+    for (const auto& [name, value] : *shared)
+      if (stage.env.value.as_object().emplace(name, value).second)
+        if (const auto places = defaults.env.expressions.find(std::string(name));
+            places != defaults.env.expressions.end())
+          stage.env.expressions.insert(*places);
+  }
+}
+
+model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const std::string& path, const Sight& sight,
+                        const StageDefaults& defaults) {
   Draft draft;
+  draft.defaults = &defaults;
   draft.stage.name = member.key;
   draft.stage.place = reader.place(member, path);
+  draft.stage.retry = defaults.retry;
+  draft.stage.limits = defaults.limits;
   // An empty `with` is an empty object: methods take objects.
   draft.stage.with = {json::object(), draft.stage.place, {}};
   if (!is_identifier(member.key))
@@ -231,13 +317,16 @@ model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const st
                    "use letters, digits and _, and no digit first");
   if (!reader.is_map(member.value, path, "a map of the stage's keys")) return draft.stage;
   const bool foreach = member.value.find("foreach") != nullptr;
-  draft.sight = {.stages = true, .run = true, .stage = number};
+  const bool body = member.value.find("stages") != nullptr;
+  draft.sight = sight;
   draft.item_sight = draft.sight;
-  draft.item_sight.item = foreach;
+  draft.item_sight.item = draft.item_sight.item || foreach;
   draft.output_sight = draft.item_sight;
-  draft.output_sight.output = true;
+  draft.output_sight.output = !body;
+  draft.output_sight.body = body;
   read_keys(reader, member.value, path, kStageKeys, draft);
   check_work(reader, member.value, path, draft.stage);
+  apply_defaults(defaults, draft.stage);
   for (const char* key : {"parallel", "on_item_error"})
     if (const YamlNode* node = member.value.find(key); node && !foreach)
       reader.problem(*node, base::below(path, key), std::string(key) + " needs a foreach");
@@ -250,17 +339,44 @@ bool is_identifier(std::string_view name) {
   return name.size() <= 100 && is_word(name, "") && !(name[0] >= '0' && name[0] <= '9');
 }
 
-std::vector<model::Stage> read_stages(Reader& reader, const YamlNode& node, const std::string& path) {
+StageDefaults read_defaults(Reader& reader, const YamlNode& node, const std::string& path) {
+  StageDefaults defaults;
+  if (reader.is_map(node, path, "a map with `retry`, `timeout` or `limits`"))
+    read_keys(reader, node, path, kDefaultsKeys, defaults);
+  return defaults;
+}
+
+model::Template read_env(Reader& reader, const YamlNode& node, const std::string& path, const Sight& sight) {
+  if (!reader.is_map(node, path, "a map of variables and their values")) return {};
+  for (const auto& member : node.members)
+    if (!is_identifier(member.key))
+      reader.problem(reader.place(member, base::below(path, member.key)),
+                     "'" + member.key + "' cannot be the name of a variable",
+                     "use letters, digits and _, and no digit first");
+  model::Template env = reader.value(node, path, sight);
+  // Variables are texts; a number is written without quotes by many.
+  if (auto* values = env.value.if_object())
+    for (auto& member : *values)
+      if (!member.value().is_string()) member.value() = json::serialize(member.value());
+  return env;
+}
+
+std::vector<model::Stage> read_stages(Reader& reader, const YamlNode& node, const std::string& path,
+                                      const StageDefaults& defaults, const Sight& sight) {
   std::vector<model::Stage> stages;
   if (!reader.is_map(node, path, "a map of stages")) return stages;
-  if (node.members.empty()) reader.problem(node, path, "a job needs at least one stage");
+  if (node.members.empty()) reader.problem(node, path, path == "stages" ? "a job needs at least one stage" : "at least one stage is needed here");
   if (node.members.size() > kStagesMax) {
     reader.problem(node, path, "a job has at most " + std::to_string(kStagesMax) + " stages",
                    "a foreach does the same for many items");
     return stages;
   }
-  for (const auto& member : node.members)
-    stages.push_back(read_stage(reader, member, base::below(path, member.key), stages.size()));
+  Sight own = sight;
+  own.stage.push_back(0);
+  for (const auto& member : node.members) {
+    own.stage.back() = stages.size();
+    stages.push_back(read_stage(reader, member, base::below(path, member.key), own, defaults));
+  }
   return stages;
 }
 

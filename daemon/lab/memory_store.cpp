@@ -137,15 +137,19 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
   for (const auto& fact : facts) {
     if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->key.empty()) {
       const auto taken = memory_.keys.find({submitted->job, submitted->key});
-      if (taken != memory_.keys.end()) return {Verdict::duplicate, taken->second, {}};
+      if (taken != memory_.keys.end()) return {Verdict::duplicate, taken->second, false, {}};
     }
     if (const auto* fired = std::get_if<Fired>(&fact)) {
       const auto taken = memory_.fires.find({fired->schedule, fired->instant});
-      if (taken != memory_.fires.end()) return {Verdict::duplicate, taken->second, {}};
+      if (taken != memory_.fires.end()) return {Verdict::duplicate, taken->second, false, {}};
     }
+    if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->unique.empty())
+      for (const auto& [id, run] : memory_.runs)
+        if (!run.done && run.submitted.job == submitted->job && run.submitted.unique == submitted->unique)
+          return {Verdict::duplicate, id, true, {}};
     if (const auto* step = std::get_if<StepDone>(&fact);
         step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
-      return {Verdict::refused, {}, "refused, as was asked for"};
+      return {Verdict::refused, {}, false, "refused, as was asked for"};
   }
   Applier applier{memory_};
   for (const auto& fact : facts) std::visit(applier, fact);
@@ -174,6 +178,7 @@ UnfinishedRun MemoryStore::view(const Memory::Run& run) const {
     if (change.change == RunChange::cancel_requested) view.cancel_requested = true, view.cancelled_by = change.who;
     if (change.change == RunChange::blocked) view.blocked = change.detail, view.blocked_path = change.path;
     if (change.change == RunChange::unblocked) view.blocked.clear();
+    if (change.change == RunChange::closing) view.closing = change.detail;
   }
   for (const auto& [path, wait] : run.waits) {
     if (run.steps.contains(path)) continue;

@@ -3,6 +3,7 @@
 namespace godwit::model {
 
 std::string work_text(const Stage& stage) {
+  if (!stage.stages.empty()) return std::to_string(stage.stages.size()) + " stages";
   switch (stage.kind) {
     case StageKind::call:
     case StageKind::statement:

@@ -74,6 +74,14 @@ struct Wait {
   bool goes_on = false;                    // a rejection, or nothing in time, is no failure
 };
 
+// How a foreach gets more items while it runs: what each item's step adds.
+struct Grow {
+  Expression items;               // the list a step adds, in terms of `output` and `item`
+  std::optional<Expression> key;  // of an item; each key is done once. The whole item when absent
+  int depth = 1'000'000;          // items added by items added ... so often at most
+  int max = 1'000'000;            // items in all; what comes beyond is left away
+};
+
 // A named part of a job. With `foreach` it makes one step for each item, else one step.
 struct Stage {
   std::string name;
@@ -81,11 +89,14 @@ struct Stage {
   std::vector<std::string> needs;
   std::optional<Expression> when;
   std::optional<Expression> foreach;
-  int parallel = 32;  // items of one foreach in flight at once
+  std::optional<Grow> grow;
+  std::vector<Stage> stages;  // what is done for each item of a foreach, instead of `uses`
+  int parallel = 32;          // items of one foreach in flight at once
   StageKind kind = StageKind::call;
   std::string uses;  // call: "flight-search/1.search", "timetable.search"; statement: "sql.exec"; child: a job's name
   base::Place uses_place;
   Template with;
+  Template env;  // an object of texts, the job's own included; for methods that take `env`
   Wait wait;
   std::optional<Template> output;  // what is kept of the output, in terms of `output`; the whole when absent
   std::map<std::string, int> limits;
@@ -94,6 +105,19 @@ struct Stage {
   OnItemError on_item_error = OnItemError::fail;
   std::optional<bool> retry_safe;  // overrides what the plugin says of the method
   std::optional<Emit> emit;
+};
+
+// How a run may end, and the stages that run then, before its end is recorded.
+enum class Ending { failure, success, cancel };
+inline constexpr std::array<std::string_view, 3> kEndings{"on_failure", "on_success", "on_cancel"};
+inline std::string_view name(Ending ending) {
+  return kEndings[static_cast<std::size_t>(ending)];
+}
+
+// What a submit does when a run of the job with the same key has not ended.
+struct Unique {
+  Expression key;       // in terms of `params`
+  bool refuses = true;  // else it gives the run that is there
 };
 
 // What the stage does, in a word or two for people: its method, "run nightly", "sleep".
@@ -115,6 +139,12 @@ struct Job {
   std::vector<Schedule> schedules;    // when it runs by itself
   std::vector<Stage> stages;          // in the order of the file
   std::optional<Template> result;     // the output of the last stage when absent
+  std::array<std::vector<Stage>, kEndings.size()> endings;
+  int priority = 0;                        // higher ones first
+  std::string queue;                       // empty for the one that all share
+  std::map<std::string, Template> labels;  // in terms of `params`
+  std::optional<base::Duration> retain;    // after its end a run is deleted
+  std::optional<Unique> unique;
 };
 
 }  // namespace godwit::model

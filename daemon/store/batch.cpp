@@ -126,6 +126,7 @@ void Batch::put(const engine::Submitted& fact) {
     row(Rows::inbox_taken, fact.run);
   else if (!fact.key.empty())
     row(Rows::run_key, fact.job, fact.key, fact.run);
+  if (!fact.unique.empty()) row(Rows::run_unique, fact.job, fact.unique, fact.run);
   if (fact.retry_of)
     for (const auto& path : fact.copied_steps) row(Rows::copied_step, fact.run, *fact.retry_of, path);
 }
@@ -202,6 +203,8 @@ void Batch::put(const engine::RunChanged& fact) {
 
 void Batch::put(const engine::RunDone& fact) {
   ended_.push_back(model::number(fact.run));
+  if (fact.was_unique) row(Rows::unique_done, fact.run);
+  if (fact.delete_at) row(Rows::expiry, fact.run, *fact.delete_at);
   if (fact.parent) rests_[*fact.parent] = {*fact.parent, false, {}};
   row(Rows::run_done, fact.run, code(fact.state), OrNull{fact.result}, fact.failure, OrNull{fact.failed_path}, fact.at);
 }

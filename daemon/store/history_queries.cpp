@@ -14,28 +14,33 @@ namespace json = base::json;
 using model::RunState;
 
 // The rows a list shows are first found by number, newest first, by the query that is cheap for the filter; $1 job or
-// '', $2 first number not wanted, $3 how many. Only then is the view asked, about these.
+// '', $2 first number not wanted, $3 how many, $4 labels as a JSON object. Only then is the view asked, about these.
 constexpr auto kAnyRuns = R"sql(
-(SELECT id FROM godwit.run WHERE id < $2 AND ($1 = '' OR job = $1) ORDER BY id DESC LIMIT $3)
-UNION (SELECT run FROM godwit.inbox WHERE run < $2 AND ($1 = '' OR job = $1) ORDER BY run DESC LIMIT $3))sql";
+(SELECT id FROM godwit.run WHERE id < $2 AND ($1 = '' OR job = $1)
+   AND ($4 = '{}' OR (options::jsonb -> 'labels') @> $4::jsonb) ORDER BY id DESC LIMIT $3)
+UNION (SELECT run FROM godwit.inbox WHERE run < $2 AND ($1 = '' OR job = $1) AND $4 = '{}' ORDER BY run DESC LIMIT $3))sql";
 
 constexpr auto kEndedRuns = R"sql(
 (SELECT d.run FROM godwit.run_done d WHERE d.state = {} AND d.run < $2
-   AND ($1 = '' OR EXISTS (SELECT FROM godwit.run r WHERE r.id = d.run AND r.job = $1)) ORDER BY d.run DESC LIMIT $3))sql";
+   AND (($1 = '' AND $4 = '{{}}') OR EXISTS (SELECT FROM godwit.run r WHERE r.id = d.run AND ($1 = '' OR r.job = $1)
+     AND ($4 = '{{}}' OR (r.options::jsonb -> 'labels') @> $4::jsonb))) ORDER BY d.run DESC LIMIT $3))sql";
 
 constexpr auto kOpenRuns = R"sql(
 (SELECT o.run FROM godwit.node n CROSS JOIN LATERAL (
    (SELECT o.run FROM godwit.open_run o WHERE o.node = n.id AND o.run < $2
       AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
-      AND ($1 = '' OR EXISTS (SELECT FROM godwit.run r WHERE r.id = o.run AND r.job = $1)) ORDER BY o.run DESC LIMIT $3)
+      AND (($1 = '' AND $4 = '{}') OR EXISTS (SELECT FROM godwit.run r WHERE r.id = o.run AND ($1 = '' OR r.job = $1)
+        AND ($4 = '{}' OR (r.options::jsonb -> 'labels') @> $4::jsonb))) ORDER BY o.run DESC LIMIT $3)
    UNION
    (SELECT r.id FROM godwit.run r WHERE r.node = n.id AND r.id < $2 AND ($1 = '' OR r.job = $1)
+      AND ($4 = '{}' OR (r.options::jsonb -> 'labels') @> $4::jsonb)
       AND r.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = n.id), 0)
       AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id) ORDER BY r.id DESC LIMIT $3)) o (run))
-UNION (SELECT run FROM godwit.inbox WHERE run < $2 AND ($1 = '' OR job = $1) ORDER BY run DESC LIMIT $3))sql";
+UNION (SELECT run FROM godwit.inbox WHERE run < $2 AND ($1 = '' OR job = $1) AND $4 = '{}' ORDER BY run DESC LIMIT $3))sql";
 
 constexpr auto kHeldRuns = R"sql(
-(SELECT v.run FROM godwit.runs v WHERE v.state = '{}' AND v.run < $2 AND ($1 = '' OR v.job = $1) AND v.run IN (
+(SELECT v.run FROM godwit.runs v WHERE v.state = '{}' AND v.run < $2 AND ($1 = '' OR v.job = $1)
+   AND ($4 = '{{}}' OR (v.options::jsonb -> 'labels') @> $4::jsonb) AND v.run IN (
    SELECT c.run FROM godwit.run_change c WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = c.run))
  ORDER BY v.run DESC LIMIT $3))sql";
 
@@ -50,7 +55,7 @@ std::string candidates(const std::optional<RunState>& state) {
 constexpr auto kRuns =
     "SELECT run, job, version, state, cancel_requested, params, key, submitted_by, submitted_at, finished_at, "
     "progress, error, failed_step, "
-    "retry_of, pins, node FROM godwit.runs WHERE {}";
+    "retry_of, pins, node, parent, options FROM godwit.runs WHERE {}";
 
 // Turns columns into members of the same name.
 using ToJson = json::value (*)(const pqxx::field&);
@@ -83,6 +88,8 @@ constexpr std::array kRunMembers{
     Member{"retry_of", json_integer},
     Member{"pins", json_value},
     Member{"node", json_text},
+    Member{"parent", json_integer},
+    Member{"options", json_value},
 };
 constexpr std::array kStepMembers{
     Member{"path", json_text},    Member{"state", json_text},         Member{"attempt", json_integer},
@@ -134,7 +141,7 @@ json::array list_runs(Connection& connection, const engine::RunFilter& filter) {
   std::vector<std::int64_t> runs;
   for (const auto& row : connection.query(
            fmt::format("SELECT * FROM ({}) AS c (run) ORDER BY run DESC LIMIT $3", candidates(filter.state)),
-           filter.job, before, filter.limit))
+           filter.job, before, filter.limit, json::serialize(json::value_from(filter.labels))))
     runs.push_back(integer(row[0]));
   if (runs.empty()) return {};
   return objects(connection.query(fmt::format(kRuns, "run = ANY ($1::bigint[]) ORDER BY run DESC"), array_of(runs)),

@@ -184,8 +184,9 @@ void Journal::write_all(std::deque<Group>& groups) {
   for (auto& group : groups) {
     facts += group.facts.size();
     if (group.size > kGroupBytes)
-      settle(group,
-             {Verdict::refused, {}, fmt::format("{} MiB at once are more than the store takes", group.size >> 20)});
+      settle(
+          group,
+          {Verdict::refused, {}, false, fmt::format("{} MiB at once are more than the store takes", group.size >> 20)});
     else
       pointers.push_back(&group);
   }
@@ -268,7 +269,8 @@ void Journal::split(Groups groups, const std::exception& error) {
   if (groups.size() == 1) {
     const std::lock_guard lock(mutex_);
     ++totals_.refused;
-    return settle(*groups.front(), {Verdict::refused, {}, "the database refused these values: " + describe(error)});
+    return settle(*groups.front(),
+                  {Verdict::refused, {}, false, "the database refused these values: " + describe(error)});
   }
   write(groups.first(groups.size() / 2));
   write(groups.subspan(groups.size() / 2));
@@ -284,14 +286,14 @@ bool Journal::settle_duplicates(Groups groups) {
     if (found == duplicates.end())
       others.push_back(group);
     else
-      settle(*group, {Verdict::duplicate, found->second, "the key was used by run " + model::text(found->second)});
+      settle(*group, found->second);
   }
   write(others);
   return true;
 }
 
-std::map<const Journal::Group*, model::RunId> Journal::find_duplicates(Groups groups) {
-  ArrayColumn runs(ColumnType::bigint), jobs(ColumnType::text), keys(ColumnType::text);
+std::map<const Journal::Group*, Verdict> Journal::find_duplicates(Groups groups) {
+  ArrayColumn runs(ColumnType::bigint), jobs(ColumnType::text), keys(ColumnType::text), uniques(ColumnType::text);
   std::map<model::RunId, const Group*> owners;
   for (const auto* group : groups) {
     for (const auto& fact : group->facts) {
@@ -301,24 +303,34 @@ std::map<const Journal::Group*, model::RunId> Journal::find_duplicates(Groups gr
       runs.add(model::number(submitted->run));
       jobs.add(submitted->job);
       keys.add(submitted->from_inbox ? std::string_view() : submitted->key);
+      uniques.add(submitted->unique);
     }
   }
-  std::map<const Group*, model::RunId> duplicates = find_taken_fires(groups);
+  auto duplicates = find_taken_fires(groups);
   if (owners.empty()) return duplicates;
   const auto result = look_up(
       // A run of the inbox that another node was faster to take is a duplicate of itself.
-      fmt::format("SELECT u.run, coalesce(k.run, r.id) FROM unnest($1::bigint[], $2::text[], $3::text[]) AS u (run, job, "
-                  "key) LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
-                  "LEFT JOIN godwit.run r ON r.id = u.run AND r.node <> {} WHERE coalesce(k.run, r.id) IS NOT NULL",
-                  seat_.node),
-      {&runs, &jobs, &keys});
-  for (const auto& row : result)
-    duplicates.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), model::RunId(row[1].as<std::int64_t>()));
+      fmt::format(
+          "SELECT u.run, coalesce(k.run, r.id, q.run), coalesce(k.run, r.id) IS NULL FROM unnest($1::bigint[], "
+          "$2::text[], "
+          "$3::text[], $4::text[]) AS u (run, job, key, only_one) "
+          "LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
+          "LEFT JOIN godwit.run_unique q ON u.only_one <> '' AND q.job = u.job AND q.key = u.only_one AND q.run <> "
+          "u.run "
+          "LEFT JOIN godwit.run r ON r.id = u.run AND r.node <> {} WHERE coalesce(k.run, r.id, q.run) IS NOT NULL",
+          seat_.node),
+      {&runs, &jobs, &keys, &uniques});
+  for (const auto& row : result) {
+    const auto existing = model::RunId(row[1].as<std::int64_t>());
+    duplicates.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())),
+                       Verdict{Verdict::duplicate, existing, row[2].as<bool>(),
+                               "run " + model::text(existing) + " has this key already"});
+  }
   return duplicates;
 }
 
 // Groups whose fire time of a schedule led to another run.
-std::map<const Journal::Group*, model::RunId> Journal::find_taken_fires(Groups groups) {
+std::map<const Journal::Group*, Verdict> Journal::find_taken_fires(Groups groups) {
   ArrayColumn schedules(ColumnType::text), instants(ColumnType::timestamptz), runs(ColumnType::bigint);
   std::map<model::RunId, const Group*> owners;
   for (const auto* group : groups) {
@@ -331,14 +343,18 @@ std::map<const Journal::Group*, model::RunId> Journal::find_taken_fires(Groups g
       runs.add(model::number(fired->run));
     }
   }
-  std::map<const Group*, model::RunId> taken;
+  std::map<const Group*, Verdict> taken;
   if (owners.empty()) return taken;
   const auto result = look_up(
       "SELECT u.run, f.run FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) AS u (schedule, instant, run) "
       "JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run <> u.run",
       {&schedules, &instants, &runs});
-  for (const auto& row : result)
-    taken.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), model::RunId(row[1].as<std::int64_t>()));
+  for (const auto& row : result) {
+    const auto existing = model::RunId(row[1].as<std::int64_t>());
+    taken.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())),
+                  Verdict{Verdict::duplicate, existing, false,
+                          "run " + model::text(existing) + " is for this fire time already"});
+  }
   return taken;
 }
 
@@ -365,7 +381,7 @@ void Journal::settle(Group& group, Verdict verdict) {
 void Journal::settle_fenced(Groups groups) {
   fenced_ = true;
   health_.set(Health::State::fenced, kFencedText);
-  for (auto* group : groups) settle(*group, {Verdict::fenced, {}, kFencedText});
+  for (auto* group : groups) settle(*group, {Verdict::fenced, {}, false, kFencedText});
 }
 
 void Journal::note_committed() {

@@ -64,8 +64,8 @@ class Journal {
   bool execute(StatementForm form);
   void split(Groups groups, const std::exception& error);
   bool settle_duplicates(Groups groups);
-  std::map<const Group*, model::RunId> find_duplicates(Groups groups);
-  std::map<const Group*, model::RunId> find_taken_fires(Groups groups);
+  std::map<const Group*, engine::Verdict> find_duplicates(Groups groups);
+  std::map<const Group*, engine::Verdict> find_taken_fires(Groups groups);
   pqxx::result look_up(const std::string& sql, const std::vector<ArrayColumn*>& columns);
   void settle(Group& group, engine::Verdict verdict);
   void settle_fenced(Groups groups);

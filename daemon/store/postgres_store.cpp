@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "store/ask.hpp"
+#include "store/expiry.hpp"
 #include "store/health.hpp"
 #include "store/history_queries.hpp"
 #include "store/journal.hpp"
@@ -25,6 +26,7 @@ namespace {
 constexpr auto kOpeningLimit = std::chrono::minutes(10);
 // The statements of steps have time limits of their own, which the server keeps; this is for a server that is gone.
 constexpr auto kStatementLimit = std::chrono::hours(2);
+constexpr auto kSweepInterval = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -158,9 +160,23 @@ class PostgresStore::Impl {
     clock_.post([this, alive = std::weak_ptr(alive_), answer = std::move(answer)] {
       if (alive.expired()) return;
       numbers_.prefetch();
+      sweep();
       answer(engine::Nothing{});
     });
     return true;
+  }
+
+  // Deletes runs whose time is over, again and again; a full page is followed by the next at once.
+  void sweep() {
+    ask<std::size_t>(
+        history_, [](Connection& connection) { return delete_expired(connection); },
+        [this, alive = std::weak_ptr(alive_)](const engine::Result<std::size_t>& deleted) {
+          if (alive.expired() || stopped_) return;
+          if (deleted && *deleted > 0) return sweep();
+          clock_.at(base::tick() + kSweepInterval, [this, alive] {
+            if (!alive.expired() && !stopped_) sweep();
+          });
+        });
   }
 
   void give_up(engine::Answer<engine::Nothing>& answer, const base::Error& error) {

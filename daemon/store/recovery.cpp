@@ -16,7 +16,7 @@ constexpr auto kOutputMax = 65'536;
 
 constexpr auto kRunColumns =
     "SELECT r.id, r.job, r.version, r.params, r.key, r.submitted_by, r.submitted_at, r.pins, r.retry_of, "
-    "r.parent, r.parent_path, r.options FROM "
+    "r.parent, r.parent_path, r.options, (SELECT q.key FROM godwit.run_unique q WHERE q.run = r.id) FROM "
     "godwit.run r {}";
 
 // Those that were open at the last fold and those committed since; see open_run in the schema.
@@ -71,6 +71,7 @@ engine::Submitted submitted(const pqxx::row& row) {
   if (!row[9].is_null()) run.parent = run_id(row[9]);
   run.parent_path = text(row[10]);
   run.options = text(row[11]);
+  run.unique = text(row[12]);
   return run;
 }
 
@@ -144,6 +145,9 @@ void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
     case engine::RunChange::cancel_requested:
       run.cancel_requested = true;
       run.cancelled_by = text(row[4]);
+      break;
+    case engine::RunChange::closing:
+      run.closing = text(row[2]);
       break;
   }
 }

@@ -465,6 +465,21 @@ COMMENT ON COLUMN godwit.fires.why IS 'Why it led to no run.';
 COMMENT ON COLUMN godwit.fires.at IS 'When that was done or decided.';
 )sql";
 
+// Keys of runs that have not ended, of jobs that want one run for each.
+constexpr std::string_view kUnique = R"sql(
+CREATE TABLE godwit.run_unique (
+  job text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  run bigint NOT NULL UNIQUE,
+  PRIMARY KEY (job, key));
+
+-- Ended runs that are to be deleted, and when.
+CREATE TABLE godwit.expiry (
+  run bigint PRIMARY KEY,
+  at timestamptz NOT NULL);
+CREATE INDEX expiry_by_time ON godwit.expiry (at);
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -472,6 +487,7 @@ constexpr std::array kMigrations{
     Migration{4, "both sides of a mismatch", kSides},
     Migration{5, "steps that wait", kWaits},
     Migration{6, "schedules", kSchedules},
+    Migration{7, "unique runs, and runs that are deleted", kUnique},
 };
 
 }  // namespace

@@ -58,6 +58,7 @@ constexpr std::array kRest{Column{"run", bigint}, Column{"number", bigint}, Colu
 constexpr std::array kCursor{Column{"run", bigint}, Column{"path", text}, Column{"number", bigint},
                              Column{"value", text}};
 constexpr std::array kFolded{Column{"run", bigint}, Column{"path", text}};
+constexpr std::array kExpiry{Column{"run", bigint}, Column{"at", timestamptz}};
 constexpr std::array kRunChange{Column{"run", bigint},     Column{"number", bigint}, Column{"change", smallint},
                                 Column{"who", text},       Column{"detail", text},   Column{"path", text},
                                 Column{"at", timestamptz}, Column{"sides", text}};
@@ -92,6 +93,9 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               " ON CONFLICT DO NOTHING"},
     // The conflict named here is the run's own earlier row only: a key that another run holds must fail in every form.
     TableInfo{Rows::run_key, "run_key", kRunKey, "INSERT INTO godwit.run_key (job, key, run) SELECT u.* FROM fence, {}",
+              " ON CONFLICT (run) DO NOTHING"},
+    TableInfo{Rows::run_unique, "run_unique", kRunKey,
+              "INSERT INTO godwit.run_unique (job, key, run) SELECT u.* FROM fence, {}",
               " ON CONFLICT (run) DO NOTHING"},
     TableInfo{Rows::inbox_taken, "inbox_taken", kInboxTaken,
               "DELETE FROM godwit.inbox USING fence, {} (taken) WHERE inbox.run = u.taken", ""},
@@ -163,6 +167,10 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
         Rows::run_done, "run_done", kRunDone,
         "INSERT INTO godwit.run_done (run, state, result, failure, failed_path, finished_at) SELECT u.* FROM fence, {}",
         " ON CONFLICT DO NOTHING"},
+    TableInfo{Rows::unique_done, "unique_done", kInboxTaken,
+              "DELETE FROM godwit.run_unique AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
+    TableInfo{Rows::expiry, "expiry", kExpiry, "INSERT INTO godwit.expiry (run, at) SELECT u.* FROM fence, {}",
+              " ON CONFLICT DO NOTHING"},
     TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,
               "INSERT INTO godwit.limit_setting AS t (name, number, permits) SELECT u.* FROM fence, {} "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, permits = excluded.permits WHERE t.number < "

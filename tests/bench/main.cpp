@@ -61,6 +61,8 @@ class Bench {
                       (jobs_ / "go").string() + "'}}\n");
     write("parked",
           "job: parked\nstages:\n  only: {uses: hold, with: {file: '" + (jobs_ / "parked").string() + "'}}\n");
+    write("listening", "job: listening\nstages:\n  wait: {wait_signal: wake}\n");
+    write("napping", "job: napping\nparams: {until: string}\nstages:\n  nap: {sleep: '${ params.until }'}\n");
     write("fan",
           "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: "
           "http.request, retry_safe: true,\n"
@@ -206,6 +208,37 @@ class Bench {
     settle();
   }
 
+  // 100,000 runs that wait are rows and a few bytes each; a thousand of them come back within a second, by a signal or
+  // because their time has come.
+  void asleep(Report& report) {
+    const int count = 100'000, woken = 1000;
+    submit_many("noop", 2000);
+    settle();
+    const double before = bench::resident_bytes(daemon_->pid());
+    submit_many("listening", count);
+    wait_for_resting(count);
+    const double grown = bench::resident_bytes(daemon_->pid()) - before;
+    report.add(
+        {"100,000 runs asleep: the daemon grows by", figure(grown / 1e6, "MB"), "100 MB", grown / 100e6, 1, true});
+
+    const auto runs = daemon_->query("select run from godwit.runs where job = 'listening' order by run limit 1000");
+    RpcConnection connection(daemon_->socket());
+    const auto start = base::tick();
+    for (const auto& run : runs) connection.send("run.signal", {{"run", std::stoll(run)}, {"name", "wake"}});
+    for (int i = 0; i < woken; ++i) connection.receive_text();
+    wait_for_ended("listening", woken);
+    const double by_signal = seconds_since(start);
+    report.add({"1,000 of them woken by signals and ended", figure(by_signal, "s"), "1 s", by_signal, 1, true});
+
+    const auto due = base::now() + 15s;
+    json::array params(static_cast<std::size_t>(woken), json::object{{"until", base::format_instant(due)}});
+    connection.call("run.submit_many", {{"job", "napping"}, {"params", std::move(params)}});
+    wait_for_resting(count);
+    wait_for_ended("napping", woken);
+    const double late = std::chrono::duration<double>(base::now() - due).count();
+    report.add({"1,000 of them woken by the clock and ended", figure(late, "s"), "1 s", late, 1, true});
+  }
+
   void idle_memory(Report& report) {
     support::DaemonProcess fresh({.job_dirs = {(jobs_ / "jobs").string()}});
     fresh.start();
@@ -259,6 +292,16 @@ class Bench {
       std::this_thread::sleep_for(5ms);
     }
   }
+  void wait_for_resting(int count) {
+    RpcConnection connection(daemon_->socket());
+    while (connection.call("daemon.status").at("engine").at("runs_resting").to_number<int>() < count)
+      std::this_thread::sleep_for(20ms);
+  }
+  void wait_for_ended(const std::string& job, int count) {
+    const std::string sql =
+        "select count(*) from godwit.run_done d join godwit.run r on r.id = d.run where job = '" + job + "'";
+    while (daemon_->query(sql).at(0) != std::to_string(count)) std::this_thread::sleep_for(10ms);
+  }
   // Asked in the database, apart from the measurement: what was counted has really ended.
   void expect_ended(const std::string& job, int count) {
     const auto ended =
@@ -294,7 +337,8 @@ int main(int argc, char** argv) {
   const std::vector<std::pair<const char*, void (Bench::*)(Report&)>> parts{
       {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},
       {"submits", &Bench::submits},       {"bulk", &Bench::bulk_submits},      {"latency", &Bench::start_latency},
-      {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory}};
+      {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory},
+      {"asleep", &Bench::asleep}};
   Report report;
   Bench bench;
   for (const auto& [name, measure] : parts)

@@ -42,12 +42,15 @@ Command run_list(Services& services) {
   return {"run.list", Role::viewer, "Lists runs, newest first.",
           {{"state", ParameterType::text, false, "only runs in this state"},
            {"job", ParameterType::text, false, "only runs of this job"},
+           {"labels", ParameterType::object, false, "only runs with these labels: {name: value}"},
            {"limit", ParameterType::count, false, "how many at most (50)"},
            {"before", ParameterType::run, false, "only runs with a smaller number, for the next page"}},
           [&services](Call call) {
             engine::RunFilter filter;
             if (call.arguments.has("state")) filter.state = parse_state(call.arguments.text("state"));
             filter.job = call.arguments.text("job");
+            for (const auto& [name, value] : call.arguments.take_object("labels"))
+              filter.labels[name] = value.is_string() ? std::string(value.as_string()) : json::serialize(value);
             filter.limit = static_cast<std::size_t>(std::min(call.arguments.count("limit", 50), kListMax));
             filter.before = call.arguments.find_run("before");
             require_store(services);

@@ -59,9 +59,13 @@ Command run_approve(Services& services) {
 
 Command run_retry(Services& services) {
   return {"run.retry", Role::operator_, "Lets a blocked run go on, or continues an ended one in a new run that keeps its finished steps.",
-          {kRun, {"from", ParameterType::text, false, "a stage: it and what depends on it is done again"}},
+          {kRun, {"from", ParameterType::text, false, "a stage: it and what depends on it is done again"},
+           {"set", ParameterType::object, false, "{path: value}: the output a step is given, or params.NAME"},
+           {"skip", ParameterType::texts, false, "steps that are taken as done without an output"}},
           [&services](Call call) {
-            services.engine.retry(call.arguments.run(), call.arguments.text("from"), call.caller,
+            engine::Engine::Retry how{call.arguments.text("from"), {}, call.arguments.texts("skip")};
+            for (const auto& [path, value] : call.arguments.take_object("set")) how.set[path] = json::serialize(value);
+            services.engine.retry(call.arguments.run(), std::move(how), call.caller,
                                   call.reply.when<model::RunId>([reply = call.reply](model::RunId run) {
                                     reply.result(json::object{{"run", model::number(run)}});
                                   }));

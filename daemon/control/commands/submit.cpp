@@ -12,6 +12,8 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
   request.text = call.arguments.text("text");
   request.file = call.arguments.text("file");
   request.key = call.arguments.text("key");
+  request.only = call.arguments.texts("only");
+  request.stop_after = call.arguments.text("stop_after");
   // An empty file is a job file too, and a bad one: the parser says so with its place.
   if (request.job.empty() && request.text.empty() && !request.file.empty()) jobfile::parse(request.text, request.file);
   if (request.job.empty() == request.text.empty()) {
@@ -32,6 +34,8 @@ Command run_submit(Services& services) {
            {"text", ParameterType::text, false, "a whole job file, instead of `job`"},
            {"file", ParameterType::text, false, "the name of that file, for messages"},
            {"params", ParameterType::object, false, "the parameters of the run"},
+           {"only", ParameterType::texts, false, "the stages to run; the others are skipped"},
+           {"stop_after", ParameterType::text, false, "a stage: it and what it needs is run, the others are skipped"},
            {"key", ParameterType::text, false, "makes the submit idempotent: a second one with this key gives the first one's run"}},
           [&services](Call call) {
             auto request = request_of(call, services);
@@ -47,6 +51,8 @@ Command run_submit_many(Services& services) {
           {{"job", ParameterType::text, false, "the name of a job in the daemon's job folders"},
            {"text", ParameterType::text, false, "a whole job file, instead of `job`"},
            {"file", ParameterType::text, false, "the name of that file, for messages"},
+           {"only", ParameterType::texts, false, "the stages to run; the others are skipped"},
+           {"stop_after", ParameterType::text, false, "a stage: it and what it needs is run, the others are skipped"},
            {"params", ParameterType::objects, true, "a list with the parameters of each run"}},
           [&services](Call call) {
             auto request = request_of(call, services);

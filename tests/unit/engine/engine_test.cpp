@@ -269,7 +269,7 @@ TEST_CASE("an unsafe call that was cut off blocks its run until a person decides
   auto why = ask<json::object>(world, [&](auto answer) { world.engine->why(run, answer); });
   CHECK(why->at("state") == "blocked");
   CHECK(json::serialize(*why).find("unknown outcome of charge") != std::string::npos);
-  REQUIRE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, "", {}, answer); }));
+  REQUIRE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, {}, {}, answer); }));
   world.run_to_end();
   CHECK(world.result(run) == R"({"v":5})");
   CHECK(world.runner->sent.at(0).attempt == 2);
@@ -321,19 +321,58 @@ TEST_CASE("a failed run is continued by a new one that keeps what was finished")
   REQUIRE(world.result(run) == "failed down: for the test");
   broken = false;
   world.runner->sent.clear();
-  auto anew = ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, "", {}, answer); });
+  auto anew = ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, {}, {}, answer); });
   REQUIRE(anew);
   world.run_to_end();
   CHECK(*anew != run);
   CHECK(world.result(*anew) == R"("hello x")");
   CHECK(sent_paths(world) == std::vector<std::string>{"second"});
   world.runner->sent.clear();
-  auto third = ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*anew, "first", {}, answer); });
+  auto third =
+      ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*anew, {.from = "first"}, {}, answer); });
   REQUIRE(third);
   world.run_to_end();
   CHECK(sent_paths(world) == std::vector<std::string>{"first", "second"});
-  CHECK_FALSE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*third, "", {}, answer); }));
-  CHECK_FALSE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*third, "nowhere", {}, answer); }));
+  CHECK_FALSE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*third, {}, {}, answer); }));
+  CHECK_FALSE(
+      ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*third, {.from = "nowhere"}, {}, answer); }));
+}
+
+TEST_CASE("a run is continued with what a person gives it instead") {
+  EngineWorld world;
+  world.plugin("echo", {[&](const engine::StepCall& call) {
+                 return call.path == "b" || call.path == "each[1]" ? support::fail("down")
+                                                                   : support::succeed(call.input);
+               }});
+  const auto run = world.submit(
+      "job: parts\nparams: {n: integer, size: {type: object, default: {w: 1}}}\nstages:\n  a: {uses: echo, with: {v: "
+      "'${ "
+      "params.n }'}}\n  b: {uses: echo, with: {v: '${ stages.a.v }'}}\n  each: {needs: [b], foreach: '${ range(1, 3) "
+      "}', uses: "
+      "echo, with: {i: '${ item }'}}\nresult: {b: '${ stages.b }', n: '${ params.n }', w: '${ params.size.w }', each: "
+      "'${ "
+      "map(stages.each.items, function(i) return i.state end) }'}\n",
+      {{"n", 1}});
+  world.run_to_end();
+  REQUIRE(world.run(run).done->failed_path == "b");
+  const auto retry = [&](engine::Engine::Retry how, model::RunId of) {
+    world.runner->sent.clear();
+    auto anew = ask<model::RunId>(world, [&](auto answer) { world.engine->retry(of, how, {7, "ann", {}}, answer); });
+    if (!anew) throw anew.error();
+    world.run_to_end();
+    return *anew;
+  };
+  const auto second = retry({.set = {{"b", "{\"v\":9}"}, {"params.size.w", "5"}}}, run);
+  CHECK(world.run(second).done->failed_path == "each[1]");
+  CHECK(sent_paths(world) == std::vector<std::string>{"each[0]", "each[1]", "each[2]"});
+  const auto third = retry({.skip = {"each[1]"}}, second);
+  CHECK(world.result(third) == R"({"b":{"v":9},"n":1,"w":5,"each":["succeeded","skipped","succeeded"]})");
+  for (const auto& path : sent_paths(world)) CHECK((path == "each[0]" || path == "each[2]"));
+  CHECK(world.memory.audit.back().detail.find("\"skip\":[\"each[1]\"]") != std::string::npos);
+  CHECK_THROWS_WITH(retry({.skip = {"nowhere"}}, run), Catch::Contains("skip: job 'parts' has no step 'nowhere'"));
+  CHECK_THROWS_WITH(retry({.set = {{"each", "1"}}}, run), Catch::Contains("name one: each[0]"));
+  CHECK_THROWS_WITH(retry({.set = {{"params.n", "\"x\""}}}, run), Catch::Contains("n"));
+  CHECK_THROWS_WITH(retry({.from = "b", .set = {{"each[0]", "1"}}}, run), Catch::Contains("is done again by `from`"));
 }
 
 TEST_CASE("a run that outlives its timeout fails") {

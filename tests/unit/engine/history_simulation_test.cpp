@@ -12,31 +12,68 @@ using support::EngineWorld;
 
 namespace {
 
-// A random graph of stages, some with foreach, all of whose outputs are functions of their inputs.
+// The call of a stage, which reads some of the stages before it.
+std::string random_call(std::mt19937_64& random, const std::string& name, const std::vector<std::string>& readable,
+                        bool item) {
+  std::string with = "uses: mix, with: {name: " + name;
+  for (std::size_t need = 0; need < readable.size(); ++need)
+    if (random() % 3 == 0) with += ", n" + std::to_string(need) + ": '${ stages." + readable[need] + " }'";
+  if (item) with += ", item: '${ item }'";
+  with += "}";
+  if (random() % 2) with += ", limits: {few: 1" + std::string(random() % 2 ? ", some: 3" : "") + "}";
+  return with + ", retry: {attempts: 50, backoff: 10ms}";
+}
+
+// Two stages for each item, of which one may be a list itself.
+std::string random_body(std::mt19937_64& random, const std::string& name, const std::vector<std::string>& readable) {
+  const std::string first = name + "a", second = name + "b";
+  std::string yaml = "stages: {" + first + ": {" + random_call(random, first, readable, true) + "}, " + second + ": {";
+  if (random() % 2) yaml += "foreach: '${ range(1, " + std::to_string(random() % 4) + ") }', on_item_error: record, ";
+  return yaml + random_call(random, second, {first}, true) + ", needs: [" + first + "]}}";
+}
+
+// A random graph of stages: calls, lists, lists of stages, lists that grow, waits, stages at the end. All outputs that
+// are read are functions of their inputs.
 std::string random_job(std::mt19937_64& random) {
   std::string yaml = "job: random\nlimits: {few: 2, some: 5}\nstages:\n";
   const auto stages = 1 + random() % 6;
   std::string result;
-  std::vector<bool> is_list;
+  std::vector<std::string> readable;
   for (std::size_t i = 0; i < stages; ++i) {
     const std::string name = "s" + std::to_string(i);
-    const bool list = random() % 2 == 0;
-    yaml += "  " + name + ":\n    uses: mix\n";
-    std::string with = "{name: " + name;
-    for (std::size_t need = 0; need < i; ++need)
-      if (random() % 3 == 0) with += ", n" + std::to_string(need) + ": '${ stages.s" + std::to_string(need) + " }'";
-    if (list) {
-      yaml += "    foreach: '${ range(1, " + std::to_string(random() % 9) +
-              ") }'\n    parallel: " + std::to_string(1 + random() % 5) + "\n    on_item_error: record\n";
-      with += ", item: '${ item }'";
+    const auto kind = random() % 10;
+    yaml += "  " + name + ": {";
+    if (random() % 4 == 0) yaml += "when: '${ " + std::string(random() % 2 ? "true" : "false") + " }', ";
+    if (kind == 0) {
+      yaml += "sleep: " + std::to_string(1 + random() % 9) + "s}\n";
+      continue;
     }
-    yaml += "    with: " + with + "}\n";
-    if (random() % 2) yaml += "    limits: {few: 1" + std::string(random() % 2 ? ", some: 3" : "") + "}\n";
-    if (random() % 3 == 0) yaml += "    when: '${ " + std::string(random() % 2 ? "true" : "false") + " }'\n";
-    yaml += "    retry: {attempts: 50, backoff: 10ms}\n";
-    result += (i ? ", " : "") + name + ": '${ stages." + name + " }'";
-    is_list.push_back(list);
+    if (kind == 1) {
+      yaml += "wait_signal: {name: never, timeout: " + std::to_string(1 + random() % 9) + "s, otherwise: go_on}}\n";
+      continue;
+    }
+    if (i > 0 && random() % 4 == 0) yaml += "needs: [s" + std::to_string(random() % i) + "], ";
+    const std::string range = "'${ range(1, " + std::to_string(random() % 9) + ") }'";
+    if (kind < 6) yaml += "parallel: " + std::to_string(1 + random() % 5) + ", on_item_error: record, ";
+    if (kind == 2) {
+      yaml +=
+          "foreach: {items: " + range +
+          ", grow: '${ filter({item * 2, item * 2 + 1}, function(n) return n < 25 end) }'}, uses: mix, with: {name: " +
+          name + ", item: '${ item }'}, retry: {attempts: 50, backoff: 10ms}";
+    } else if (kind < 4) {
+      yaml += "foreach: " + range + ", " + random_body(random, name, readable);
+    } else {
+      if (kind < 6) yaml += "foreach: " + range + ", ";
+      yaml += random_call(random, name, readable, kind < 6);
+    }
+    yaml += "}\n";
+    // In which order a growing list grows is chance; how much it has is not.
+    const std::string value = kind == 2 ? "${ stages." + name + ".count }" : "${ stages." + name + " }";
+    if (kind != 2) readable.push_back(name);
+    result += (result.empty() ? "" : ", ") + name + ": '" + value + "'";
   }
+  if (random() % 3 == 0)
+    yaml += "on_success:\n  last: {uses: mix, with: {r: '${ outcome.result }'}, retry: {attempts: 50}}\n";
   return yaml + "result: {" + result + "}\n";
 }
 
