@@ -18,12 +18,13 @@ namespace {
 
 constexpr auto kVersion = GODWIT_VERSION;
 
-engine::EngineSettings engine_settings(const config::Settings& settings) {
+engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts) {
   engine::EngineSettings result;
   result.active_runs_max = static_cast<std::size_t>(settings.active_runs_max);
   result.steps_in_flight_max = static_cast<std::size_t>(settings.steps_in_flight_max);
   result.limits = settings.limits;
   result.seed = std::random_device{}();
+  result.scripts = &scripts;
   return result;
 }
 
@@ -87,11 +88,13 @@ Daemon::Daemon(config::Settings settings)
     : settings_(std::move(settings)),
       signals_(loop_),
       drain_timer_(loop_),
-      library_(paths(settings_.job_dirs)),
+      script_reader_(settings_.host_program),
+      library_(paths(settings_.job_dirs), &script_reader_),
       catalog_(settings_.plugin_dirs, settings_.providers, plugin_pins(settings_)),
       store_(store_settings(settings_), clock_, &watch_),
       hosts_(loop_, catalog_, host_settings(settings_)),
-      engine_(engine_settings(settings_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
+      scripts_(loop_, {.program = settings_.host_program}),
+      engine_(engine_settings(settings_, scripts_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
       services_(make_services()),
       commands_(control::all_commands(services_)) {
   server_.emplace(loop_, server_settings(settings_), commands_);
@@ -119,7 +122,7 @@ control::Services Daemon::make_services() {
           },
       .hosts_status =
           [this] {
-            return json::object{{"hosts", hosts_.status()}, {"problems", problems_json(catalog_.problems())}};
+            return json::object{{"hosts", hosts_.status()}, {"scripts", scripts_.status()}, {"problems", problems_json(catalog_.problems())}};
           },
       .control_status = [this] { return server_ ? server_->status() : json::object(); },
       .reload = [this] { return reload(); },
@@ -214,6 +217,7 @@ void Daemon::begin_drain() {
 void Daemon::end_drain() {
   if (std::exchange(ending_, true)) return;
   drain_timer_.cancel();
+  scripts_.stop();
   hosts_.stop(base::Duration(0), [this] { loop_.stop(); });
 }
 
@@ -221,6 +225,7 @@ void Daemon::on_fenced() {
   if (std::exchange(ending_, true)) return;
   log::error("another godwitd took the place of node '{}' on this database; ending", settings_.node_name);
   exit_code_ = 1;
+  scripts_.stop();
   hosts_.stop(base::Duration(0), [this] { loop_.stop(); });
 }
 

@@ -13,6 +13,8 @@
 #include "control/services.hpp"
 #include "engine/engine.hpp"
 #include "host_pool/host_pool.hpp"
+#include "host_pool/script_pool.hpp"
+#include "host_pool/script_reader.hpp"
 #include "jobfile/library.hpp"
 #include "store/postgres_store.hpp"
 
@@ -44,10 +46,12 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
   SupervisorLink supervisor_;
+  host_pool::ScriptReader script_reader_;
   jobfile::Library library_;
   host_pool::PluginCatalog catalog_;
   store::PostgresStore store_;
   host_pool::HostPool hosts_;
+  host_pool::ScriptPool scripts_;
   engine::Engine engine_;
   std::optional<control::Server> server_;
   control::Services services_;

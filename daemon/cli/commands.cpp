@@ -79,6 +79,8 @@ const std::vector<CommandInfo>& commands() {
         {"--config", "FILE", "The daemon's settings file: its plugins, providers and limits hold."},
         {"--plugin-dir", "DIR", "A folder with plugins.", true}}, job_test},
       {"job", "schema", "Prints the JSON Schema of YAML jobs, for editors.", {}, {}, job_schema},
+      {"lua", "stubs", "Prints what an editor with LuaLS needs to know of gw and of the installed plugins.", {},
+       {{"--config", "FILE", "The daemon's settings file: its plugins hold."}, {"--plugin-dir", "DIR", "A folder with plugins.", true}}, lua_stubs},
       {"run", "export", "Prints what the steps of a run gave, for a test that plays them again.", {kRun}, {}, run_export},
       {"plugin", "list", "Lists the installed plugins.", {}, {}, plugin_list},
       {"plugin", "show", "Shows a plugin's methods, what it may do, what confines it, and the state of its processes.", {{"PLUGIN", "the plugin's id"}}, {}, plugin_show},

@@ -14,7 +14,7 @@ namespace json = base::json;
 
 json::object checked(Session& session, const std::string& file) {
   try {
-    auto verdict = session.call("job.validate", {{"text", read_text(file, kJobFileMax)}, {"file", base::repaired_utf8(file)}}).as_object();
+    auto verdict = session.call("job.validate", {{"text", read_job_text(file)}, {"file", base::repaired_utf8(file)}}).as_object();
     verdict["file"] = base::repaired_utf8(file);
     return verdict;
   } catch (const base::Error& error) {

@@ -43,6 +43,12 @@ int job_test(Session& session) {
   become_lab(request);
 }
 
+int lua_stubs(Session& session) {
+  json::object request{{"command", "lua_stubs"}, {"plugin_dirs", json::value_from(session.line.texts("plugin-dir"))}};
+  if (session.line.has("config")) request["config"] = session.line.text("config");
+  become_lab(request);
+}
+
 int job_schema(Session&) { become_lab({{"command", "schema"}}); }
 
 int run_export(Session& session) {

@@ -8,9 +8,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "base/unique_fd.hpp"
 #include "base/utf8.hpp"
+#include "model/script_bundle.hpp"
 
 namespace godwit::cli {
 namespace {
@@ -97,8 +99,23 @@ void set_parameter(json::object& params, std::string_view assignment) {
   }
 }
 
+std::string read_job_text(const std::string& path) {
+  std::string text = read_text(path, kJobFileMax);
+  if (!model::is_script_name(path)) return text;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return model::collect_script(path, std::move(text),
+                               [&](const std::string& module) -> std::optional<std::string> {
+                                 const auto file = folder / module;
+                                 std::error_code error;
+                                 if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+                                 return read_text(file.string(), kJobFileMax);
+                               })
+      .to_text();
+}
+
 bool names_file(std::string_view word) {
-  return word == "-" || word.find('/') != std::string_view::npos || word.ends_with(".yaml") || word.ends_with(".yml");
+  return word == "-" || word.find('/') != std::string_view::npos || word.ends_with(".yaml") || word.ends_with(".yml") ||
+         model::is_script_name(word);
 }
 
 }  // namespace godwit::cli

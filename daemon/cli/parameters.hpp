@@ -12,6 +12,8 @@ inline constexpr std::size_t kParametersMax = 8u << 20;
 // The file's bytes, "-" being standard input. Throws Error(not_found) when there is none, Error(refused) when it is a folder, longer than
 // `limit` or not UTF-8.
 std::string read_text(const std::string& path, std::size_t limit);
+// A job file as the daemon takes it: a YAML file's text, or a script with the modules that lie beside it, in one.
+std::string read_job_text(const std::string& path);
 
 // The text as JSON when it reads as JSON, and else as a string.
 base::json::value value_of(std::string_view text);

@@ -28,7 +28,7 @@ json::object parameters(const CommandLine& line) {
 json::object job_of(const CommandLine& line) {
   const std::string word = line.text("JOB|FILE");
   if (!names_file(word)) return {{"job", word}};
-  return {{"text", read_text(word, kJobFileMax)}, {"file", base::repaired_utf8(word)}};
+  return {{"text", read_job_text(word)}, {"file", base::repaired_utf8(word)}};
 }
 
 // Which of the job's stages are to run.

@@ -1,11 +1,17 @@
 #include "engine/active_run.hpp"
 
 #include "engine/graph_driver.hpp"
+#include "engine/script_driver.hpp"
 
 namespace godwit::engine {
 
 ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> compiled)
-    : record(std::move(submitted)), job(std::move(compiled)), driver(std::make_unique<GraphDriver>(record, job)) {
+    : record(std::move(submitted)), job(std::move(compiled)) {
+  if (job->job().script) {
+    driver = std::make_unique<ScriptDriver>(job);
+  } else {
+    driver = std::make_unique<GraphDriver>(record, job);
+  }
   if (auto value = base::parse_json(record.pins); value.is_object()) pins = std::move(value.as_object());
   if (record.options.empty()) return;
   const auto options = base::parse_json(record.options);

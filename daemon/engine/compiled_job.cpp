@@ -1,9 +1,15 @@
 #include "engine/compiled_job.hpp"
 
+#include "engine/script_steps.hpp"
+
 namespace godwit::engine {
 
-CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job)
-    : job_(std::move(job)), language_(std::make_unique<expression::Language>()) {
+CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job, Scripts* scripts)
+    : job_(std::move(job)), language_(std::make_unique<expression::Language>()), scripts_(scripts) {
+  if (job_->script) {
+    if (!scripts_) throw base::refused("Lua jobs cannot run here", {job_->file});
+    script_steps_ = std::make_unique<ScriptSteps>(job_->script->step_defaults);
+  }
   parameters_ = std::make_unique<jobfile::ParameterSchema>(*job_, *language_);
   graph_ = std::make_unique<CompiledGraph>(job_->stages, *language_, false);
   for (std::size_t i = 0; i < endings_.size(); ++i)
@@ -13,6 +19,8 @@ CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job)
   if (job_->unique) unique_ = language_->compile(job_->unique->key);
   want_outputs();
 }
+
+CompiledJob::~CompiledJob() = default;
 
 base::json::object CompiledJob::options(const base::json::value& params) const {
   base::json::object options;
@@ -53,7 +61,7 @@ void CompiledJob::want_outputs() {
   if (result_) want_outputs_of(result_->references());
   // A run that was asked for some of its stages only has the last of them as its result; else the last of all is it.
   each_of_all([this](CompiledStage& stage) {
-    if (&stage == &graph_->stages().back() && !result_) stage.output_wanted = true;
+    if (!graph_->stages().empty() && &stage == &graph_->stages().back() && !result_) stage.output_wanted = true;
   });
 }
 

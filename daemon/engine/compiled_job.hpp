@@ -11,11 +11,15 @@
 
 namespace godwit::engine {
 
+class Scripts;
+class ScriptSteps;
+
 // One version of a job, ready to run: its expressions compiled, its stages known by number.
 class CompiledJob {
  public:
-  // Throws Error(refused) as the compilation of expressions does.
-  explicit CompiledJob(std::shared_ptr<const model::Job> job);
+  // Throws Error(refused) as the compilation of expressions does. `scripts` runs the job when it is a script.
+  explicit CompiledJob(std::shared_ptr<const model::Job> job, Scripts* scripts = nullptr);
+  ~CompiledJob();
 
   const model::Job& job() const { return *job_; }
   const std::shared_ptr<const model::Job>& shared() const { return job_; }
@@ -26,6 +30,9 @@ class CompiledJob {
   // What a run of the job with these parameters carries: {"labels", "priority", "queue", "retain", "unique"}, those
   // that the job has. Throws Error(refused) as expressions do.
   base::json::object options(const base::json::value& params) const;
+  // Of a script: what runs it, and what its steps mean.
+  Scripts* scripts() const { return scripts_; }
+  ScriptSteps& script_steps() const { return *script_steps_; }
   const jobfile::ParameterSchema& parameters() const { return *parameters_; }
   // Evaluating changes nothing that another evaluation sees, so a job that is shared by its runs lends its language to
   // all of them.
@@ -46,6 +53,8 @@ class CompiledJob {
   std::unique_ptr<jobfile::ParameterSchema> parameters_;
   std::unique_ptr<CompiledGraph> graph_;
   std::array<std::unique_ptr<CompiledGraph>, model::kEndings.size()> endings_;
+  Scripts* scripts_ = nullptr;
+  std::unique_ptr<ScriptSteps> script_steps_;
   std::shared_ptr<const expression::CompiledTemplate> result_;
   std::map<std::string, std::shared_ptr<const expression::CompiledTemplate>> labels_;
   std::shared_ptr<const expression::Compiled> unique_;

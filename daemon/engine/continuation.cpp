@@ -24,10 +24,29 @@ void set_member(json::object& object, std::string_view path, json::value value) 
   set_member(inner.as_object(), path.substr(dot + 1), std::move(value));
 }
 
+// Of a script, whose steps stand in the order they were recorded in: what was recorded before `from`, or all but what
+// failed the run. A failure that the script had caught is part of the way it went.
+std::vector<StepDone> kept_of_script(const std::string& job, const std::vector<StepDone>& steps, const std::string& from) {
+  auto end = steps.end();
+  if (!from.empty()) {
+    end = std::find_if(steps.begin(), steps.end(), [&](const StepDone& step) { return step.path == from; });
+    if (end == steps.end()) throw base::not_found("the run of job '" + job + "' has no step '" + from + "'");
+    return {steps.begin(), end};
+  }
+  const auto last_failed = std::find_if(steps.rbegin(), steps.rend(), [](const StepDone& step) {
+    return step.state == model::StepState::failed;
+  });
+  std::vector<StepDone> kept = steps;
+  if (last_failed != steps.rend()) kept.erase(kept.begin() + (steps.rend() - last_failed - 1));
+  return kept;
+}
+
 }  // namespace
 
 Continuation::Continuation(const CompiledJob& job, const Engine::Retry& how)
     : job_(job), how_(how), again_(job.graph().stages().size(), false) {
+  // What steps a script has, its recorded ones say.
+  if (job.job().script) return;
   if (!how.from.empty()) {
     from_ = find(how.from, "from");
     again_ = job.graph().dependents(from_->stage);
@@ -59,9 +78,18 @@ StepRef Continuation::find(const std::string& path, const std::string& option) c
   return parsed->ref;
 }
 
+bool Continuation::is_given(const std::string& path) const {
+  return how_.set.contains(path) || std::find(how_.skip.begin(), how_.skip.end(), path) != how_.skip.end();
+}
+
 std::vector<std::string> Continuation::kept(const std::vector<StepDone>& steps) const {
   const CompiledGraph& graph = job_.graph();
   std::vector<std::string> kept;
+  if (job_.job().script) {
+    for (const auto& step : kept_of_script(job_.job().name, steps, how_.from))
+      if (!is_given(step.path)) kept.push_back(step.path);
+    return kept;
+  }
   for (const auto& step : steps) {
     const auto slash = step.path.find('/');
     const std::string top = step.path.substr(0, slash);
@@ -69,10 +97,7 @@ std::vector<std::string> Continuation::kept(const std::vector<StepDone>& steps) 
     if (!parsed || again_[parsed->ref.stage]) continue;
     if (from_ && parsed->kind == CompiledGraph::Parsed::step && parsed->ref == *from_) continue;
     const std::string& stage = graph.stages()[parsed->ref.stage].spec->name;
-    const auto given = [&](const std::string& path) {
-      return how_.set.contains(path) || std::find(how_.skip.begin(), how_.skip.end(), path) != how_.skip.end();
-    };
-    if (given(top) || given(stage)) continue;
+    if (is_given(top) || is_given(stage)) continue;
     // Inside an item nothing that failed is kept: it is part of what is done again, or of no use.
     const bool failed = step.state == model::StepState::failed;
     const bool inner = slash != std::string::npos;

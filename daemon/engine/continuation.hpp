@@ -23,6 +23,7 @@ class Continuation {
   std::vector<Fact> given(base::Instant now) const;
 
  private:
+  bool is_given(const std::string& path) const;
   StepRef find(const std::string& path, const std::string& option) const;
 
   const CompiledJob& job_;

@@ -44,18 +44,7 @@ class Dispatcher::Listener : public StepListener {
     dispatcher_.runner_.note_progress(run_);
   }
   void log(LogLevel level, std::string text, std::string fields, std::string_view stream) override {
-    const auto at = dispatcher_.parts_.clock.now();
-    if (dispatcher_.parts_.followers.watched(run_.id()))
-      dispatcher_.parts_.followers.tell(run_.id(),
-                                        json::object{{"event", "log"},
-                                                     {"run", model::number(run_.id())},
-                                                     {"path", task_.path()},
-                                                     {"level", name(level)},
-                                                     {"stream", json::string_view(stream.data(), stream.size())},
-                                                     {"text", text},
-                                                     {"at", base::format_instant(at)}});
-    dispatcher_.parts_.store.append_relaxed(
-        Logged{run_.id(), task_.path(), level, std::string(stream), std::move(text), std::move(fields), at});
+    dispatcher_.log(run_, task_.path(), level, std::move(text), std::move(fields), stream);
   }
   void checkpoint_put(std::string key, std::string value, std::function<void(bool)> stored) override {
     std::vector<Fact> facts;
@@ -350,6 +339,30 @@ void Dispatcher::drop_idle(ActiveRun& run) {
   for (const auto& [number, task] : run.tasks)
     if (task->is_idle()) idle.push_back(number);
   for (const std::uint64_t number : idle) drop(run, *run.tasks.at(number));
+}
+
+void Dispatcher::log(const ActiveRun& run, const std::string& path, LogLevel level, std::string text,
+                     std::string fields, std::string_view stream) {
+  const auto at = parts_.clock.now();
+  if (parts_.followers.watched(run.id()))
+    parts_.followers.tell(run.id(), json::object{{"event", "log"},
+                                                 {"run", model::number(run.id())},
+                                                 {"path", path},
+                                                 {"level", name(level)},
+                                                 {"stream", json::string_view(stream.data(), stream.size())},
+                                                 {"text", text},
+                                                 {"at", base::format_instant(at)}});
+  parts_.store.append_relaxed(Logged{run.id(), path, level, std::string(stream), std::move(text), std::move(fields), at});
+}
+
+void Dispatcher::cancel(ActiveRun& run, const std::string& path) {
+  for (const auto& [number, task] : run.tasks) {
+    if (task->path() != path) continue;
+    if (task->call) parts_.steps.cancel(task->call);
+    if (task->phase == StepTask::Phase::waiting && task->wait->child) run.orphans.push_back(*task->wait->child);
+    if (task->is_idle()) drop(run, *task);
+    return;
+  }
 }
 
 void Dispatcher::give_up(ActiveRun& run) {

@@ -39,6 +39,10 @@ class Dispatcher {
   void begin(ActiveRun& run, StepRequest request);
   // Ends what is under way: what is idle at once, what is being executed when its plugin lets go.
   void give_up(ActiveRun& run);
+  // The same for one step.
+  void cancel(ActiveRun& run, const std::string& path);
+  void log(const ActiveRun& run, const std::string& path, LogLevel level, std::string text, std::string fields,
+           std::string_view stream);
   // What was of unknown outcome is attempted again.
   void repeat_doubtful(ActiveRun& run);
   // Lets go of all that is under way in a run that leaves memory while it only waits.

@@ -33,6 +33,13 @@ class RunControl {
   virtual void append(std::vector<Fact> facts, std::function<void(const Verdict&)> stored = {}) = 0;
   // What followers and `godwit show` see of the run's progress changed.
   virtual void progressed() = 0;
+  // Fields that they see beside it.
+  virtual void show_fields(base::json::object fields) = 0;
+  virtual void log(LogLevel level, std::string text, std::string fields) = 0;
+  // Nobody waits for this step any more, which was handed out: it is ended without an outcome, as far as it can be.
+  virtual void cancel(const std::string& path) = 0;
+  // The permits of a limit; empty when there is no such limit, for which a step would wait for ever.
+  virtual std::optional<int> permits(const std::string& limit) const = 0;
   virtual base::Instant now() const = 0;
 };
 

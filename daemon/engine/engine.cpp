@@ -16,7 +16,8 @@ class Engine::Impl {
   Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library,
        std::function<void()> fenced)
       : store_(store),
-        jobs_(store),
+        scripts_(settings.scripts),
+        jobs_(store, library, settings.scripts),
         sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
         runner_({store, steps, clock, limits_, followers_},
                 {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(std::move(fenced))),
@@ -63,6 +64,7 @@ class Engine::Impl {
   }
 
   Store& store_;
+  Scripts* scripts_;
   Limits limits_;
   Followers followers_;
   JobCache jobs_;
@@ -178,7 +180,7 @@ Scheduler& Engine::schedules() {
 }
 
 std::vector<base::Error::Problem> Engine::check(const model::Job& job) const {
-  return impl_->intake_.problems(CompiledJob(std::make_shared<const model::Job>(job)));
+  return impl_->intake_.problems(CompiledJob(std::make_shared<const model::Job>(job), impl_->scripts_));
 }
 
 json::object Engine::status() const {

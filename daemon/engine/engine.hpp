@@ -16,6 +16,7 @@
 namespace godwit::engine {
 
 class Scheduler;
+class Scripts;
 
 // Who asks: taken from the socket's peer credentials, never from a message.
 struct Caller {
@@ -48,6 +49,7 @@ struct EngineSettings {
   std::size_t steps_in_flight_max = 1024;
   std::map<std::string, int> limits;  // the operator's, from the config file
   std::uint64_t seed = 0;             // of the jitter of backoffs
+  Scripts* scripts = nullptr;         // runs Lua jobs, which are refused without it; outlives the engine
 };
 
 // Runs jobs. A library without I/O of its own: everything goes through Store, StepRunner and Clock, on one thread.

@@ -1,6 +1,7 @@
 #include "engine/graph_frame.hpp"
 
 #include "base/digest.hpp"
+#include "engine/shaping.hpp"
 
 namespace godwit::engine {
 
@@ -239,20 +240,9 @@ void GraphFrame::shape(const StepRequest& request, StepSucceeded& success) {
   const CompiledStage& compiled = stage(request.ref);
   if (!compiled.output && !compiled.emit_rows) return;
   expression::Scope scope(&scope_);
-  const json::value output = base::parse_json(success.output);
   const json::value index = request.ref.item;
-  scope.set("output", output);
   show_item(scope, request.ref, index);
-  if (compiled.emit_rows) {
-    const json::value rows = language().render(*compiled.emit_rows, scope);
-    const std::string& topic = compiled.spec->emit->to;
-    if (const auto* list = rows.if_array()) {
-      for (const auto& row : *list) success.emitted.push_back({topic, json::serialize(row)});
-    } else if (!rows.is_null()) {
-      success.emitted.push_back({topic, json::serialize(rows)});
-    }
-  }
-  if (compiled.output) success.output = json::serialize(language().render(*compiled.output, scope));
+  shape_output(compiled, language(), scope, success);
 }
 
 void GraphFrame::settling(const StepRequest& request, const StepDone& done, std::vector<Fact>& more) {

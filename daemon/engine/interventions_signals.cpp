@@ -24,14 +24,23 @@ std::string list_of(const std::vector<std::string>& names) {
   return text;
 }
 
-// The approval that waits under this path; throws an Error that says what there is.
-const StepTask& find_approval(const ActiveRun& run, const std::string& path) {
+// Who may decide on the approval that waits under this path; throws an Error that says what there is. A script that was
+// just woken may not have come to its approval again: what an earlier life opened waits all the same.
+std::vector<std::string> find_approval(const ActiveRun& run, const std::string& path) {
   std::vector<std::string> open;
-  for (const auto& [number, task] : run.tasks) {
-    if (task->phase != StepTask::Phase::waiting || task->wait->kind != WaitKind::approval) continue;
-    if (task->path() == path) return *task;
-    open.push_back(task->path());
-  }
+  const auto found = [&](const WaitOpened& wait) {
+    if (wait.kind != WaitKind::approval) return false;
+    if (wait.path == path) return true;
+    open.push_back(wait.path);
+    return false;
+  };
+  const auto who = [](const WaitOpened& wait) {
+    return json::value_to<std::vector<std::string>>(base::parse_json(wait.detail).at("who"));
+  };
+  for (const auto& [number, task] : run.tasks)
+    if (task->phase == StepTask::Phase::waiting && found(*task->wait)) return who(*task->wait);
+  for (const auto& [known, wait] : run.waits)
+    if (found(wait.opened)) return who(wait.opened);
   std::sort(open.begin(), open.end());
   throw base::not_found("run " + model::text(run.id()) + " has no step '" + path + "' that waits for approval",
                         open.empty() ? "none of its steps does" : "these wait: " + list_of(open));
@@ -60,8 +69,7 @@ void Interventions::approve(model::RunId run, Engine::Decision decision, Caller 
                      : known.error());
       });
     try {
-      const StepTask& task = find_approval(*active, decision.step);
-      const auto& who = std::get<ApprovalWork>(task.request.work).who;
+      const auto who = find_approval(*active, decision.step);
       if (!may_decide(who, caller))
         throw base::Error(
             base::ErrorKind::denied,

@@ -24,15 +24,16 @@ void JobCache::keep(const std::shared_ptr<const CompiledJob>& job) {
 
 std::shared_ptr<const CompiledJob> JobCache::compile(const std::shared_ptr<const model::Job>& job) {
   if (auto known = find(job->version)) return known;
-  auto compiled = std::make_shared<const CompiledJob>(job);
+  auto compiled = std::make_shared<const CompiledJob>(job, scripts_);
   keep(compiled);
   return compiled;
 }
 
 std::shared_ptr<const CompiledJob> JobCache::parse(const std::string& text, const std::string& file) {
-  // The same text from another file is read again: messages name the file that was given.
+  // The same text from another file is read again: messages name the file that was given. A script that comes without
+  // its header gets one, and its version is of both.
   if (auto known = find(base::sha256_hex(text)); known && known->job().file == file) return known;
-  auto compiled = std::make_shared<const CompiledJob>(std::make_shared<const model::Job>(jobfile::parse(text, file)));
+  auto compiled = std::make_shared<const CompiledJob>(std::make_shared<const model::Job>(library_.parse(text, file)), scripts_);
   keep(compiled);
   return compiled;
 }

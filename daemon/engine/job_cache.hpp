@@ -16,7 +16,8 @@ namespace godwit::engine {
 // come back from the store.
 class JobCache {
  public:
-  explicit JobCache(Store& store) : store_(store) {}
+  JobCache(Store& store, const jobfile::Library& library, Scripts* scripts)
+      : store_(store), library_(library), scripts_(scripts) {}
 
   // Throws Error(refused) when the job's expressions do not compile.
   std::shared_ptr<const CompiledJob> compile(const std::shared_ptr<const model::Job>& job);
@@ -34,6 +35,8 @@ class JobCache {
   void keep(const std::shared_ptr<const CompiledJob>& job);
 
   Store& store_;
+  const jobfile::Library& library_;
+  Scripts* scripts_;
   std::unordered_map<std::string, std::weak_ptr<const CompiledJob>> versions_;
   // Compiling costs more than keeping: the versions used last stay though no run holds them.
   std::vector<std::shared_ptr<const CompiledJob>> recent_;

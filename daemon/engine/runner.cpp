@@ -48,6 +48,17 @@ class Runner::Control : public RunControl {
     });
   }
   void progressed() override { runner_.note_progress(run_); }
+  void show_fields(json::object fields) override {
+    for (auto& field : fields) run_.fields[field.key()] = std::move(field.value());
+    runner_.note_progress(run_);
+  }
+  void log(LogLevel level, std::string text, std::string fields) override {
+    runner_.dispatcher_.log(run_, {}, level, std::move(text), std::move(fields), {});
+  }
+  void cancel(const std::string& path) override { runner_.dispatcher_.cancel(run_, path); }
+  std::optional<int> permits(const std::string& limit) const override {
+    return runner_.parts_.limits.known(limit) ? std::optional(runner_.parts_.limits.permits(limit)) : std::nullopt;
+  }
   base::Instant now() const override { return runner_.parts_.clock.now(); }
 
  private:

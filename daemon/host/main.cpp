@@ -1,5 +1,6 @@
 // godwit-host PLUGIN.so [GRANTS]: runs one plugin for godwitd, which starts it with a socket as descriptor 3. GRANTS,
-// in JSON, is what the process confines itself to before it loads anything. Not meant to be started by hand.
+// in JSON, is what the process confines itself to before it loads anything. godwit-host --scripts runs Lua jobs,
+// confined to nothing at all. Not meant to be started by hand.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "base/json.hpp"
+#include "host/script_server.hpp"
 #include "host/server.hpp"
 #include "process/sandbox.hpp"
 
@@ -35,8 +37,9 @@ godwit::process::SandboxReport confine(const std::string& plugin, const std::str
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 2 || count > 3 || arguments[1][0] != '/') {
-    std::fputs("usage: godwit-host /absolute/path/to/plugin.so [GRANTS] (godwitd starts it)\n", stderr);
+  const bool scripts = count == 2 && std::string_view(arguments[1]) == "--scripts";
+  if (!scripts && (count < 2 || count > 3 || arguments[1][0] != '/')) {
+    std::fputs("usage: godwit-host /absolute/path/to/plugin.so [GRANTS], or --scripts (godwitd starts it)\n", stderr);
     return 2;
   }
   godwit::base::UniqueFd socket = take_protocol_socket();
@@ -48,11 +51,18 @@ int main(int count, char** arguments) {
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   godwit::process::SandboxReport sandbox;
   try {
+    if (scripts) {
+      godwit::model::Grants grants;
+      grants.profile = godwit::model::SandboxProfile::script;
+      grants.memory = 8ull << 30;
+      godwit::process::confine(grants, {});
+    }
     if (count == 3) sandbox = confine(arguments[1], arguments[2]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "godwit-host: the grants cannot be read: %s\n", error.what());
     return 2;
   }
+  if (scripts) (new godwit::host::ScriptServer(std::move(socket)))->serve();
   // Never destroyed: the I/O thread uses it until the process ends.
   auto* server = new godwit::host::Server(arguments[1], std::move(socket), std::move(sandbox));
   const int code = server->serve();

@@ -5,6 +5,7 @@
 #include "jobfile/format_reader.hpp"
 #include "jobfile/params_reader.hpp"
 #include "jobfile/schedule_reader.hpp"
+#include "jobfile/script_header.hpp"
 #include "jobfile/stage_reader.hpp"
 
 namespace godwit::jobfile {
@@ -171,14 +172,113 @@ json::object job_format() {
   return result;
 }
 
-model::Job parse(std::string_view text, const std::string& file) {
-  const config::YamlDocument document(text, file);
-  Reader reader(document, text);
-  JobDraft draft;
-  model::Job& job = draft.job;
+namespace {
+
+// "64MiB" and the like.
+std::uint64_t read_size(Reader& r, Node node, Path path) {
+  static const std::map<std::string, std::uint64_t> kUnits{{"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}};
+  const std::string text = r.text(node, path);
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto unit = kUnits.find(text.substr(digits));
+  if (digits == 0 || digits > 6 || unit == kUnits.end()) {
+    r.problem(node, path, "a size such as 64MiB is needed here, not '" + text + "'");
+    return 0;
+  }
+  return std::stoull(text.substr(0, digits)) * unit->second;
+}
+
+// What a script may ask for. More memory than this, or a longer stretch, is work for a plugin.
+constexpr std::uint64_t kMemoryMin = 1u << 20, kMemoryMax = 2ull << 30;
+constexpr base::Duration kCpuMax = std::chrono::seconds(60);
+
+constexpr std::array<Key<model::script::Budget>, 3> kBudgetKeys{{
+    {"memory",
+     [](Reader& r, Node n, Path p, model::script::Budget& b) {
+       b.memory = read_size(r, n, p);
+       if (b.memory != 0 && (b.memory < kMemoryMin || b.memory > kMemoryMax))
+         r.problem(n, p, "1MiB to 2GiB can be given to a script");
+     }},
+    {"cpu",
+     [](Reader& r, Node n, Path p, model::script::Budget& b) {
+       b.cpu = r.duration(n, p).value_or(b.cpu);
+       if (b.cpu <= base::Duration(0) || b.cpu > kCpuMax) r.problem(n, p, "more than 0 and at most 1m can be given");
+     }},
+    {"steps",
+     [](Reader& r, Node n, Path p, model::script::Budget& b) {
+       b.steps = static_cast<std::uint64_t>(r.count(n, p, 1, 1'000'000));
+     }},
+}};
+
+void read_budget(Reader& reader, Node node, Path path, model::Job& job) {
+  if (reader.is_map(node, path, "a map such as {memory = \"64MiB\", cpu = \"2s\"}"))
+    read_keys(reader, node, path, kBudgetKeys, job.script->budget);
+}
+
+void read_step_retry(Reader& reader, Node node, Path path, model::Job& job) {
+  job.script->step_defaults["retry"] = reader.any(node, path);
+  check_retry(reader, node, path);
+}
+
+constexpr std::array<Key<JobDraft>, 2> kScriptKeys{{{"budget", of_job<read_budget>}, {"retry", of_job<read_step_retry>}}};
+// What a script says by what it does.
+constexpr std::array<std::string_view, 7> kOfStages{"stages",     "result",     "defaults", "env",
+                                                    "on_failure", "on_success", "on_cancel"};
+
+// The keys that both kinds of jobs have, and those of scripts.
+std::array<Key<JobDraft>, kJobKeys.size() - kOfStages.size() + kScriptKeys.size()> script_keys() {
+  std::array<Key<JobDraft>, kJobKeys.size() - kOfStages.size() + kScriptKeys.size()> keys{};
+  auto end = std::copy_if(kJobKeys.begin(), kJobKeys.end(), keys.begin(), [](const auto& key) {
+    return std::find(kOfStages.begin(), kOfStages.end(), key.name) == kOfStages.end();
+  });
+  std::copy(kScriptKeys.begin(), kScriptKeys.end(), end);
+  return keys;
+}
+
+// In the order of the file, as a person goes through it.
+void throw_problems(Reader& reader) {
+  auto& problems = reader.problems();
+  if (problems.empty()) return;
+  std::stable_sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
+  });
+  throw base::Error(base::ErrorKind::refused, std::move(problems));
+}
+
+model::Job new_job(std::string_view text, const std::string& file) {
+  model::Job job;
   job.version = base::sha256_hex(text);
   job.file = file;
   job.text = text;
+  return job;
+}
+
+model::Job parse_script(const model::ScriptBundle& bundle, std::string_view text, const std::string& file) {
+  const std::string header = header_as_yaml(bundle);
+  const config::YamlDocument document(header, file);
+  Reader reader(document, header);
+  JobDraft draft{new_job(text, file), {}};
+  model::Job& job = draft.job;
+  job.script.emplace();
+  const YamlNode& root = document.root();
+  if (!root.find("job")) reader.problem(root, {}, "gw.job needs a `name`");
+  read_params(reader, root.find("types"), root.find("params"), job);
+  read_keys(reader, root, {}, script_keys(), draft);
+  name_schedules(job);
+  throw_problems(reader);
+  return std::move(job);
+}
+
+}  // namespace
+
+model::Job parse(std::string_view text, const std::string& file) {
+  if (const auto bundle = model::ScriptBundle::parse(text)) {
+    if (!bundle->header) throw base::refused("this script was not read yet", {file});
+    return parse_script(*bundle, text, file);
+  }
+  const config::YamlDocument document(text, file);
+  Reader reader(document, text);
+  JobDraft draft{new_job(text, file), {}};
+  model::Job& job = draft.job;
   const YamlNode& root = document.root();
   if (reader.is_map(root, {}, "a map with `job` and `stages`")) {
     for (const char* key : kNeeded)
@@ -188,13 +288,8 @@ model::Job parse(std::string_view text, const std::string& file) {
     name_schedules(job);
     check_dependencies(reader, job);
   }
-  auto& problems = reader.problems();
-  if (problems.empty()) return std::move(job);
-  // In the order of the file, as a person goes through it.
-  std::stable_sort(problems.begin(), problems.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
-  });
-  throw base::Error(base::ErrorKind::refused, std::move(problems));
+  throw_problems(reader);
+  return std::move(job);
 }
 
 }  // namespace godwit::jobfile

@@ -23,7 +23,8 @@ std::vector<fs::path> job_files(const fs::path& directory, std::vector<base::Err
     const auto extension = entries->path().extension();
     std::error_code ignored;
     if (entries->path().stem().extension() == ".test") continue;  // tests stand beside the jobs
-    if ((extension == ".yaml" || extension == ".yml") && entries->is_regular_file(ignored))
+    const bool job = extension == ".yaml" || extension == ".yml" || extension == ".lua";
+    if (job && entries->is_regular_file(ignored))
       files.push_back(entries->path());
   }
   if (error) problems.push_back({"the job directory cannot be read: " + error.message(), {directory.string()}, {}});
@@ -40,7 +41,33 @@ std::string read_file(const fs::path& file) {
   return text;
 }
 
+std::string bundle_text(const fs::path& file, std::string text) {
+  const auto read_module = [&](const std::string& path) -> std::optional<std::string> {
+    const fs::path module = file.parent_path() / path;
+    std::error_code error;
+    if (!fs::is_regular_file(module, error)) return std::nullopt;
+    return read_file(module);
+  };
+  return model::collect_script(file.string(), std::move(text), read_module).to_text();
+}
+
 }  // namespace
+
+model::Job Library::parse(const std::string& text, const std::string& file) const {
+  auto bundle = model::ScriptBundle::parse(text);
+  if (!bundle || bundle->header) return jobfile::parse(text, file);
+  if (!scripts_) throw base::refused("Lua jobs cannot be read here", {file});
+  try {
+    bundle->header = scripts_->read(*bundle);
+  } catch (const base::Error& error) {
+    // The script knows its own name only, not its folder.
+    auto problems = error.problems();
+    const std::string folder = file.substr(0, file.size() - std::min(bundle->file.size(), file.size()));
+    for (auto& problem : problems) problem.place.file = problem.place.file.empty() ? file : folder + problem.place.file;
+    throw base::Error(error.kind(), std::move(problems));
+  }
+  return jobfile::parse(bundle->to_text(), file);
+}
 
 Library::Report Library::reload() {
   Report report;
@@ -49,7 +76,13 @@ Library::Report Library::reload() {
   for (const auto& directory : directories_) {
     for (const auto& file : job_files(directory, report.problems)) {
       try {
-        auto job = std::make_shared<const model::Job>(parse(read_file(file), file.string()));
+        std::string text = read_file(file);
+        if (model::is_script_name(file.string())) {
+          // The modules of scripts lie beside them.
+          if (text.find(".job") == std::string::npos) continue;
+          text = bundle_text(file, std::move(text));
+        }
+        auto job = std::make_shared<const model::Job>(parse(text, file.string()));
         const auto [position, is_new] = read.try_emplace(job->name, job);
         if (!is_new)
           throw base::refused("job '" + job->name + "' is already defined in " + position->second->file,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "jobfile/script_reader.hpp"
 #include "model/job.hpp"
 
 namespace godwit::jobfile {
@@ -14,16 +15,21 @@ namespace godwit::jobfile {
 // that went bad leaves its last good version in place and is reported.
 class Library {
  public:
-  explicit Library(std::vector<std::filesystem::path> directories) : directories_(std::move(directories)) {}
+  // `scripts` reads Lua jobs, which are refused without it; it must outlive the library.
+  explicit Library(std::vector<std::filesystem::path> directories, ScriptReader* scripts = nullptr)
+      : directories_(std::move(directories)), scripts_(scripts) {}
 
   struct Report {
     std::size_t loaded = 0;   // files read without a problem
     std::size_t changed = 0;  // jobs new or different from before
     std::vector<base::Error::Problem> problems;
   };
-  // Reads all *.yaml and *.yml files of the directories and the folders below them, but *.test.yaml, which hold tests.
+  // Reads all *.yaml and *.yml files of the directories and the folders below them, but *.test.yaml, which hold tests; and
+  // *.lua that give a job.
   Report reload();
   const Report& last_report() const { return report_; }
+  // A whole job file, or the bundle of a script. Throws Error(refused) as jobfile::parse() does.
+  model::Job parse(const std::string& text, const std::string& file) const;
 
   // Throws Error(not_found) with a suggestion.
   std::shared_ptr<const model::Job> find(const std::string& name) const;
@@ -31,6 +37,7 @@ class Library {
 
  private:
   std::vector<std::filesystem::path> directories_;
+  ScriptReader* scripts_;
   std::map<std::string, std::shared_ptr<const model::Job>> jobs_;
   Report report_;
 };

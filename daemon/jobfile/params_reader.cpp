@@ -36,11 +36,20 @@ class SchemaReader {
   }
 
  private:
+  // "string", "date", "integer?", "string[]": a type's name, a day, one that may be left out, a list.
   json::value short_form(const YamlNode& node, const std::string& path) {
     const json::value value = node.kind == YamlNode::Kind::scalar ? reader_.any(node, path) : json::value();
     if (value.is_bool()) return value;
-    if (value.is_string() && std::find(kTypes.begin(), kTypes.end(), value.get_string()) != kTypes.end())
-      return json::object{{"type", value}};
+    if (value.is_string()) {
+      std::string_view word = value.get_string();
+      if (word.ends_with('?')) word.remove_suffix(1);
+      const bool list = word.ends_with("[]");
+      if (list) word.remove_suffix(2);
+      json::object schema{{"type", json::string_view(word.data(), word.size())}};
+      if (word == "date") schema = {{"type", "string"}, {"format", "date"}};
+      if (word == "date" || std::find(kTypes.begin(), kTypes.end(), word) != kTypes.end())
+        return list ? json::object{{"type", "array"}, {"items", schema}} : schema;
+    }
     const std::string found = value.is_string() ? "'" + node.text + "'" : config::kind_text(node);
     reader_.problem(node, path, "a JSON Schema or the name of a type is needed here, not " + found,
                     value.is_string() ? base::suggest(node.text, kTypes) : std::string());
@@ -105,6 +114,7 @@ class SchemaReader {
 };
 
 bool is_required(const YamlNode& param) {
+  if (param.kind == YamlNode::Kind::scalar) return !param.text.ends_with('?');
   const YamlNode* optional = param.find("optional");
   return !param.find("default") && !(optional && optional->text == "true");
 }

@@ -335,6 +335,11 @@ model::Stage read_stage(Reader& reader, const YamlNode::Member& member, const st
 
 }  // namespace
 
+void check_retry(Reader& reader, const YamlNode& node, const std::string& path) {
+  Draft draft;
+  read_retry(reader, node, path, draft);
+}
+
 bool is_identifier(std::string_view name) {
   return name.size() <= 100 && is_word(name, "") && !(name[0] >= '0' && name[0] <= '9');
 }

@@ -3,6 +3,8 @@
 
 namespace godwit::jobfile {
 
+// Notes what is wrong with a `retry`, wherever it stands.
+void check_retry(Reader& reader, const YamlNode& node, const std::string& path);
 // What a job says for all its stages.
 struct StageDefaults {
   model::Retry retry;

@@ -12,6 +12,7 @@
 #include "lab/report.hpp"
 #include "lab/test_reader.hpp"
 #include "lab/tester.hpp"
+#include "script/stubs.hpp"
 
 namespace godwit::lab {
 namespace {
@@ -122,11 +123,24 @@ int print_schema(const json::object&) {
   return 0;
 }
 
+// For LuaLS: gw and the methods of the plugins that are installed.
+int print_stubs(const json::object& request) {
+  const auto settings = settings_of(request);
+  const host_pool::PluginCatalog catalog(settings.plugin_dirs, settings.providers);
+  std::vector<script::StubMethod> methods;
+  for (const auto& [id, plugin] : catalog.plugins())
+    for (const auto& unit : plugin->manifest.units)
+      for (const auto& [name, method] : unit.methods)
+        methods.push_back({unit.callable_name(name), method.description, method.args});
+  print(script::stubs(methods));
+  return 0;
+}
+
 struct Command {
   std::string_view name;
   int (*run)(const json::object& request);
 };
-constexpr Command kCommands[] = {{"test", run_tests}, {"graph", draw_graph}, {"schema", print_schema}};
+constexpr Command kCommands[] = {{"test", run_tests}, {"graph", draw_graph}, {"schema", print_schema}, {"lua_stubs", print_stubs}};
 
 }  // namespace
 

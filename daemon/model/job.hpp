@@ -10,6 +10,7 @@
 #include "base/json.hpp"
 #include "base/time.hpp"
 #include "model/schedule.hpp"
+#include "model/script_run.hpp"
 
 namespace godwit::model {
 
@@ -123,12 +124,19 @@ struct Unique {
 // What the stage does, in a word or two for people: its method, "run nightly", "sleep".
 std::string work_text(const Stage& stage);
 
-// One version of a job: what a file says, checked. Its version is the SHA-256 of the file's bytes.
+// What a Lua job says beside what every job says.
+struct Script {
+  script::Budget budget;
+  json::object step_defaults;  // keys of a stage that hold for every gw.call, such as `retry`
+};
+
+// One version of a job: what a file says, checked. Its version is the SHA-256 of the file's bytes; of a Lua job, of its
+// bundle (script_bundle.hpp).
 struct Job {
   std::string name;
   std::string version;
   std::string file;  // where it was read, for messages
-  std::string text;  // the file's bytes
+  std::string text;  // the file's bytes, or the script's bundle
   std::string description;
   json::object params;  // name to JSON Schema, `optional` and short forms resolved
   json::object schema;  // JSON Schema (draft 7) of the whole parameter object, `types` as its definitions; empty
@@ -137,7 +145,8 @@ struct Job {
   std::optional<base::Duration> timeout;
   std::map<std::string, int> limits;  // permits of limits the job declares for itself; the operator's setting wins
   std::vector<Schedule> schedules;    // when it runs by itself
-  std::vector<Stage> stages;          // in the order of the file
+  std::vector<Stage> stages;          // in the order of the file; none of a Lua job
+  std::optional<Script> script;       // of a Lua job
   std::optional<Template> result;     // the output of the last stage when absent
   std::array<std::vector<Stage>, kEndings.size()> endings;
   int priority = 0;                        // higher ones first

@@ -34,7 +34,10 @@ int give_output(lua_State* lua, int, lua_KContext) {
 // Nothing instead of null: for waits that ended without what they waited for.
 int give_or_nil(lua_State* lua, int status, lua_KContext context) {
   give_output(lua, status, context);
-  if (!lua_islightuserdata(lua, -1)) return 1;
+  if (lua_type(lua, -1) == LUA_TTABLE) {
+    lua_getfield(lua, -1, "payload");
+    return 1;
+  }
   lua_pushnil(lua);
   lua_pushliteral(lua, "timeout");
   return 2;
@@ -217,7 +220,7 @@ int emit(lua_State* lua) {
   const std::string topic = luaL_checkstring(lua, 1);
   luaL_checktype(lua, 2, LUA_TTABLE);
   const bool many = lua_rawlen(lua, 2) > 0;
-  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<model::script::EmittedRow> rows;
   std::string all;
   const lua_Integer count = many ? static_cast<lua_Integer>(lua_rawlen(lua, 2)) : 1;
   for (lua_Integer i = 1; i <= count; ++i) {
@@ -226,8 +229,8 @@ int emit(lua_State* lua) {
     } else {
       lua_pushvalue(lua, 2);
     }
-    rows.emplace_back(topic, json_text(lua, -1, "the row", value_max(lua)));
-    all += rows.back().second + '\n';
+    rows.push_back({topic, json_text(lua, -1, "the row", value_max(lua))});
+    all += rows.back().row + '\n';
     lua_pop(lua, 1);
   }
   const std::int64_t hash = base::sha256_prefix("emit\n" + topic + "\n" + all);
@@ -241,14 +244,6 @@ int done(lua_State* lua) {
   End end;
   lua_settop(lua, 1);
   end.result = json_text(lua, 1, "the result", value_max(lua));
-  Execution::of(lua).end_with(lua, std::move(end));
-  return 0;
-}
-
-int continue_as(lua_State* lua) {
-  End end;
-  end.kind = End::Kind::again;
-  end.result = input_text(lua, 1, "the parameters of the run that follows");
   Execution::of(lua).end_with(lua, std::move(end));
   return 0;
 }
@@ -331,7 +326,7 @@ std::vector<ApiFunction> step_functions() {
        child},
       {"sql",
        "Executes a statement on the daemon's own database, committed in the transaction that records the step: never "
-       "without it, never twice. Gives {rows, affected}.",
+       "without it, never twice. Gives {rows, count}.",
        {{"statement", "string", "with $1, $2 for the values"}, {"args", "any[]?", "the values"}, options},
        "table",
        "uses: sql.exec",
@@ -356,12 +351,6 @@ std::vector<ApiFunction> step_functions() {
        "",
        "result",
        done},
-      {"continue_as",
-       "Ends the run and starts the job anew with these parameters, with an empty journal and its newest version.",
-       {{"params", "table?", "of the run that follows"}},
-       "",
-       "",
-       continue_as},
       {"fail",
        "Raises an error, which fails the run unless gw.try catches it.",
        {{"code", "string", "short and stable; may be left out"}, {"message", "string?", "a sentence"}},

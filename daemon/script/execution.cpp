@@ -32,10 +32,6 @@ json::object side(const std::string& path, const std::string& version) {
 
 }  // namespace
 
-bool Output::empty() const {
-  return notes.empty() && requests.empty() && cancelled.empty() && logs.empty() && !progress && loops.empty() && !end;
-}
-
 Execution::Execution(const model::ScriptBundle& bundle, const Budget& budget) : bundle_(bundle), state_(budget) {
   state_.owner = this;
   load();
@@ -181,7 +177,7 @@ bool Execution::give_recorded() {
 }
 
 int Execution::run_thread(lua_State* thread, int arguments) {
-  state_.begin_stretch();
+  state_.begin_stretch(thread);
   state_.limit_memory(true);
   int count = 0;
   const int status = lua_resume(thread, state_.lua(), arguments, &count);
@@ -296,11 +292,11 @@ void Execution::check_may_ask(lua_State* lua) const {
                "gw.memo, fold or a metamethod");
 }
 
-std::string Execution::new_name(const Scope& scope, const std::string& name, std::int64_t hash) const {
+std::string Execution::new_name(Scope& scope, const std::string& name, std::int64_t hash) {
   if (!scope.used.contains(name)) return name;
   const std::string with_hash = name + "~" + hex(hash);
   if (!scope.used.contains(with_hash)) return with_hash;
-  for (int n = 2;; ++n)
+  for (int& n = scope.equal_calls.try_emplace(with_hash, 2).first->second;; ++n)
     if (std::string numbered = with_hash + "." + std::to_string(n); !scope.used.contains(numbered)) return numbered;
 }
 
@@ -327,8 +323,7 @@ void Execution::count_step(lua_State* lua, Scope& scope) {
   if (++live_steps_ > state_.budget().steps)
     state_.stop(lua, {"too_many_steps",
                       "the run has more than " + std::to_string(state_.budget().steps) +
-                          " recorded steps; gw.each over a long list folds finished items away, and gw.continue_as "
-                          "goes on with an empty journal"});
+                          " recorded steps; gw.each over a list of more than 10,000 folds finished items away"});
 }
 
 int Execution::ask(lua_State* lua, Ask ask, lua_KContext context, lua_KFunction then) {
@@ -374,9 +369,10 @@ std::optional<std::string> Execution::find_note(lua_State* lua, const std::strin
 }
 
 void Execution::add_note(lua_State* lua, const std::string& name, std::int64_t hash, std::string value,
-                         std::vector<std::pair<std::string, std::string>> rows) {
+                         std::vector<model::script::EmittedRow> rows) {
   Scope& scope = *current_;
   count_step(lua, scope);
+  state_.begin_stretch(lua);
   const std::string own = new_name(scope, name, hash);
   scope.used.insert(own);
   Note note;

@@ -17,79 +17,6 @@ namespace godwit::script {
 
 namespace json = base::json;
 
-// A step that the script asks for and that is not recorded. Its end comes back by Execution::answer().
-struct Request {
-  std::uint64_t number = 0;
-  std::string path;
-  std::string kind;       // "call", "sleep", "wait", "approve", "child", "sql": which gw function asked
-  std::string uses;       // of a call: "timetable.search", "flight-search/1.search"
-  std::int64_t hash = 0;  // of kind, uses and input
-  std::string input;      // JSON text
-  std::string options;    // JSON object: limits, retry, timeout and so on, as the step keys of YAML are called
-  std::string file;
-  int line = 0;
-};
-
-// What the script decided by itself and what shall be recorded like a step; nothing waits for it.
-struct Note {
-  std::string path;
-  std::int64_t hash = 0;
-  std::string output;                                     // JSON text
-  std::vector<std::pair<std::string, std::string>> rows;  // emitted: topic, JSON text
-  bool folds = false;     // this is what was folded away: items `from` to `to` of the loop leave the journal
-  bool replaces = false;  // it stands for what was folded away before, too
-  std::string loop;       // its path
-  std::size_t from = 0;
-  std::size_t to = 0;
-};
-
-// What goes to people and nowhere else.
-struct LogLine {
-  std::string level;
-  std::string text;
-  std::string fields;  // JSON object or empty
-};
-struct LoopProgress {
-  std::string path;
-  std::size_t total = 0;
-  std::size_t finished = 0;
-  std::size_t failed = 0;
-};
-
-// How a run of a script ended.
-struct End {
-  enum class Kind { succeeded, failed, mismatch, again };
-  Kind kind = Kind::succeeded;
-  std::string result;  // JSON text; of `again` the parameters of the run that follows
-  model::Failure failure;
-  std::string path;       // of the step that failed or does not match
-  json::object recorded;  // of a mismatch: both sides
-  json::object requested;
-};
-
-// What came of letting the script run, in the order of its making.
-struct Output {
-  std::vector<Note> notes;  // to be recorded before anything that comes of the requests
-  std::vector<Request> requests;
-  std::vector<std::uint64_t> cancelled;  // requests nobody waits for any more
-  std::vector<LogLine> logs;
-  std::optional<std::string> progress;  // JSON object of fields
-  std::vector<LoopProgress> loops;
-  std::optional<End> end;
-
-  bool empty() const;
-};
-
-// What a script may know of its run.
-struct RunFacts {
-  std::int64_t id = 0;
-  std::string job;
-  std::string version;
-  std::string params;  // JSON object
-  std::string seed;    // of random numbers: the same for all lives of the run, unlike for any other run
-  base::Instant submitted_at;
-};
-
 // One run of a script in memory: its coroutines, what they wait for, and what is recorded of it. Knows no I/O: it is
 // told what is recorded and how requests ended, and says what the script wants next. One thread at a time.
 //
@@ -133,7 +60,7 @@ class Execution {
   // What the script decided by itself under this name before; if nothing is recorded, add_note() must follow.
   std::optional<std::string> find_note(lua_State* lua, const std::string& name, std::int64_t hash);
   void add_note(lua_State* lua, const std::string& name, std::int64_t hash, std::string value,
-                std::vector<std::pair<std::string, std::string>> rows = {});
+                std::vector<model::script::EmittedRow> rows = {});
   // Begins a loop in the current scope and waits for it; the loop's value is the result. `hash` is of what it goes
   // over, `value` what is recorded of that.
   int run_loop(lua_State* lua, std::unique_ptr<Loop> loop, std::int64_t hash, const std::string& value);
@@ -164,7 +91,7 @@ class Execution {
   // What a request is called: what is recorded for it, or a path that is new. Stops the script when it asks for
   // something new while recorded steps of its scope are left.
   Key key_of(lua_State* lua, const Ask& ask, std::int64_t hash);
-  std::string new_name(const Scope& scope, const std::string& name, std::int64_t hash) const;
+  static std::string new_name(Scope& scope, const std::string& name, std::int64_t hash);
   void count_step(lua_State* lua, Scope& scope);
 
   Scope& open_scope(lua_State* lua, Scope* parent, std::string path);

@@ -7,20 +7,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "base/time.hpp"
-#include "model/run.hpp"
+#include "script/messages.hpp"
 
 namespace godwit::script {
-
-// One finished step as the journal has it.
-struct RecordedStep {
-  std::string path;
-  model::StepState state = model::StepState::succeeded;
-  std::int64_t hash = 0;  // of what it was asked to do
-  std::string output;     // JSON text
-  std::optional<model::Failure> failure;
-  base::Instant at;  // when it was recorded
-};
 
 // Where a path stands: "days[3]/http.get~9f31" is the step "http.get~9f31" of scope "days[3]"; "days[3]" itself is
 // that scope's own step, with an empty name; "days[]" is the list of loop "days" and "days[0..999]" items that were

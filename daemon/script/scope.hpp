@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "model/run.hpp"
+#include "script/messages.hpp"
 
 namespace godwit::script {
 
@@ -87,14 +87,6 @@ struct Loop {
   std::size_t items_max = 100'000;
 };
 
-// How a step ended, for the script.
-struct Outcome {
-  model::StepState state = model::StepState::succeeded;
-  std::string output;  // JSON text
-  std::optional<model::Failure> failure;
-  base::Instant at;
-};
-
 // One coroutine of a script, which makes its steps one after the other. What a step is called within it is decided by
 // what the scope itself has asked for, never by its neighbours.
 struct Scope {
@@ -106,7 +98,8 @@ struct Scope {
   Ref thread_ref;
   base::Instant now;
   std::mt19937_64 random;
-  std::unordered_set<std::string> used;  // names of its steps and loops
+  std::unordered_set<std::string> used;              // names of its steps and loops
+  std::unordered_map<std::string, int> equal_calls;  // how many of its steps have this name and hash
   bool own_used = false;                 // the step that has the scope's own path was asked for
   std::unique_ptr<Loop> loop;            // that it waits for
   std::uint64_t request = 0;             // that it waits for

@@ -37,7 +37,7 @@ State::State(const Budget& budget) : budget_(budget) {
   lua_ = lua_newstate(&State::allocate, this);
   if (!lua_) throw std::bad_alloc();
   attach(lua_);
-  begin_stretch();
+  begin_stretch(lua_);
   lua_pushcfunction(lua_, set_up);
   if (lua_pcall(lua_, 0, 0, 0) != LUA_OK) {
     const std::string why = lua_tostring(lua_, -1);
@@ -68,9 +68,11 @@ void* State::allocate(void* self_pointer, void* old, std::size_t old_size, std::
   return result;
 }
 
-void State::begin_stretch() {
+void State::begin_stretch(lua_State* thread) {
   unclocked_ = 0;
-  stretch_started_.store(thread_cpu_ns(), std::memory_order_relaxed);
+  stretch_started_ = thread_cpu_ns();
+  running_thread_ = thread;
+  newest_stretch_ = stretch_started_;
 }
 
 void State::stop(lua_State* lua, Stop why) {
@@ -92,7 +94,7 @@ void State::charge(lua_State* lua, std::int64_t work) {
   unclocked_ += work;
   if (unclocked_ < kClockInterval) return;
   unclocked_ = 0;
-  const auto used = std::chrono::nanoseconds(thread_cpu_ns() - stretch_started());
+  const auto used = std::chrono::nanoseconds(thread_cpu_ns() - stretch_started_);
   if (used > budget_.cpu)
     stop(lua, {"cpu", "it computed for longer than " + base::format_duration(budget_.cpu) +
                           " without a step; do the work in a plugin, or in smaller parts with gw.memo between them"});

@@ -4,18 +4,10 @@
 #include <lua.hpp>
 #include <string>
 
-#include "base/time.hpp"
 #include "expression/heap.hpp"
+#include "script/messages.hpp"
 
 namespace godwit::script {
-
-// What one script may use.
-struct Budget {
-  std::size_t memory = 256u << 20;               // bytes of Lua's heap
-  std::size_t text = 16u << 20;                  // bytes of one text, and of one value as JSON
-  base::Duration cpu = std::chrono::seconds(2);  // of the thread, from one durable step to the next
-  std::size_t steps = 20'000;                    // recorded and not folded away
-};
 
 // Why a script was ended from outside. A script cannot catch it.
 struct Stop {
@@ -42,10 +34,13 @@ class State final : public expression::Heap {
   // The memory budget holds only while the script runs: what is done for it in between has nobody to tell.
   void limit_memory(bool limited) { limited_ = limited; }
 
-  // The clock of the CPU budget starts anew.
-  void begin_stretch();
-  // CPU time of this stretch so far; any thread may ask when `clock` is the running thread's.
-  std::int64_t stretch_started() const { return stretch_started_.load(std::memory_order_relaxed); }
+  // The clock of the CPU budget starts anew, for `thread`.
+  void begin_stretch(lua_State* thread);
+  // For a watchdog on another thread, in a process that runs its scripts on one: when the newest stretch began, in CPU
+  // time of that thread (0 when none did), and which Lua thread it is of.
+  static std::int64_t newest_stretch() { return newest_stretch_.load(); }
+  static void forget_stretch() { newest_stretch_ = 0; }
+  static lua_State* running_thread() { return running_thread_.load(); }
 
   // Ends the script: raises a Lua error that nothing catches.
   [[noreturn]] void stop(lua_State* lua, Stop why);
@@ -55,7 +50,7 @@ class State final : public expression::Heap {
   void pass_on_stop(lua_State* lua, int status);
 
   void charge(lua_State* lua, std::int64_t work) override;
-  std::size_t text_max() const override { return budget_.text; }
+  std::size_t text_max() const override { return static_cast<std::size_t>(budget_.text); }
   std::uint64_t evaluation() const override { return 0; }
   std::size_t memory_used() const { return used_; }
 
@@ -69,7 +64,9 @@ class State final : public expression::Heap {
   bool stopped_ = false;
   Stop stop_;
   std::int64_t unclocked_ = 0;  // work since the clock was looked at
-  std::atomic<std::int64_t> stretch_started_{0};
+  std::int64_t stretch_started_ = 0;
+  static inline std::atomic<std::int64_t> newest_stretch_{0};
+  static inline std::atomic<lua_State*> running_thread_{nullptr};
 };
 
 // CPU time of the calling thread in nanoseconds.

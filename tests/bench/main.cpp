@@ -67,6 +67,12 @@ class Bench {
           "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: "
           "http.request, retry_safe: true,\n"
           "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\nresult: '${ stages.call.count }'\n");
+    std::ofstream(jobs_ / "jobs" / "million.lua")
+        << "local gw = require 'godwit'\nreturn gw.job { name = 'million', params = { n = 'integer' }, run = "
+           "function(p)\n"
+           "  return gw.each('n', range(1, p.n), { parallel = 100, fold = { 0, function(sum, one) return sum + one end "
+           "} },\n"
+           "                 function(n) gw.call('noop', { v = n }) return 1 end)\nend }\n";
     daemon_.emplace(support::DaemonOptions{.job_dirs = {(jobs_ / "jobs").string()}});
     daemon_->start();
   }
@@ -252,7 +258,42 @@ class Bench {
                 "graphile-worker " + figure(kPeerIdleMegabytes, "MB"), bytes / 30e6, 1, true});
   }
 
+  // A loop of a script over a million items: accepted, held, and taken up again in the middle.
+  void million(Report& report) {
+    submit_and_wait("million", {{"n", 100}});
+    const double before = bench::resident_bytes(daemon_->pid());
+    const auto start = base::tick();
+    const auto run = daemon_->call("run.submit", {{"job", "million"}, {"params", {{"n", 1'000'000}}}}).at("run");
+    wait_for_items(run, 1);
+    const double accepted = seconds_since(start);
+    wait_for_items(run, 30'000);
+    const double grown = bench::resident_bytes(daemon_->pid()) - before;
+    daemon_->kill();
+    const auto restart = base::tick();
+    daemon_->start();
+    const double served = seconds_since(restart);
+    wait_for_items(run, 31'000);
+    const double at_work = seconds_since(restart);
+    daemon_->call("run.cancel", {{"run", run}});
+    settle();
+    report.add(
+        {"gw.each over 1,000,000 items: submit to first step", figure(accepted, "s"), "2 s", accepted / 2, 1, true});
+    report.add({"  the daemon grows by", figure(grown / 1e6, "MB"), "50 MB", grown / 50e6, 1, true});
+    report.add({"  killed in the middle, 1,000 items further after",
+                figure(at_work, "s") + " (serving after " + figure(served, "s") + ")", "3 s", at_work / 3, 1, true});
+  }
+
  private:
+  void wait_for_items(const json::value& run, std::int64_t count) {
+    RpcConnection connection(daemon_->socket());
+    for (;;) {
+      const json::object shown = connection.call("run.show", {{"run", run}}).as_object();
+      const auto* progress = shown.if_contains("progress");
+      const auto* done = progress && progress->is_object() ? progress->as_object().if_contains("done") : nullptr;
+      if (done && done->is_number() && done->to_number<std::int64_t>() >= count) return;
+      std::this_thread::sleep_for(5ms);
+    }
+  }
   void write(const std::string& name, const std::string& text) {
     std::ofstream(jobs_ / "jobs" / (name + ".yaml")) << text;
   }
@@ -338,7 +379,7 @@ int main(int argc, char** argv) {
       {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},
       {"submits", &Bench::submits},       {"bulk", &Bench::bulk_submits},      {"latency", &Bench::start_latency},
       {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory},
-      {"asleep", &Bench::asleep}};
+      {"asleep", &Bench::asleep},         {"million", &Bench::million}};
   Report report;
   Bench bench;
   for (const auto& [name, measure] : parts)

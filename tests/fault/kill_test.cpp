@@ -32,6 +32,19 @@ stages:
     output: {price: "${ output.price }", hash: "${ output.hash }"}
 result: "${ stages.search.items }"
 )";
+constexpr auto kScript = R"(
+local gw = require "godwit"
+return gw.job {
+  name = "sweep_lua",
+  params = { count = "integer", delay_ms = "integer" },
+  run = function(p)
+    return gw.each("search", range(1, p.count), { parallel = 16, on_error = "record" }, function(n)
+      return gw.call("count-search/1", "search", { n = n, delay_ms = p.delay_ms },
+                     { output = { price = "${ output.price }", hash = "${ output.hash }" } })
+    end)
+  end,
+}
+)";
 
 std::uint64_t new_seed() {
   const char* given = std::getenv("GODWIT_SEED");
@@ -49,9 +62,10 @@ std::map<std::string, int> count_lines(const std::string& file) {
 // changes.
 class Sweep {
  public:
-  Sweep() {
+  explicit Sweep(std::string job = "sweep") : job_(std::move(job)) {
     std::filesystem::create_directory(jobs_ / "jobs");
     std::ofstream(jobs_ / "jobs" / "sweep.yaml") << kJob;
+    std::ofstream(jobs_ / "jobs" / "sweep.lua") << kScript;
     calls_ = (jobs_ / "calls.log").string();
     daemon.emplace(support::DaemonOptions{.settings = "plugins: {test.count: {units: {count: {log: " + calls_ +
                                                       "}}, files: {write: [" + jobs_.path().string() + "]}}}\n",
@@ -60,7 +74,7 @@ class Sweep {
   }
 
   std::int64_t submit(int delay_ms) {
-    return daemon->call("run.submit", {{"job", "sweep"}, {"params", {{"count", kSearches}, {"delay_ms", delay_ms}}}})
+    return daemon->call("run.submit", {{"job", job_}, {"params", {{"count", kSearches}, {"delay_ms", delay_ms}}}})
         .at("run")
         .to_number<std::int64_t>();
   }
@@ -92,6 +106,7 @@ class Sweep {
   std::optional<DaemonProcess> daemon;
 
  private:
+  std::string job_;
   support::TempDir jobs_;
   std::string calls_;
   std::map<std::string, int> final_counts_;
@@ -111,7 +126,7 @@ TEST_CASE("the daemon is killed fifty times during a sweep") {
   const auto seed = new_seed();
   INFO("GODWIT_SEED=" << seed);
   std::mt19937_64 random(seed);
-  Sweep sweep;
+  Sweep sweep(GENERATE("sweep", "sweep_lua"));
   const auto undisturbed = sweep.daemon->wait_for_end(sweep.submit(1)).at("result");
   REQUIRE(undisturbed.as_array().size() == kSearches);
   const std::size_t calls_before = sweep.calls();

@@ -34,14 +34,14 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"app",
      {"base", "model", "config", "expression", "wire", "process", "cron", "jobfile", "engine", "store", "host_pool",
       "control"}},
-    {"lab", {"base", "model", "config", "expression", "wire", "process", "cron", "jobfile", "engine", "host_pool"}},
+    {"lab", {"base", "model", "config", "expression", "wire", "process", "cron", "jobfile", "script", "engine", "host_pool"}},
     {"cli", {"base", "model", "wire", "cron"}},
     {"host", {"base", "model", "expression", "wire", "process", "script"}},
 };
 // The siblings of floor 5 see of the engine what it declares for them and nothing of what it does.
 const std::map<std::string, std::set<std::string>> kEngineHeaders{
     {"store", {"store.hpp", "history.hpp", "answer.hpp", "clock.hpp", "step_runner.hpp"}},
-    {"host_pool", {"step_runner.hpp", "answer.hpp", "clock.hpp"}},
+    {"host_pool", {"scripts.hpp", "step_runner.hpp", "answer.hpp", "clock.hpp"}},
 };
 
 struct Include {

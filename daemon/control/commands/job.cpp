@@ -1,6 +1,5 @@
 #include "control/commands/all.hpp"
 #include "jobfile/graph.hpp"
-#include "jobfile/job_parser.hpp"
 #include "wire/rpc.hpp"
 
 namespace godwit::control::commands {
@@ -21,7 +20,7 @@ std::vector<Parameter> job_or_text_and(Parameter more) {
 std::shared_ptr<const model::Job> job_of(const Services& services, const Arguments& arguments) {
   if (arguments.has("job") == arguments.has("text")) throw base::refused("give `job` or `text`, one of the two");
   if (arguments.has("job")) return services.library.find(arguments.text("job"));
-  return std::make_shared<const model::Job>(jobfile::parse(arguments.text("text"), arguments.text("file")));
+  return std::make_shared<const model::Job>(services.library.parse(arguments.text("text"), arguments.text("file")));
 }
 
 json::array stages_of(const model::Job& job) {

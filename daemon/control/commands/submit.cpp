@@ -1,5 +1,4 @@
 #include "control/commands/all.hpp"
-#include "jobfile/job_parser.hpp"
 
 namespace godwit::control::commands {
 namespace {
@@ -15,7 +14,7 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
   request.only = call.arguments.texts("only");
   request.stop_after = call.arguments.text("stop_after");
   // An empty file is a job file too, and a bad one: the parser says so with its place.
-  if (request.job.empty() && request.text.empty() && !request.file.empty()) jobfile::parse(request.text, request.file);
+  if (request.job.empty() && request.text.empty() && !request.file.empty()) services.library.parse(request.text, request.file);
   if (request.job.empty() == request.text.empty()) {
     throw base::refused("a submit names a job or carries a job file's text, one of the two", {}, "give `job`, or `text` and `file`");
   }

@@ -9,8 +9,6 @@ std::string ScriptWorld::describe() const {
       return "succeeded";
     case script::End::Kind::failed:
       return "failed " + end_->failure.code + ": " + end_->failure.message;
-    case script::End::Kind::again:
-      return "again " + end_->result;
     case script::End::Kind::mismatch:
       return "mismatch " + json::serialize(end_->recorded) + " " + json::serialize(end_->requested);
   }

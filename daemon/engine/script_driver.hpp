@@ -1,0 +1,70 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/compiled_job.hpp"
+#include "engine/driver.hpp"
+#include "engine/scripts.hpp"
+
+namespace godwit::engine {
+
+// Drives a run of a Lua job: the script runs in a host process and says which steps it wants; this keeps what is
+// recorded, so that a machine that was lost can be made anew.
+class ScriptDriver : public Driver, private ScriptListener {
+ public:
+  explicit ScriptDriver(std::shared_ptr<const CompiledJob> job) : job_(std::move(job)) {}
+  ~ScriptDriver() override;
+
+  bool wants_output(const std::string&) const override { return true; }
+  void start(RunControl& control, Recorded recorded) override;
+  std::optional<StepRequest> next() override;
+  void shape(const StepRequest& request, StepSucceeded& success) override;
+  void settling(const StepRequest& request, const StepDone& done, std::vector<Fact>& more) override;
+  void left(const StepRequest&) override {}
+  void recorded(const StepRequest& request, model::StepState state) override;
+  void dropped(const StepRequest& request) override { handed_.erase(request.path); }
+  bool is_last(const StepRequest&) override { return false; }
+  bool done() const override;
+  bool idle() const override { return expected_ == 0 && pending_.empty(); }
+  std::string result() override { return end_->result; }
+  base::json::object progress() const override;
+
+ private:
+  using Request = model::script::Request;
+  // A step that the runner has.
+  struct Handed {
+    std::uint64_t number = 0;  // of the request in the machine; 0 when nobody waits for it
+    std::shared_ptr<const CompiledJob> step;
+    model::script::RecordedStep done;
+  };
+
+  void boot();
+  void output(model::script::Output output) override;
+  void lost(model::Failure why, bool guilty) override;
+  void record(model::script::Note note);
+  void on_request(Request request);
+  void on_end(model::script::End end);
+  std::optional<StepRequest> request_for(const Request& asked);
+  void fold(const model::script::Note& note, CursorMoved& cursor);
+  StepWork work_of(const Request& asked, StepRequest& request, Handed& handed);
+
+  std::shared_ptr<const CompiledJob> job_;
+  RunControl* control_ = nullptr;
+  std::vector<model::script::RecordedStep> history_;
+  std::uint64_t machine_ = 0;
+  int losses_ = 0;
+  int expected_ = 0;  // outputs that are still to come
+  std::deque<Request> pending_;
+  std::map<std::string, Handed> handed_;  // by path
+  std::optional<model::script::End> end_;
+  std::optional<base::json::value> params_;  // when an output needs them
+  std::vector<model::script::LoopProgress> loops_;
+  std::int64_t steps_done_ = 0;
+  std::int64_t steps_failed_ = 0;
+};
+
+}  // namespace godwit::engine

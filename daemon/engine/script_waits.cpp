@@ -1,0 +1,70 @@
+#include "engine/script_waits.hpp"
+
+namespace godwit::engine {
+
+namespace json = base::json;
+
+namespace {
+
+std::optional<base::Duration> duration(const json::object& input, std::string_view key) {
+  const auto* value = input.if_contains(key);
+  if (!value) return std::nullopt;
+  if (value->is_number()) return base::Duration(static_cast<std::int64_t>(value->to_number<double>() * 1e6));
+  const auto parsed = value->is_string() ? base::parse_duration(value->get_string()) : std::nullopt;
+  if (!parsed)
+    throw base::refused(std::string(key) + " must be a duration such as \"2h\", not " + json::serialize(*value));
+  return parsed;
+}
+
+std::string text(const json::object& input, std::string_view key) {
+  const auto* value = input.if_contains(key);
+  if (!value) return {};
+  if (!value->is_string()) throw base::refused(std::string(key) + " must be a text");
+  return std::string(value->get_string());
+}
+
+std::vector<std::string> texts(const json::object& input, std::string_view key) {
+  const auto* value = input.if_contains(key);
+  if (!value) return {};
+  if (value->is_string()) return {std::string(value->get_string())};
+  std::vector<std::string> result;
+  if (!value->is_array()) throw base::refused(std::string(key) + " must be a text or a list of texts");
+  for (const auto& item : value->get_array()) {
+    if (!item.is_string()) throw base::refused(std::string(key) + " must be a text or a list of texts");
+    result.emplace_back(item.get_string());
+  }
+  return result;
+}
+
+SqlWork statement(const json::object& input) {
+  SqlWork work{text(input, "statement"), {}};
+  if (const auto* args = input.if_contains("args")) {
+    if (!args->is_array()) throw base::refused("the values of a statement are a list");
+    for (const auto& value : args->get_array()) work.parameters.push_back(json::serialize(value));
+  }
+  return work;
+}
+
+}  // namespace
+
+StepWork script_wait(const model::script::Request& asked, base::Instant now) {
+  const json::value parsed = base::parse_json(asked.input);
+  const json::object& input = parsed.as_object();
+  if (asked.kind == "sleep") return SleepWork{now + duration(input, "for").value_or(base::Duration(0))};
+  if (asked.kind == "wait") return SignalWork{asked.uses, duration(input, "timeout"), false};
+  if (asked.kind == "approve") {
+    ApprovalWork work{.rejection_fails = false};
+    work.text = text(input, "message");
+    if (work.text.empty()) work.text = asked.path;
+    work.who = texts(input, "who");
+    work.within = duration(input, "within");
+    work.remind = duration(input, "reminder");
+    return work;
+  }
+  if (asked.kind == "child")
+    return ChildWork{asked.uses, duration(base::parse_json(asked.options).as_object(), "timeout")};
+  if (asked.kind == "sql") return statement(input);
+  throw base::refused("gw." + asked.kind + " is not known to this daemon");
+}
+
+}  // namespace godwit::engine
