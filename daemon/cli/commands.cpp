@@ -78,6 +78,7 @@ const std::vector<CommandInfo>& commands() {
         {"--junit", "FILE", "Also writes the results there, for continuous integration."},
         {"--config", "FILE", "The daemon's settings file: its plugins, providers and limits hold."},
         {"--plugin-dir", "DIR", "A folder with plugins.", true}}, job_test},
+      {"job", "convert", "Prints a YAML job as the Lua script that does the same.", {{"FILE", "a job file"}}, {}, job_convert},
       {"job", "schema", "Prints the JSON Schema of YAML jobs, for editors.", {}, {}, job_schema},
       {"lua", "stubs", "Prints what an editor with LuaLS needs to know of gw and of the installed plugins.", {},
        {{"--config", "FILE", "The daemon's settings file: its plugins hold."}, {"--plugin-dir", "DIR", "A folder with plugins.", true}}, lua_stubs},

@@ -25,6 +25,7 @@ int job_graph(Session& session);
 int job_test(Session& session);
 int job_schema(Session& session);
 int lua_stubs(Session& session);
+int job_convert(Session& session);
 int run_export(Session& session);
 int plugin_list(Session& session);
 int plugin_show(Session& session);

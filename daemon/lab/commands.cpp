@@ -9,6 +9,7 @@
 #include "config/settings.hpp"
 #include "jobfile/graph.hpp"
 #include "jobfile/job_parser.hpp"
+#include "jobfile/lua_writer.hpp"
 #include "lab/report.hpp"
 #include "lab/test_reader.hpp"
 #include "lab/tester.hpp"
@@ -118,6 +119,12 @@ int draw_graph(const json::object& request) {
   return 0;
 }
 
+int convert(const json::object& request) {
+  const std::string file = text_of(request, "file");
+  print(jobfile::to_lua(read_file(file, kJobFileMax), file));
+  return 0;
+}
+
 int print_schema(const json::object&) {
   print(base::pretty(jobfile::job_format()) + "\n");
   return 0;
@@ -140,7 +147,11 @@ struct Command {
   std::string_view name;
   int (*run)(const json::object& request);
 };
-constexpr Command kCommands[] = {{"test", run_tests}, {"graph", draw_graph}, {"schema", print_schema}, {"lua_stubs", print_stubs}};
+constexpr Command kCommands[] = {{"test", run_tests},
+                                 {"graph", draw_graph},
+                                 {"schema", print_schema},
+                                 {"convert", convert},
+                                 {"lua_stubs", print_stubs}};
 
 }  // namespace
 
