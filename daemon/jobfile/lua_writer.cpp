@@ -209,24 +209,30 @@ class JobWriter {
         const auto& with = stage.with.value.as_object();
         const auto* parameters = with.if_contains("parameters");
         return "gw.sql(" + lua_template(with.at("statement"), indent) + ", " +
-               (parameters ? lua_template(*parameters, indent) : "{}") + ", {name = " + lua_string(stage.name) + "})";
+               (parameters ? lua_template(*parameters, indent) : "{}") + name_and_timeout(stage, own_scope) + ")";
       }
-      case model::StageKind::child: {
-        std::string more = "{name = " + lua_string(stage.name);
-        if (stage.timeout) more += ", timeout = " + lua_string(base::format_duration(*stage.timeout));
-        return "gw.child(" + lua_string(stage.uses) + ", " + input + ", " + more + "})";
-      }
+      case model::StageKind::child:
+        return "gw.child(" + lua_string(stage.uses) + ", " + input + name_and_timeout(stage, own_scope) + ")";
       case model::StageKind::sleep:
-        return "gw.sleep(" + lua_template(stage.wait.what.value, indent) + ", " + lua_string(stage.name) + ")";
-      case model::StageKind::signal: {
-        std::string more = "{name = " + lua_string(stage.name);
-        if (stage.timeout) more += ", timeout = " + lua_string(base::format_duration(*stage.timeout));
-        return "{payload = gw.wait(" + lua_template(stage.wait.what.value, indent) + ", " + more + "})}";
-      }
+        return "gw.sleep(" + lua_template(stage.wait.what.value, indent) +
+               (own_scope ? "" : ", " + lua_string(stage.name)) + ")";
+      case model::StageKind::signal:
+        return "{payload = gw.wait(" + lua_template(stage.wait.what.value, indent) +
+               name_and_timeout(stage, own_scope) + ")}";
       case model::StageKind::approval:
         return "select(2, gw.approve(" + lua_string(stage.name) + approval(stage, indent) + "))";
     }
     return "nil";
+  }
+
+  // A step that is the only one of its scope is called like the scope.
+  static std::string name_and_timeout(const model::Stage& stage, bool own_scope) {
+    std::string text;
+    if (!own_scope) text = "name = " + lua_string(stage.name);
+    if (stage.timeout)
+      text +=
+          (text.empty() ? "" : ", ") + std::string("timeout = ") + lua_string(base::format_duration(*stage.timeout));
+    return text.empty() ? text : ", {" + text + "}";
   }
 
   static std::string arguments(const std::string& input, const std::string& options) {
@@ -270,7 +276,7 @@ class JobWriter {
     return text.empty() ? text : "{" + text + "}";
   }
 
-  // `output` and `emit` are evaluated where the step is recorded, which knows `output` and `params`; whatever else they
+  // `output` and `emit` are evaluated where the step is recorded, which knows `output` alone; whatever else they
   // read goes with them.
   std::string bound(const json::value& value, const model::Stage& stage, std::size_t indent) {
     if (const auto* object = value.if_object()) {
@@ -319,7 +325,7 @@ class JobWriter {
     std::set<std::string> names;
     const auto compiled = language_.compile(model::Expression{source, {}});
     for (const auto& reference : compiled->references())
-      if (reference.root != "output" && reference.root != "params") names.insert(reference.root);
+      if (reference.root != "output") names.insert(reference.root);
     note_names(names);
     return names;
   }

@@ -34,6 +34,12 @@ void hide_numbers(json::value& value, const Memory& memory) {
   value = json::string(text);
 }
 
+// What else a run that failed has done when it fails is a matter of luck.
+void forget_lost_steps(json::object& view) {
+  const auto* state = view.if_contains("state");
+  if (state && *state != json::value("succeeded")) view.erase("steps");
+}
+
 json::object step_view(const engine::StepDone& step) {
   json::object view{{"state", model::name(step.state)}, {"output", parsed(step.output)}};
   if (step.failure) view["error"] = failure_view(*step.failure);
@@ -62,11 +68,47 @@ json::object journal_view(const Memory::Run& run) {
   return view;
 }
 
+namespace {
+
+bool has_index(std::string_view segment) {
+  const auto bracket = segment.find('[');
+  return bracket != std::string_view::npos && bracket + 1 < segment.size() && segment[bracket + 1] >= '0' &&
+         segment[bracket + 1] <= '9';
+}
+
+// "together[hotels]/hotels[2]" is hotels[2], "together[weather]" is weather; "guides[0]/ask" is a step of guides[0].
+std::string common_path(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string last = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  if (slash != std::string::npos && !has_index(last)) {
+    const auto before = path.rfind('/', slash - 1);
+    const std::string above = path.substr(before == std::string::npos ? 0 : before + 1,
+                                          slash - (before == std::string::npos ? 0 : before + 1));
+    if (has_index(above)) return above;
+  }
+  if (last.ends_with(']') && !has_index(last)) return last.substr(last.find('[') + 1, last.size() - last.find('[') - 2);
+  return last;
+}
+
+}  // namespace
+
+json::object common_view(const Memory::Run& run) {
+  json::object steps;
+  for (const auto& [path, step] : run.steps)
+    if (step.state != model::StepState::skipped && !path.ends_with("[]")) steps[common_path(path)] = step_view(step);
+  json::object view = journal_view(run);
+  view["steps"] = std::move(steps);
+  view.erase("failed_step");
+  forget_lost_steps(view);
+  return view;
+}
+
 json::array journal_view(const Memory& memory) {
   json::array views;
   for (const auto& [id, run] : memory.runs) {
     views.push_back(journal_view(run));
     hide_numbers(views.back(), memory);
+    forget_lost_steps(views.back().get_object());
   }
   return views;
 }

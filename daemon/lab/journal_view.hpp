@@ -12,6 +12,10 @@ json::object journal_view(const Memory::Run& run);
 // The same for every run of the memory: a job and the jobs it called.
 json::array journal_view(const Memory& memory);
 
+// What two forms of one job, YAML and Lua, have in common: the steps that were made, by their names without the
+// branches they stand in.
+json::object common_view(const Memory::Run& run);
+
 // {"code","message"}.
 json::object failure_view(const model::Failure& failure);
 

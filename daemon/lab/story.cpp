@@ -24,7 +24,9 @@ void Story::begin_life() {
   store_->statements = [this](const engine::SqlStep& step) { return runner_->statement(step); };
   runner_ = std::make_unique<MockRunner>(
       MockRunner::Parts{clock_, setting_.file, setting_.test, setting_.catalog, setting_.real, language_, log_}, seed_);
+  scripts_ = std::make_unique<LocalScripts>(clock_);
   engine::EngineSettings settings;
+  settings.scripts = scripts_.get();
   settings.limits = setting_.limits;
   settings.seed = seed_;
   engine_ = std::make_unique<engine::Engine>(std::move(settings), *store_, *runner_, clock_, setting_.library, [this] {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "lab/local_scripts.hpp"
 #include "lab/memory_store.hpp"
 #include "lab/mock_runner.hpp"
 #include "lab/virtual_clock.hpp"
@@ -63,6 +64,7 @@ class Story {
   expression::Language language_;
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<MockRunner> runner_;
+  std::unique_ptr<LocalScripts> scripts_;
   std::unique_ptr<engine::Engine> engine_;
   std::optional<model::RunId> run_;
   std::optional<base::Error> refused_;

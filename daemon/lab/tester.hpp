@@ -39,9 +39,11 @@ class Tester {
 
  private:
   struct Form;
-  TestResult run_test(const TestFile& file, const Test& test, Form& form);
+  // `other` is another form of the same job, which was tested before; null for the first.
+  TestResult run_test(const TestFile& file, const Test& test, Form& form, const Form* other);
+  void compare(const Test& test, const Form& form, const Form& other, TestResult& result);
   void run_twice(const Test& test, Form& form, TestResult& result);
-  void sweep(Form& form, TestResult& result);
+  void sweep(const Test& test, Form& form, TestResult& result);
 
   const config::Settings& settings_;
   Options options_;

@@ -128,8 +128,8 @@ int sleep(lua_State* lua) {
   const std::string duration = duration_at(lua, 1, "sleep");
   Execution::Ask ask;
   ask.kind = "sleep";
-  ask.name = lua_isnoneornil(lua, 2) ? "sleep" : checked_name(lua, 2, "sleep");
-  ask.named = true;
+  ask.named = !lua_isnoneornil(lua, 2);
+  ask.name = ask.named ? checked_name(lua, 2, "sleep") : "sleep";
   ask.input = "{\"for\":\"" + duration + "\"}";
   return Execution::of(lua).ask(lua, std::move(ask), 0, [](lua_State* inner, int status, lua_KContext context) {
     give_output(inner, status, context);
@@ -145,7 +145,7 @@ int wait(lua_State* lua) {
   Execution::Ask ask;
   ask.kind = "wait";
   ask.name = own.empty() ? signal : own;
-  ask.named = true;
+  ask.named = !own.empty();
   ask.uses = signal;
   ask.input = options_text(lua, 2, "wait");
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_or_nil);
@@ -171,7 +171,7 @@ int child(lua_State* lua) {
   check_options(lua, 3, "child", "godwit.ChildOptions");
   const std::string own = take_name(lua, 3, "child");
   ask.name = own.empty() ? ask.uses : own;
-  ask.named = true;
+  ask.named = !own.empty();
   ask.options = options_text(lua, 3, "child");
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
 }
@@ -192,7 +192,7 @@ int sql(lua_State* lua) {
   check_options(lua, 3, "sql", "godwit.CallOptions");
   const std::string own = take_name(lua, 3, "sql");
   ask.name = own.empty() ? "sql" : own;
-  ask.named = true;
+  ask.named = !own.empty();
   ask.options = options_text(lua, 3, "sql");
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
 }

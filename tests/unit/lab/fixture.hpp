@@ -20,11 +20,14 @@ class Bench {
   }
 
   std::vector<TestResult> run(Tester::Options options = {}) const {
+    return run(std::move(options), dir_ / "x.test.yaml");
+  }
+  std::vector<TestResult> run(Tester::Options options, const std::filesystem::path& file) const {
     base::Surroundings surroundings;
     surroundings.program = std::string(GODWIT_BINARY_DIR) + "/bin/godwit-lab";
     write("none.yaml", "{}");
     const auto settings = config::read_settings({"--config", (dir_ / "none.yaml").string()}, surroundings).settings;
-    return Tester(settings, std::move(options)).run(dir_ / "x.test.yaml");
+    return Tester(settings, std::move(options)).run(file);
   }
   // What is wrong with the first test, in lines; "" when it passes.
   std::string problems(Tester::Options options = {}) const {
