@@ -34,7 +34,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"app",
      {"base", "model", "config", "expression", "wire", "process", "cron", "jobfile", "engine", "store", "host_pool",
       "control"}},
-    {"lab", {"base", "model", "config", "expression", "wire", "process", "cron", "jobfile", "script", "engine", "host_pool"}},
+    {"lab",
+     {"base", "model", "config", "expression", "wire", "process", "cron", "jobfile", "script", "engine", "host_pool"}},
     {"cli", {"base", "model", "wire", "cron"}},
     {"host", {"base", "model", "expression", "wire", "process", "script"}},
 };

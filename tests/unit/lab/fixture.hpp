@@ -29,6 +29,7 @@ class Bench {
     const auto settings = config::read_settings({"--config", (dir_ / "none.yaml").string()}, surroundings).settings;
     return Tester(settings, std::move(options)).run(file);
   }
+  std::filesystem::path path(const std::string& name) const { return dir_ / name; }
   // What is wrong with the first test, in lines; "" when it passes.
   std::string problems(Tester::Options options = {}) const {
     const auto results = run(std::move(options));

@@ -6,18 +6,26 @@
 #include "fixture.hpp"
 #include "jobfile/job_parser.hpp"
 #include "lab/test_reader.hpp"
+#include "script/execution.hpp"
 
 using namespace godwit;
 
 namespace {
 
-// The blocks of a language, in the order of the text.
-std::vector<std::string> blocks(const std::string& text, const std::string& language) {
-  std::vector<std::string> found;
-  const std::string fence = "\n```" + language + "\n";
+struct Block {
+  std::string language;
+  std::string text;
+};
+
+// The blocks that have a language, in their order.
+std::vector<Block> blocks(const std::string& text) {
+  std::vector<Block> found;
+  const std::string fence = "\n```";
   for (auto at = text.find(fence); at != std::string::npos; at = text.find(fence, at + 1)) {
-    const auto begin = at + fence.size();
-    found.push_back(text.substr(begin, text.find("\n```", begin) + 1 - begin));
+    const auto begin = text.find('\n', at + 1) + 1;
+    const auto end = text.find(fence, begin - 1) + 1;
+    found.push_back({text.substr(at + fence.size(), begin - 1 - at - fence.size()), text.substr(begin, end - begin)});
+    at = end;
   }
   return found;
 }
@@ -26,22 +34,31 @@ std::vector<std::string> blocks(const std::string& text, const std::string& lang
 
 TEST_CASE("the jobs of the manual are accepted and pass their tests") {
   const std::string text = lab::read_file(std::string(GODWIT_SOURCE_DIR) + "/scripts/README.md");
-  std::string job;
+  Block job;
   int tested = 0;
-  for (const auto& block : blocks(text, "yaml")) {
-    INFO(block);
-    if (block.starts_with("job:")) {
+  int scripts = 0;
+  for (const auto& block : blocks(text)) {
+    INFO(block.text);
+    if (block.language == "lua") {
       job = block;
-      CHECK_NOTHROW(jobfile::parse(job, "README.md"));
-      continue;
-    }
-    REQUIRE_FALSE(job.empty());
-    const lab::Bench bench(job, block);
-    for (const auto& result : bench.run({.crash_sweep = true})) {
-      INFO(result.test);
-      CHECK(result.problems == std::vector<std::string>());
-      ++tested;
+      const model::ScriptBundle bundle{.file = "x.lua", .text = job.text, .modules = {}, .header = {}};
+      CHECK_NOTHROW(script::Execution(bundle, {}).header());
+      ++scripts;
+    } else if (block.language == "yaml" && block.text.starts_with("job:")) {
+      job = block;
+      CHECK_NOTHROW(jobfile::parse(job.text, "README.md"));
+    } else if (block.language == "yaml") {
+      REQUIRE_FALSE(job.text.empty());
+      const lab::Bench bench(job.language == "yaml" ? job.text : "", block.text);
+      bench.write("y." + job.language, job.text);
+      bench.write("y.test.yaml", block.text);
+      for (const auto& result : bench.run({.crash_sweep = true}, bench.path("y.test.yaml"))) {
+        INFO(result.test);
+        CHECK(result.problems == std::vector<std::string>());
+        ++tested;
+      }
     }
   }
-  CHECK(tested >= 2);
+  CHECK(tested >= 3);
+  CHECK(scripts >= 2);
 }
