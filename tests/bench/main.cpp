@@ -263,7 +263,8 @@ class Bench {
     submit_and_wait("million", {{"n", 100}});
     const double before = bench::resident_bytes(daemon_->pid());
     const auto start = base::tick();
-    const auto run = daemon_->call("run.submit", {{"job", "million"}, {"params", {{"n", 1'000'000}}}}).at("run");
+    const auto run =
+        daemon_->call("run.submit", {{"job", "million"}, {"params", json::object{{"n", 1'000'000}}}}).at("run");
     wait_for_items(run, 1);
     const double accepted = seconds_since(start);
     wait_for_items(run, 30'000);

@@ -126,7 +126,7 @@ TEST_CASE("the daemon is killed fifty times during a sweep") {
   const auto seed = new_seed();
   INFO("GODWIT_SEED=" << seed);
   std::mt19937_64 random(seed);
-  Sweep sweep(GENERATE("sweep", "sweep_lua"));
+  Sweep sweep(GENERATE(as<std::string>{}, "sweep", "sweep_lua"));
   const auto undisturbed = sweep.daemon->wait_for_end(sweep.submit(1)).at("result");
   REQUIRE(undisturbed.as_array().size() == kSearches);
   const std::size_t calls_before = sweep.calls();
