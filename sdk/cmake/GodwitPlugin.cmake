@@ -1,7 +1,9 @@
-# godwit_add_plugin(TARGET MANIFEST plugin.json SOURCES a.cpp ... [OUTPUT_DIRECTORY dir])
+# godwit_add_plugin(TARGET MANIFEST plugin.json SOURCES a.cpp ... [TYPED] [NOTE_SIZE bytes] [OUTPUT_DIRECTORY dir])
 #
 # A shared object TARGET.so that exports godwit_plugin_v1 and nothing else, with the manifest embedded as an ELF note. The manifest is checked here as far
-# as CMake can; `godwitd` checks it whole and reports every problem. Link what the plugin needs with target_link_libraries(TARGET PRIVATE ...).
+# as CMake can; `godwit plugin check` and `godwitd` check it whole. Link what the plugin needs with target_link_libraries(TARGET PRIVATE ...).
+# TYPED: the JSON Schemas that plugin.json does not give come from the plugin's own types (godwit/typed.hpp). The build asks the new plugin for them, so it
+# must run on the machine it is built on; when cross-compiling, write the schemas into plugin.json. NOTE_SIZE is the room they may take (65536).
 include_guard(GLOBAL)
 
 if(NOT GODWIT_SDK_SOURCES)
@@ -44,10 +46,32 @@ function(_godwit_json_library)
   endif()
 endfunction()
 
+# The program that completes the manifest of a TYPED plugin.
+function(_godwit_describe_program)
+  if(NOT TARGET godwit_describe)
+    _godwit_json_library()
+    add_executable(godwit_describe EXCLUDE_FROM_ALL ${GODWIT_SDK_SOURCES}/describe.cpp)
+    set_target_properties(godwit_describe PROPERTIES OUTPUT_NAME godwit-describe RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+    target_link_libraries(godwit_describe PRIVATE godwit::sdk godwit_plugin_json ${CMAKE_DL_LIBS})
+    # In godwit's own build: a sanitizer's runtime must be there before the plugin is loaded.
+    if(TARGET godwit_options)
+      target_link_libraries(godwit_describe PRIVATE godwit_options)
+    endif()
+  endif()
+endfunction()
+
 function(godwit_add_plugin target)
-  cmake_parse_arguments(arg "" "MANIFEST;OUTPUT_DIRECTORY" "SOURCES" ${ARGN})
+  cmake_parse_arguments(arg "TYPED" "MANIFEST;OUTPUT_DIRECTORY;NOTE_SIZE" "SOURCES" ${ARGN})
   if(NOT arg_MANIFEST OR NOT arg_SOURCES)
-    message(FATAL_ERROR "usage: godwit_add_plugin(target MANIFEST plugin.json SOURCES file...)")
+    message(FATAL_ERROR "usage: godwit_add_plugin(target MANIFEST plugin.json SOURCES file... [TYPED] [NOTE_SIZE bytes] [OUTPUT_DIRECTORY dir])")
+  endif()
+  set(GODWIT_NOTE_ROOM 0)
+  if(arg_TYPED AND NOT CMAKE_CROSSCOMPILING)
+    set(GODWIT_NOTE_ROOM 65536)
+    if(arg_NOTE_SIZE)
+      set(GODWIT_NOTE_ROOM ${arg_NOTE_SIZE})
+    endif()
+    _godwit_describe_program()
   endif()
   get_filename_component(GODWIT_MANIFEST ${arg_MANIFEST} ABSOLUTE)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${GODWIT_MANIFEST})
@@ -75,6 +99,12 @@ function(godwit_add_plugin target)
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LINK_DEPENDS ${GODWIT_SDK_SOURCES}/exports.map)
   target_link_options(${target} PRIVATE LINKER:--version-script=${GODWIT_SDK_SOURCES}/exports.map LINKER:--as-needed LINKER:--gc-sections)
+  if(arg_TYPED AND NOT CMAKE_CROSSCOMPILING)
+    add_dependencies(${target} godwit_describe)
+    add_custom_command(TARGET ${target} POST_BUILD VERBATIM
+      COMMAND $<TARGET_FILE:godwit_describe> $<TARGET_FILE:${target}> ${GODWIT_MANIFEST}
+      COMMENT "Completing the manifest of ${target} by its types")
+  endif()
   # A sanitizer's runtime is found in the host process at load time, so its symbols are undefined while linking.
   if(NOT GODWIT_SANITIZE)
     target_link_options(${target} PRIVATE LINKER:-z,defs)

@@ -4,7 +4,13 @@
  * which godwit reads without running code. Each plugin runs in a process of its own (godwit-host); it may crash or hang and costs its own calls.
  *
  * Rules that hold everywhere:
- *  - Structs of this major version are frozen: no field is added, moved or removed. New services come as extensions, asked for by id.
+ *  - Structs of this major version are frozen: no field is added, moved or removed. A major version is loaded for at least three years after its
+ *    successor came.
+ *  - New services come as extensions: a struct of functions with an id and a revision, "godwit.http/1", asked for by that text; godwit/ext/ has one header
+ *    for each. An extension never changes either: what is better comes as "/2", beside it. Absent is NULL, in both directions. What a plugin cannot do
+ *    without stands in its manifest's "needs" and is checked before it is loaded; what it can do without stands in "wants". What stands in neither is not
+ *    given. "godwit.draft.*" may change any day and is refused unless the operator runs godwitd in developer mode. "godwit.*" is godwit's; yours begin with
+ *    your reversed domain: "com.example.x/1".
  *  - A gw_view is borrowed: valid until the function it was given to returns. Whoever wants to keep the bytes copies them. No terminating NUL.
  *  - A gw_buf belongs to the host. The plugin may release it early; else it dies with the call. Nothing is ever freed by the other side.
  *  - Text is UTF-8; JSON is RFC 8259, at most 64 levels deep. One payload is at most 30 MiB (GW_PAYLOAD_MAX).
@@ -61,10 +67,11 @@ typedef struct gw_host {
   uint32_t struct_size; /* bytes */
   uint32_t abi_minor;
 
-  /* [any] The struct of an optional service, as "godwit.http/1"; NULL when this host has none. Static storage. */
+  /* [any] The struct of an optional service, as "godwit.http/1" (godwit/ext/); NULL when this host has none, or the manifest does not name it. The text is
+   * borrowed until the return. The struct is static storage of the host. */
   const void *(*extension)(const char *id_slash_revision);
 
-  /* [any] The bytes of a buffer; the view is valid until the buffer is released or its call ends. */
+  /* [any] The bytes of a buffer; the view is valid until the buffer is released or its call ends. `buffer` and `out` must not be NULL. */
   void (*buf_view)(const gw_buf *buffer, gw_view *out);
   /* [any] Gives a buffer back early. NULL is allowed. */
   void (*buf_release)(gw_buf *buffer);
@@ -146,11 +153,12 @@ typedef struct gw_plugin {
   uint32_t abi_minor;
   uint32_t unit_count;
   const gw_unit *const *units;
-  /* [any] The struct of an optional ability of the plugin, or NULL. May itself be NULL. */
+  /* [any] The struct of an optional ability of the plugin, as "godwit.describe/1", or NULL. Static storage of the plugin. May itself be NULL. */
   const void *(*extension)(const char *id_slash_revision);
 } gw_plugin;
 
-/* [main] The only exported symbol; called once, before anything else. Returns static storage, or NULL after fail(). */
+/* [main] The only exported symbol; called once, before anything else. `host` lives as long as the process, `load` until the return and serves log() and
+ * fail() only. Returns static storage, or NULL after fail(). */
 GW_EXPORT const gw_plugin *godwit_plugin_v1(const gw_host *host, gw_call *load);
 
 #ifdef __cplusplus
