@@ -49,6 +49,7 @@ MockRunner::Method MockRunner::make_method(const std::string& uses) const {
   try {
     const auto installed = parts_.catalog.resolve(uses);
     *callable = *installed;
+    method.installed = installed;
     // A run keeps to the method it was submitted with, by its name: in a test that is what the job says.
     callable->name = uses;
     if (!method.mock) method.mock = find_mock(installed->name);
@@ -85,7 +86,7 @@ std::uint64_t MockRunner::start(std::shared_ptr<const engine::Callable> callable
   const Method& method = method_of(*callable);
   note(method, call);
   const bool recorded = parts_.test.recorded && parts_.test.recorded->find(call.path);
-  if (method.real && !recorded) return kRealBit | parts_.real.start(std::move(callable), std::move(call), listener);
+  if (method.real && !recorded) return kRealBit | parts_.real.start(method.installed, std::move(call), listener);
   return VirtualRunner::start(std::move(callable), std::move(call), listener);
 }
 

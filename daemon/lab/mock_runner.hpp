@@ -56,6 +56,7 @@ class MockRunner : public VirtualRunner {
   struct Method {
     std::string uses;
     std::shared_ptr<const engine::Callable> callable;
+    std::shared_ptr<const engine::Callable> installed;  // what is called for real, null when there is none
     const Mock* mock = nullptr;
     bool real = false;
   };

@@ -50,7 +50,7 @@ enum class Rows {
   progress,
   log
 };
-inline constexpr std::size_t kRowsCount = 27;
+inline constexpr std::size_t kRowsCount = static_cast<std::size_t>(Rows::log) + 1;
 
 struct Column {
   std::string_view name;

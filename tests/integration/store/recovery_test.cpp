@@ -147,7 +147,7 @@ TEST_CASE("Lists, steps, changes, results and audit are shown as JSON", "[store]
                         std::optional<model::RunId> before = {}) {
     std::vector<std::int64_t> runs;
     for (const auto& it : life.loop.get<base::json::array>([&](auto answer) {
-           life.store.list_runs({state, job, limit, before}, std::move(answer));
+           life.store.list_runs({state, job, {}, limit, before}, std::move(answer));
          }))
       runs.push_back(it.at("run").as_int64());
     return runs;

@@ -63,6 +63,7 @@ TEST_CASE("a directory that others can change makes all its plugins refused") {
 TEST_CASE("what belongs to somebody else is refused, and so is a link that leads there") {
   if (::geteuid() != 0) {
     WARN("skipped: needs root to give files away");
+    SUCCEED();
     return;
   }
   TrustWorld world;
