@@ -18,6 +18,7 @@ int resume(Session& session);
 int retry(Session& session);
 int signal(Session& session);
 int approve(Session& session);
+int run_migrate(Session& session);
 int job_list(Session& session);
 int job_show(Session& session);
 int job_validate(Session& session);

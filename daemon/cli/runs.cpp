@@ -253,6 +253,31 @@ int approve(Session& session) {
   return steer(session, "run.approve", approved ? "has the approval" : "has the rejection", std::move(request));
 }
 
+int run_migrate(Session& session) {
+  auto request = run_of(session);
+  request["to"] = session.line.has("to") ? session.line.text("to") : "latest";
+  request["dry"] = session.line.has("dry");
+  const auto answer = session.call("run.migrate", std::move(request));
+  const auto& report = answer.as_object();
+  const bool done = report.at("done").as_bool();
+  const auto* unknown = array_of(report, "unknown");
+  const std::string problem = text_of(report, "problem");
+  const bool fits = problem.empty() && (!unknown || unknown->empty());
+  if (session.json) {
+    session.print_json(answer);
+    return fits ? 0 : 1;
+  }
+  session.print("from " + text_of(report, "from").substr(0, 12) + " to " + text_of(report, "to").substr(0, 12) + "\n");
+  if (unknown)
+    for (const auto& path : *unknown)
+      session.print("- recorded, and not in that version: " + base::printable(std::string(path.as_string()), true) + "\n");
+  if (!problem.empty()) session.print("- it would not go on: " + base::printable(problem, true) + "\n");
+  if (const auto* next = array_of(report, "next"))
+    for (const auto& path : *next) session.print("- goes on with " + base::printable(std::string(path.as_string()), true) + "\n");
+  session.print(done ? "The run goes on with that version.\n" : fits ? "Nothing was changed.\n" : "It does not fit; nothing was changed.\n");
+  return fits ? 0 : 1;
+}
+
 int retry(Session& session) {
   auto request = run_of(session);
   if (session.line.has("from")) request["from"] = session.line.text("from");

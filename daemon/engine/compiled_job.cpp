@@ -76,24 +76,33 @@ void CompiledJob::want_outputs_of(const std::vector<expression::Reference>& refe
   }
 }
 
-bool CompiledJob::wants_output(std::string_view path) const {
+const CompiledStage* CompiledJob::find(std::string_view path) const {
   const CompiledGraph* graph = graph_.get();
-  for (std::size_t i = 0; i < endings_.size(); ++i)
-    if (endings_[i] && path.starts_with(model::kEndings[i]) &&
-        path.substr(model::kEndings[i].size()).starts_with('/')) {
-      graph = endings_[i].get();
-      path.remove_prefix(model::kEndings[i].size() + 1);
-    }
+  for (std::size_t i = 0; i < endings_.size(); ++i) {
+    const std::string_view name = model::kEndings[i];
+    if (!endings_[i] || !path.starts_with(name) || !path.substr(name.size()).starts_with('/')) continue;
+    graph = endings_[i].get();
+    path.remove_prefix(name.size() + 1);
+    break;
+  }
   while (graph) {
     const auto slash = path.find('/');
     const auto parsed = graph->parse(path.substr(0, slash));
-    if (!parsed) return false;
+    if (!parsed) return nullptr;
     const CompiledStage& stage = graph->stages()[parsed->ref.stage];
-    if (slash == std::string_view::npos) return parsed->kind != CompiledGraph::Parsed::step || stage.output_wanted;
+    const bool listed = parsed->kind != CompiledGraph::Parsed::step || parsed->ref.item != StepRef::kSingle;
+    if (listed && !stage.foreach) return nullptr;
+    if (slash == std::string_view::npos) return &stage;
     graph = stage.body.get();
     path.remove_prefix(slash + 1);
   }
-  return false;
+  return nullptr;
+}
+
+bool CompiledJob::wants_output(std::string_view path) const {
+  const CompiledStage* stage = find(path);
+  // Lists of items end with their bracket and a sign for what they are.
+  return stage && (stage->output_wanted || path.ends_with("[]") || path.find("[+") != std::string_view::npos);
 }
 
 }  // namespace godwit::engine

@@ -40,6 +40,8 @@ class CompiledJob {
 
   // All stages there are, those of items and of the end included.
   void each_stage(const std::function<void(const CompiledStage&)>& visit) const;
+  // The stage of a step, by its whole path; null when there is none.
+  const CompiledStage* find(std::string_view path) const;
   // Whether the output of a finished step is read by an expression; for the whole path of a step.
   bool wants_output(std::string_view path) const;
 

@@ -76,6 +76,8 @@ class Driver {
  public:
   virtual ~Driver() = default;
 
+  // Whether there can be a step of this path in the run; asked before start(), of steps that another version recorded.
+  virtual bool knows(const std::string&) const { return true; }
   // Asked before start(): whether the output of a finished step is needed; long ones are read on demand only.
   virtual bool wants_output(const std::string& path) const = 0;
   // Once, before all that follows. `control` outlives the driver.

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "engine/followers.hpp"
 #include "engine/interventions.hpp"
+#include "engine/migrations.hpp"
 #include "engine/progress.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/sleepers.hpp"
@@ -25,7 +26,8 @@ class Engine::Impl {
         interventions_({store, clock, limits_, jobs_, runner_, intake_}),
         scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
                       interventions_.cancel(run, std::move(caller), std::move(answer));
-                    }}) {
+                    }}),
+        migrations_({store, steps, clock, jobs_, library, runner_, intake_}) {
     for (const auto& [name, permits] : settings.limits) limits_.set(name, permits, Limits::Source::config);
   }
 
@@ -73,6 +75,7 @@ class Engine::Impl {
   Intake intake_;
   Interventions interventions_;
   Scheduler scheduler_;
+  Migrations migrations_;
 
  private:
   Runner::Hooks hooks(std::function<void()> fenced) {
@@ -138,6 +141,9 @@ void Engine::signal(model::RunId run, std::string name, std::string payload, Cal
 }
 void Engine::approve(model::RunId run, Decision decision, Caller caller, Answer<Nothing> answer) {
   impl_->interventions_.approve(run, std::move(decision), std::move(caller), std::move(answer));
+}
+void Engine::migrate(model::RunId run, std::string to, bool dry, Caller caller, Answer<json::object> answer) {
+  impl_->migrations_.migrate(run, std::move(to), dry, std::move(caller), std::move(answer));
 }
 void Engine::why(model::RunId run, Answer<json::object> answer) {
   impl_->interventions_.why(run, std::move(answer));

@@ -96,6 +96,12 @@ class Engine {
   };
   void approve(model::RunId run, Decision decision, Caller caller, Answer<Nothing> answer);
 
+  // Lets a run that nothing is being executed of go on with another version of its job: `to` is "latest" or the
+  // version's hash. The answer shows what would differ: {"from", "to", "unknown": [paths of recorded steps that the
+  // version does not have], "next": [paths it would go on with], "problem": text or null, "done": bool}. With `dry`, or
+  // with something unknown or a problem, nothing is changed.
+  void migrate(model::RunId run, std::string to, bool dry, Caller caller, Answer<base::json::object> answer);
+
   // What keeps the run from going on, exactly: {"run","state","reasons":[{"code","text",...}]}. not_found for a run not
   // in memory and not stored.
   void why(model::RunId run, Answer<base::json::object> answer);

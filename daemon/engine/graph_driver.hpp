@@ -17,6 +17,7 @@ class GraphDriver : public Driver {
   GraphDriver(const Submitted& record, std::shared_ptr<const CompiledJob> job);
   ~GraphDriver() override;
 
+  bool knows(const std::string& path) const override { return job_->find(path) != nullptr; }
   bool wants_output(const std::string& path) const override { return job_->wants_output(path); }
   void start(RunControl& control, Recorded recorded) override;
   std::optional<StepRequest> next() override;

@@ -339,13 +339,20 @@ void Runner::rest(ActiveRun& run) {
   });
 }
 
+void Runner::put_away(ActiveRun& run) {
+  dirty_.erase(run.id());
+  dispatcher_.forget(run);
+  if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
+  if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
+  const auto keep = runs_.at(run.id());
+  runs_.erase(run.id());
+}
+
 void Runner::leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at) {
   if (dirty_.erase(run.id())) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   tell_state(run);
-  dispatcher_.forget(run);
-  if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   const auto keep = runs_.at(run.id());
-  runs_.erase(run.id());
+  put_away(run);
   hooks_.rested(*keep, wake_at);
 }
 

@@ -43,6 +43,8 @@ class Runner {
   void unblock(ActiveRun& run);
   // The run cannot go on; the first failure counts.
   void fail(ActiveRun& run, model::Failure failure, std::string path);
+  // Takes a run out of memory as it is; its next life begins with what is stored.
+  void put_away(ActiveRun& run);
   // Lets a run leave memory soon when all its steps wait.
   void consider_rest(ActiveRun& run);
   void tell_state(ActiveRun& run);

@@ -125,9 +125,12 @@ struct CursorMoved {
 };
 // Something other than a step changed what a run does next.
 // `closing`: how the run will end is decided, and what is to be done before begins; `detail` is the end as JSON.
-enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested, closing };
-inline constexpr std::array<std::string_view, 6> kRunChanges{"paused",    "resumed",          "blocked",
-                                                             "unblocked", "cancel_requested", "closing"};
+// `migrated`: the run goes on with another version of its job; `detail` is {"version", "pins"} as JSON.
+enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested, closing, migrated };
+inline constexpr std::array<std::string_view, 7> kRunChanges{"paused",           "resumed", "blocked", "unblocked",
+                                                             "cancel_requested", "closing", "migrated"};
+std::string migration_text(const std::string& version, const std::string& pins);
+void apply_migration(Submitted& run, std::string_view detail);
 struct RunChanged {
   model::RunId run{};
   RunChange change = RunChange::paused;

@@ -179,6 +179,7 @@ UnfinishedRun MemoryStore::view(const Memory::Run& run) const {
     if (change.change == RunChange::blocked) view.blocked = change.detail, view.blocked_path = change.path;
     if (change.change == RunChange::unblocked) view.blocked.clear();
     if (change.change == RunChange::closing) view.closing = change.detail;
+    if (change.change == RunChange::migrated) apply_migration(view.run, change.detail);
   }
   for (const auto& [path, wait] : run.waits) {
     if (run.steps.contains(path)) continue;

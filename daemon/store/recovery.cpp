@@ -146,6 +146,9 @@ void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
       run.cancel_requested = true;
       run.cancelled_by = text(row[4]);
       break;
+    case engine::RunChange::migrated:
+      engine::apply_migration(run.run, view(row[2]));
+      break;
     case engine::RunChange::closing:
       run.closing = text(row[2]);
       break;

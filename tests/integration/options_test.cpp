@@ -57,3 +57,30 @@ TEST_CASE("labels, unique runs, stages of a subset and deletion, from submit to 
   CHECK(daemon.query("select count(*) from godwit.step where run = " + std::to_string(first))[0] == "0");
   CHECK(daemon.cli({"show", std::to_string(first)}).exit_code == 3);
 }
+
+TEST_CASE("a waiting run moves to another version, with PostgreSQL and the command line") {
+  support::TempDir jobs;
+  const auto write = [&](int value) {
+    std::ofstream(jobs / "m.yaml")
+        << "job: m\nstages:\n  a: {uses: noop, with: {v: 1}}\n  w: {needs: [a], wait_signal: go}\n"
+        << "  b: {needs: [w], uses: noop, with: {v: " << value << "}}\nresult: '${ stages.b.v }'\n";
+  };
+  write(2);
+  DaemonProcess daemon({.job_dirs = {jobs.path().string()}});
+  daemon.start();
+  const auto run = daemon.call("run.submit", {{"job", "m"}}).at("run").to_number<std::int64_t>();
+  const std::string number = std::to_string(run);
+  for (int i = 0; i < 200 && daemon.query("select count(*) from godwit.waits")[0] != "1"; ++i)
+    std::this_thread::sleep_for(50ms);
+  write(3);
+  REQUIRE(daemon.cli({"reload"}).exit_code == 0);
+  const auto dry = daemon.cli({"run", "migrate", number, "--dry"});
+  INFO(dry.out << dry.err);
+  CHECK(dry.exit_code == 0);
+  CHECK_THAT(dry.out, Catch::Contains("goes on with w") && Catch::Contains("Nothing was changed"));
+  CHECK_THAT(daemon.cli({"run", "migrate", number}).out, Catch::Contains("The run goes on with that version"));
+  daemon.kill();
+  daemon.start();
+  REQUIRE(daemon.cli({"signal", number, "go"}).exit_code == 0);
+  CHECK(daemon.wait_for_end(run).at("result") == 3);
+}

@@ -23,6 +23,7 @@ Command run_resume(Services& services);
 Command run_retry(Services& services);
 Command run_signal(Services& services);
 Command run_approve(Services& services);
+Command run_migrate(Services& services);
 Command run_why(Services& services);
 Command run_follow(Services& services);
 Command run_unfollow(Services& services);

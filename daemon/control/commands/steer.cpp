@@ -57,6 +57,16 @@ Command run_approve(Services& services) {
           }};
 }
 
+Command run_migrate(Services& services) {
+  return {"run.migrate", Role::operator_, "Lets a run go on with another version of its job, and shows what would differ.",
+          {kRun, {"to", ParameterType::text, true, "the version's hash, or `latest`"},
+           {"dry", ParameterType::boolean, false, "only shows what would differ (false)"}},
+          [&services](Call call) {
+            services.engine.migrate(call.arguments.run(), call.arguments.text("to"), call.arguments.boolean("dry"), call.caller,
+                                    call.reply.when<json::object>([reply = call.reply](const json::object& report) { reply.result(report); }));
+          }};
+}
+
 Command run_retry(Services& services) {
   return {"run.retry", Role::operator_, "Lets a blocked run go on, or continues an ended one in a new run that keeps its finished steps.",
           {kRun, {"from", ParameterType::text, false, "a stage: it and what depends on it is done again"},

@@ -1,0 +1,127 @@
+#include "engine/migrations.hpp"
+
+#include "engine/dry_control.hpp"
+
+namespace godwit::engine {
+
+namespace json = base::json;
+
+namespace {
+
+constexpr std::size_t kShownMax = 100;
+
+// Whether nothing of the run is being executed or recorded.
+bool is_still(const ActiveRun& run) {
+  if (run.ending || run.advancing || run.resting) return false;
+  for (const auto& [number, task] : run.tasks)
+    if (!task->is_idle()) return false;
+  return true;
+}
+
+}  // namespace
+
+void Migrations::migrate(model::RunId run, std::string to, bool dry, Caller caller, Answer<json::object> answer) {
+  const auto move = std::make_shared<Move>(Move{run, std::move(to), dry, std::move(caller), std::move(answer)});
+  parts_.intake.with_run(run, [this, move](ActiveRun* active) {
+    if (active && !is_still(*active))
+      return move->answer(base::refused("steps of run " + model::text(move->run) + " are under way", {},
+                                        "pause it, and wait until they have ended"));
+    look(move);
+  });
+}
+
+void Migrations::look(const std::shared_ptr<Move>& move) {
+  parts_.store.load_run(move->run, [this, move](Result<UnfinishedRun> stored) {
+    if (!stored) return move->answer(stored.error());
+    if (stored->ended)
+      return move->answer(base::refused("run " + model::text(move->run) + " has already ended", {},
+                                        "`godwit retry` continues it with its own version"));
+    const auto found = [this, move, stored = *stored](Result<std::shared_ptr<const CompiledJob>> job) {
+      if (!job) return move->answer(job.error());
+      compare(move, stored, *job);
+    };
+    try {
+      if (move->to == "latest") return found(parts_.jobs.compile(parts_.library.find(stored->run.job)));
+    } catch (const base::Error& error) {
+      return move->answer(error);
+    }
+    parts_.jobs.load(move->to, found);
+  });
+}
+
+void Migrations::compare(const std::shared_ptr<Move>& move, UnfinishedRun stored,
+                         std::shared_ptr<const CompiledJob> job) {
+  if (job->job().name != stored.run.job)
+    return move->answer(base::refused("that is a version of job '" + job->job().name + "', the run is of job '" +
+                                      stored.run.job + "'"));
+  json::object report;
+  try {
+    job->parameters().check(base::parse_json(stored.run.params).as_object());
+    report = replay(std::move(stored), job);
+  } catch (const base::Error& error) {
+    return move->answer(error);
+  }
+  const bool fits = report.at("problem").is_null() && report.at("unknown").as_array().empty();
+  if (move->dry || !fits) return move->answer(std::move(report));
+  change(move, *job, std::move(report));
+}
+
+// Looks at the recorded steps through the other version: nothing is executed, nothing is stored.
+json::object Migrations::replay(UnfinishedRun stored, const std::shared_ptr<const CompiledJob>& job) const {
+  json::object report{{"from", stored.run.version}, {"to", job->job().version}, {"done", false}};
+  stored.run.version = job->job().version;
+  json::array unknown, next;
+  const ActiveRun run(std::move(stored.run), job);
+  for (const auto& step : stored.steps)
+    if (!run.driver->knows(step.path) && unknown.size() < kShownMax) unknown.emplace_back(step.path);
+  DryControl control(run.record, parts_.steps, parts_.clock.now());
+  run.driver->start(control, {std::move(stored.steps), std::move(stored.cursors)});
+  while (next.size() < kShownMax && control.problem().empty()) {
+    const auto request = run.driver->next();
+    if (!request) break;
+    next.emplace_back(request->path);
+  }
+  report["unknown"] = std::move(unknown);
+  report["next"] = std::move(next);
+  report["problem"] = control.problem().empty() ? json::value() : json::value(control.problem());
+  return report;
+}
+
+void Migrations::change(const std::shared_ptr<Move>& move, const CompiledJob& job, json::object report) {
+  std::vector<Fact> facts;
+  std::string pins;
+  try {
+    pins = parts_.intake.pins(job);
+  } catch (const base::Error& error) {
+    return move->answer(error);
+  }
+  if (auto version = parts_.jobs.to_store(job)) facts.emplace_back(std::move(*version));
+  const auto now = parts_.clock.now();
+  facts.emplace_back(RunChanged{.run = move->run,
+                                .change = RunChange::migrated,
+                                .who = move->caller.name,
+                                .detail = migration_text(job.job().version, pins),
+                                .at = now});
+  facts.emplace_back(RunChanged{.run = move->run, .change = RunChange::unblocked, .who = move->caller.name, .at = now});
+  facts.emplace_back(Audited{move->caller.uid, move->caller.name, "run.migrate", model::text(move->run),
+                             json::serialize(json::object{{"to", job.job().version}}), now});
+  report["done"] = true;
+  // From here to the answer the run is nowhere: what comes for it waits in the store.
+  if (ActiveRun* active = parts_.runner.find(move->run)) parts_.runner.put_away(*active);
+  parts_.store.append(std::move(facts), [this, move, report = std::move(report)](const Verdict& verdict) {
+    if (verdict.kind != Verdict::committed)
+      return move->answer(base::refused("the change cannot be stored: " + verdict.message));
+    take_up_again(move, report);
+  });
+}
+
+void Migrations::take_up_again(const std::shared_ptr<Move>& move, json::object report) {
+  parts_.store.load_run(move->run, [this, move, report = std::move(report)](Result<UnfinishedRun> stored) {
+    if (!stored) return move->answer(stored.error());
+    parts_.intake.take_up(std::move(*stored), [move, report](const Result<Nothing>& taken) {
+      taken ? move->answer(report) : move->answer(taken.error());
+    });
+  });
+}
+
+}  // namespace godwit::engine

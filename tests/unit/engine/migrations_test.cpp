@@ -1,0 +1,74 @@
+// Goal: a run moves to another version of its job only when what it has done fits, and only on purpose. Method: the
+// engine's world, with versions of a job that differ in one thing.
+#include <catch2/catch.hpp>
+
+#include "support/engine_world.hpp"
+
+using namespace godwit;
+using namespace std::chrono_literals;
+using support::EngineWorld;
+namespace json = base::json;
+
+namespace {
+
+constexpr auto kOld =
+    "job: m\nstages:\n  a: {uses: echo, with: {v: 1}}\n  nap: {needs: [a], sleep: 9h}\n  b: {needs: [nap], uses: echo, "
+    "with: {v: 2}}\n";
+
+json::object migrate(EngineWorld& world, model::RunId run, bool dry) {
+  std::optional<engine::Result<json::object>> report;
+  world.engine->migrate(run, "latest", dry, {7, "ann", {}},
+                        [&](engine::Result<json::object> given) { report.emplace(std::move(given)); });
+  for (int i = 0; i < 50 && !report; ++i) world.clock.run_posted();
+  REQUIRE(report);
+  if (!*report) throw report->error();
+  return **report;
+}
+
+}  // namespace
+
+TEST_CASE("a run goes on with a version that what it has done fits into") {
+  EngineWorld world;
+  world.plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
+  const auto run = world.submit(kOld);
+  world.clock.advance(1h);
+  std::string text = kOld;
+  world.job("m", text.replace(text.find("v: 2"), 4, "v: 3"));
+  const auto report = migrate(world, run, true);
+  CHECK(report.at("done") == false);
+  CHECK(report.at("unknown").as_array().empty());
+  CHECK(json::serialize(report.at("next")) == R"(["nap"])");
+  CHECK(world.memory.audit.empty());
+  CHECK(migrate(world, run, false).at("done") == true);
+  CHECK(world.memory.audit.at(0).command == "run.migrate");
+  std::mt19937_64 random(1);
+  world.crash(random);
+  world.start();
+  world.run_to_end();
+  CHECK(world.result(run) == R"({"v":3})");
+  CHECK(world.memory.faults.empty());
+}
+
+TEST_CASE("a version without what was done is shown, and changes nothing") {
+  EngineWorld world;
+  world.plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
+  const auto run = world.submit(kOld);
+  world.clock.advance(1h);
+  world.job("m", "job: m\nstages:\n  other: {uses: echo}\n");
+  const auto report = migrate(world, run, false);
+  CHECK(report.at("done") == false);
+  CHECK(json::serialize(report.at("unknown")) == R"(["a"])");
+  CHECK(json::serialize(report.at("next")) == R"(["other"])");
+  world.run_to_end();
+  CHECK(world.result(run) == R"({"v":2})");
+}
+
+TEST_CASE("a run of which something is being executed stays as it is") {
+  EngineWorld world;
+  world.plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
+  world.runner->hold = {"a"};
+  const auto run = world.submit(kOld);
+  world.clock.advance(1s);
+  world.job("m", kOld);
+  CHECK_THROWS_WITH(migrate(world, run, false), Catch::Contains("are under way"));
+}
