@@ -31,6 +31,10 @@ class DryControl : public RunControl {
   }
   void append(std::vector<Fact>, std::function<void(const Verdict&)>) override {}
   void progressed() override {}
+  void show_fields(base::json::object) override {}
+  void log(LogLevel, std::string, std::string) override {}
+  void cancel(const std::string&) override {}
+  std::optional<int> permits(const std::string&) const override { return std::nullopt; }
   base::Instant now() const override { return now_; }
 
  private:

@@ -54,6 +54,11 @@ void Migrations::compare(const std::shared_ptr<Move>& move, UnfinishedRun stored
   if (job->job().name != stored.run.job)
     return move->answer(base::refused("that is a version of job '" + job->job().name + "', the run is of job '" +
                                       stored.run.job + "'"));
+  // What a script asks for is known only while it runs, in a process of its own.
+  if (job->job().script)
+    return move->answer(
+        base::refused("run " + model::text(move->run) + " is of a Lua job, which cannot be moved to another version",
+                      {}, "it ends with its own version; cancel it to begin again with another"));
   json::object report;
   try {
     job->parameters().check(base::parse_json(stored.run.params).as_object());
