@@ -115,8 +115,11 @@ void Tester::compare(const Test& test, const Form& form, const Form& other, Test
   if (theirs == other.outcomes.end() || mine.state != theirs->second.state || mine.state == kRefused) return;
   const auto view = [](const Outcome& outcome) { return common_view(outcome.memory.runs.at(outcome.run)); };
   auto expected = view(theirs->second), got = view(mine);
-  // The words of an error name the place in the file.
-  for (auto* one : {&expected, &got}) one->erase("error");
+  // Forms that lie in one folder have names of their own; the words of an error name the place in the file.
+  for (auto* one : {&expected, &got}) {
+    one->erase("job");
+    one->erase("error");
+  }
   add(result.problems, "unlike " + std::filesystem::path(other.file).filename().string() + ": ",
       differences(expected, got, Match::whole, "journal"));
 }
