@@ -90,7 +90,7 @@ const std::vector<CommandInfo>& commands() {
       {"plugin", "show", "Shows a plugin's methods, what it may do, what confines it, and the state of its processes.", {{"PLUGIN", "the plugin's id"}}, {}, plugin_show},
       {"plugin", "reset", "Lets a plugin start again that was stopped for its crashes.", {{"PLUGIN", "the plugin's id"}}, {}, plugin_reset},
       {"limit", "list", "Lists the named limits, who holds them and how many wait.", {}, {}, limit_list},
-      {"limit", "set", "Sets how many permits a limit has, now and after restarts.", {{"NAME", "the limit's name"}, {"PERMITS", "how many may be taken at once"}}, {}, limit_set},
+      {"limit", "set", "Sets how much a limit lets through, now and after restarts.", {{"NAME", "the limit's name"}, {"LIMIT", "permits to be had at once (4), or a rate (10/s, '600/m burst 20')"}}, {}, limit_set},
       {"schedule", "list", "Lists the schedules, when they fire next and what came of the last time.", {}, {}, schedule_list},
       {"schedule", "next", "Prints the instants at which a schedule, or any expression, fires next; for an expression it asks no daemon.",
        {{"NAME", "a schedule; or give an expression instead", false}},

@@ -116,12 +116,11 @@ int plugin_reset(Session& session) {
 int limit_list(Session& session) { return print_list(session, session.call("limit.list"), "There are no limits."); }
 
 int limit_set(Session& session) {
-  const auto permits = *session.line.number("PERMITS");
-  const auto answer = session.call("limit.set", {{"name", session.line.text("NAME")}, {"permits", permits}});
+  const auto answer = session.call("limit.set", {{"name", session.line.text("NAME")}, {"limit", session.line.text("LIMIT")}});
   if (session.json) {
     session.print_json(answer);
   } else if (!session.quiet) {
-    session.print("limit " + base::printable(session.line.text("NAME")) + " has " + grouped(permits) + " permits\n");
+    session.print("limit " + base::printable(session.line.text("NAME")) + " is now " + text_of(answer.as_object(), "limit") + "\n");
   }
   return 0;
 }

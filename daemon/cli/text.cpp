@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include <spdlog/fmt/fmt.h>
+
 #include "base/pretty.hpp"
 #include "base/terminal.hpp"
 #include "base/time.hpp"
@@ -18,6 +20,8 @@ namespace json = base::json;
 std::string cell(const json::value& value) {
   if (value.is_null()) return {};
   if (value.is_string()) return std::string(value.get_string());
+  // JSON's own form is for programs: 2E0.
+  if (value.is_double()) return fmt::format("{:.6g}", value.get_double());
   const auto* list = value.if_array();
   if (!list || std::any_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_structured(); })) return json::serialize(value);
   std::string text;

@@ -60,8 +60,15 @@ void read_roles(Reader& reader, const YamlNode& node, Path path, Settings& setti
 
 void read_limits(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
   if (!reader.is_map(node, path)) return;
-  for (const auto& member : node.members)
-    settings.limits[member.key] = reader.number(member.value, base::below(path, member.key), 0, 1'000'000'000);
+  for (const auto& member : node.members) {
+    const std::string here = base::below(path, member.key);
+    const std::string given = reader.text(member.value, here);
+    if (const auto spec = model::parse_limit(given))
+      settings.limits[member.key] = *spec;
+    else
+      reader.problem(member.value, here, "'" + given + "' is no limit",
+                     "write permits at once (4) or a rate (10/s, 600/m burst 20)");
+  }
 }
 
 void read_providers(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
@@ -156,9 +163,10 @@ const std::vector<Option>& options() {
        "The daemon's own user and root are admins; nobody else may do anything unless it is said here.",
        read_roles},
       {"limits", "", "MAP", "{}",
-       "Named limits, each with its number of permits; steps take them by `limits:` in their job. These win over what "
-       "jobs declare. Example:\n"
-       "  amadeus: 10",
+       "Named limits: permits to be had at once, or a rate in tokens per time. Steps take them by `limits:` in their "
+       "job. These win over what jobs declare. Example:\n"
+       "  amadeus: 10\n"
+       "  openai: 600/m burst 20",
        read_limits},
       {"providers", "", "MAP", "{}",
        "Which unit serves a contract that jobs use by its name. A contract that only one installed unit serves needs "

@@ -10,6 +10,7 @@
 #include "base/paths.hpp"
 #include "base/time.hpp"
 #include "model/grants.hpp"
+#include "model/limit.hpp"
 
 namespace godwit::config {
 
@@ -63,7 +64,7 @@ struct Settings {
   std::size_t frame_max = 0;          // bytes of one message on the control socket
   std::size_t submit_max = 0;         // bytes of the parameters of one run
   std::array<RoleMembers, 3> roles;   // indexed by Role; the daemon's own user and root are admins anyway
-  std::map<std::string, int> limits;  // name to permits
+  std::map<std::string, model::LimitSpec> limits;
   std::map<std::string, std::string>
       providers;  // contract ("flight-search/1") to the unit that serves it ("timetable")
   std::map<std::string, PluginSettings> plugins;  // by the plugin's id

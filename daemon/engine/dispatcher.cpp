@@ -146,7 +146,8 @@ void Dispatcher::take_limits(ActiveRun& run, StepTask& task) {
     task.ticket = parts_.limits.acquire(
         demand, model::text(run.id()) + "/" + task.path(), [this, id = run.id(), number = task.number] {
           with_task(id, number, [this](ActiveRun& active, StepTask& granted) { start(active, granted); });
-        });
+        },
+        Asker{static_cast<std::uint64_t>(model::number(run.id())), 0});
     if (parts_.limits.waiting(task.ticket)) return;
   }
   start(run, task);
@@ -260,9 +261,21 @@ void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
                                });
 }
 
+// What a provider answers teaches the rates that the step took tokens of.
+void Dispatcher::teach_limits(const StepTask& task, const StepOutcome& outcome) {
+  if (!task.ticket) return;
+  if (std::holds_alternative<StepSucceeded>(outcome)) return parts_.limits.succeeded(task.ticket);
+  const auto* failed = std::get_if<StepFailed>(&outcome);
+  if (!failed) return;
+  const auto& failure = failed->failure;
+  if (failure.retry_after || failure.code == "rate_limited" || failure.code == "http_429")
+    parts_.limits.refused(task.ticket, failure.retry_after);
+}
+
 void Dispatcher::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome) {
   task.call = 0;
   if (task.timer) parts_.clock.cancel(std::exchange(task.timer, 0));
+  teach_limits(task, outcome);
   parts_.limits.release(std::exchange(task.ticket, 0));
   if (auto* success = std::get_if<StepSucceeded>(&outcome)) return on_success(run, task, *success);
   if (run.failure || run.cancelling || std::holds_alternative<StepCancelled>(outcome)) {

@@ -53,6 +53,7 @@ class Dispatcher {
   bool draining() const { return draining_; }
 
   // How an attempt, or a wait, ended.
+  void teach_limits(const StepTask& task, const StepOutcome& outcome);
   void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
   // The step takes no place among those in flight any more.
   void leave_flight(StepTask& task);

@@ -17,6 +17,7 @@ class Engine::Impl {
   Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library,
        std::function<void()> fenced)
       : store_(store),
+        limits_(clock),
         scripts_(settings.scripts),
         jobs_(store, library, settings.scripts),
         sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
@@ -28,13 +29,13 @@ class Engine::Impl {
                       interventions_.cancel(run, std::move(caller), std::move(answer));
                     }}),
         migrations_({store, steps, clock, jobs_, library, runner_, intake_}) {
-    for (const auto& [name, permits] : settings.limits) limits_.set(name, permits, Limits::Source::config);
+    for (const auto& [name, spec] : settings.limits) limits_.set(name, spec, Limits::Source::config);
   }
 
   void start(std::function<void()> ready) {
     store_.load_limits([this, ready = std::move(ready)](Result<std::vector<LimitSet>> set) {
       if (set)
-        for (const auto& limit : *set) limits_.set(limit.name, limit.permits, Limits::Source::operator_);
+        for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
       else
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
       intake_.start([this, ready] {
@@ -167,18 +168,22 @@ json::array Engine::limits() const {
     json::array holders;
     for (const auto& [holder, permits] : limit.holders)
       holders.push_back(json::object{{"step", holder}, {"permits", permits}});
-    out.push_back(json::object{{"name", limit.name},
-                               {"permits", limit.permits},
-                               {"used", limit.used},
-                               {"waiting", limit.waiting},
-                               {"source", Limits::name(limit.source)},
-                               {"holders", std::move(holders)}});
+    json::object shown{{"name", limit.name},
+                       {"limit", model::format_limit(limit.spec)},
+                       {"permits", limit.spec.permits},
+                       {"used", limit.used},
+                       {"waiting", limit.waiting},
+                       {"source", Limits::name(limit.source)},
+                       {"holders", std::move(holders)}};
+    if (limit.spec.is_rate()) shown["rate"] = limit.rate;
+    if (limit.paused.count() > 0) shown["paused"] = base::format_duration(limit.paused);
+    out.push_back(std::move(shown));
   }
   return out;
 }
 
-void Engine::set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer) {
-  impl_->interventions_.set_limit(std::move(name), permits, std::move(caller), std::move(answer));
+void Engine::set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.set_limit(std::move(name), spec, std::move(caller), std::move(answer));
 }
 
 Scheduler& Engine::schedules() {

@@ -11,6 +11,7 @@
 #include "engine/step_runner.hpp"
 #include "engine/store.hpp"
 #include "jobfile/library.hpp"
+#include "model/limit.hpp"
 #include "model/run.hpp"
 
 namespace godwit::engine {
@@ -47,7 +48,7 @@ using Follower = std::function<void(const base::json::object& event)>;
 struct EngineSettings {
   std::size_t active_runs_max = 4096;  // runs held in memory at once; others wait in the store
   std::size_t steps_in_flight_max = 1024;
-  std::map<std::string, int> limits;  // the operator's, from the config file
+  std::map<std::string, model::LimitSpec> limits;  // the operator's, from the config file
   std::uint64_t seed = 0;             // of the jitter of backoffs
   Scripts* scripts = nullptr;         // runs Lua jobs, which are refused without it; outlives the engine
 };
@@ -112,9 +113,10 @@ class Engine {
   std::uint64_t follow(model::RunId run, Follower follower);
   void unfollow(std::uint64_t number);
 
-  // {"name","permits","used","waiting","holders":[...],"source":"config"|"operator"|"job"}
+  // {"name","limit","permits","used","waiting","holders":[...],"source":"config"|"operator"|"job"}; a rate also has "rate",
+  // what it is now in tokens per second, and "paused" when the other side asked for a pause
   base::json::array limits() const;
-  void set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer);
+  void set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer);
 
   // The schedules, see engine/scheduler.hpp.
   Scheduler& schedules();

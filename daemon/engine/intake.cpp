@@ -201,7 +201,7 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
       const auto declared = job.job().limits.find(name);
       const int permits = parts_.limits.known(name)            ? parts_.limits.permits(name)
                           : declared == job.job().limits.end() ? -1
-                                                               : declared->second;
+                                                               : declared->second.permits;
       base::Place place = stage.spec->place;
       place.path = "stages." + stage.spec->name + ".limits." + name;
       if (permits < 0)
@@ -223,7 +223,7 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
 }
 
 void Intake::declare_limits(const CompiledJob& job) {
-  for (const auto& [name, permits] : job.job().limits) parts_.limits.set(name, permits, Limits::Source::job);
+  for (const auto& [name, spec] : job.job().limits) parts_.limits.set(name, spec, Limits::Source::job);
   // A limit that was known at the submit and is gone from the settings since would leave its waiters without an answer.
   job.each_stage([this](const CompiledStage& stage) {
     for (const auto& [name, count] : stage.spec->limits)

@@ -127,16 +127,16 @@ void Interventions::resume(model::RunId run, Caller caller, Answer<Nothing> answ
   });
 }
 
-void Interventions::set_limit(std::string name, int permits, Caller caller, Answer<Nothing> answer) {
-  if (permits < 0)
-    return answer(base::refused("a limit cannot have " + std::to_string(permits) + " permits", {},
+void Interventions::set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer) {
+  if (spec.permits < 0)
+    return answer(base::refused("a limit cannot have " + std::to_string(spec.permits) + " permits", {},
                                 "give 0 to let nothing through"));
   std::vector<Fact> facts;
-  facts.emplace_back(LimitSet{name, permits});
-  facts.emplace_back(audit(caller, "limit.set", name, {{"permits", permits}}));
-  parts_.store.append(std::move(facts), [this, name, permits, answer = std::move(answer)](const Verdict& verdict) {
+  facts.emplace_back(LimitSet{name, spec});
+  facts.emplace_back(audit(caller, "limit.set", name, {{"limit", model::format_limit(spec)}}));
+  parts_.store.append(std::move(facts), [this, name, spec, answer = std::move(answer)](const Verdict& verdict) {
     if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
-    parts_.limits.set(name, permits, Limits::Source::operator_);
+    parts_.limits.set(name, spec, Limits::Source::operator_);
     answer(Nothing{});
   });
 }

@@ -41,10 +41,18 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
     }
     holders += (holders.empty() ? "" : ", ") + holder;
   }
-  std::string text = task.path() + " waits for limit '" + limit.name + "': " + std::to_string(limit.used) + " of " +
-                     std::to_string(limit.permits) + " permits are taken" + (holders.empty() ? "" : " by " + holders);
+  std::string text = task.path() + " waits for limit '" + limit.name + "': ";
+  if (limit.spec.is_rate()) {
+    text += "the rate of " + model::format_limit(limit.spec) + " is used up";
+    if (limit.rate < limit.spec.rate) text += "; after refusals it is " + std::to_string(limit.rate) + "/s for now";
+    if (limit.paused.count() > 0)
+      text += "; the other side asked for a pause of another " + base::format_duration(limit.paused);
+  } else {
+    text += std::to_string(limit.used) + " of " + std::to_string(limit.spec.permits) + " permits are taken" +
+            (holders.empty() ? "" : " by " + holders);
+  }
   return {{"code", "limit"},     {"text", text},       {"step", task.path()},
-          {"limit", limit.name}, {"used", limit.used}, {"permits", limit.permits}};
+          {"limit", limit.name}, {"used", limit.used}, {"permits", limit.spec.permits}};
 }
 
 void explain_task(const StepTask& task, const Limits& limits, json::array& out) {
@@ -162,7 +170,8 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Store& sto
   if (run.held) {
     const auto missing = limits.missing(run.turn);
     std::string text = "waits for its turn in queue '" + run.queue + "'";
-    if (!missing.empty() && !missing.front().holders.empty()) text += ", which " + missing.front().holders.front().first + " has";
+    if (!missing.empty() && !missing.front().holders.empty())
+      text += ", which " + missing.front().holders.front().first + " has";
     if (run.queue.starts_with("schedule:")) text += " (overlap of the schedule)";
     out.push_back(json::object{{"code", "queue"}, {"text", std::move(text)}, {"queue", run.queue}});
   }

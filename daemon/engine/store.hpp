@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "engine/answer.hpp"
 #include "engine/step_runner.hpp"
+#include "model/limit.hpp"
 #include "model/run.hpp"
 
 namespace godwit::engine {
@@ -154,7 +155,7 @@ struct RunDone {
 };
 struct LimitSet {
   std::string name;
-  int permits = 0;
+  model::LimitSpec spec;
 };
 // A schedule as it is from now on.
 struct ScheduleSet {

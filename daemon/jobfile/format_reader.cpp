@@ -79,6 +79,13 @@ std::size_t FormatReader::choice(const YamlNode& node, const std::string&, std::
   return 0;
 }
 
+std::map<std::string, model::LimitSpec> FormatReader::limits(const YamlNode& node, const std::string&) {
+  if (node.kind == YamlNode::Kind::map)
+    note(node, {{"type", "object"},
+                {"additionalProperties", json::object{{"type", json::array{"integer", "string"}}, {"minimum", 1}}}});
+  return {};
+}
+
 std::map<std::string, int> FormatReader::permits(const YamlNode& node, const std::string&) {
   if (node.kind == YamlNode::Kind::map)
     note(node, {{"type", "object"}, {"additionalProperties", json::object{{"type", "integer"}, {"minimum", 1}}}});

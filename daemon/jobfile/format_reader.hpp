@@ -21,6 +21,7 @@ class FormatReader : public Reader {
   double number(const YamlNode& node, const std::string& path, double least, double most) override;
   std::optional<base::Duration> duration(const YamlNode& node, const std::string& path) override;
   std::size_t choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values) override;
+  std::map<std::string, model::LimitSpec> limits(const YamlNode& node, const std::string& path) override;
   std::map<std::string, int> permits(const YamlNode& node, const std::string& path) override;
   json::value any(const YamlNode& node, const std::string& path) override;
   std::optional<model::Expression> expression(const YamlNode& node, const std::string& path,

@@ -139,7 +139,7 @@ constexpr std::array<Key<JobDraft>, 20> kJobKeys{{
     {"params", read_before},
     {"checks", of_job<read_checks>},
     {"timeout", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.timeout = r.duration(n, p); }},
-    {"limits", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.limits = r.permits(n, p); }},
+    {"limits", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.limits = r.limits(n, p); }},
     {"schedule", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.schedules = read_schedules(r, n, p); }},
     {"defaults", read_default_keys},
     {"env", read_job_env},

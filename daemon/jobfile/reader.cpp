@@ -94,6 +94,22 @@ std::size_t Reader::choice(const YamlNode& node, const std::string& path, std::s
   return 0;
 }
 
+std::map<std::string, model::LimitSpec> Reader::limits(const YamlNode& node, const std::string& path) {
+  std::map<std::string, model::LimitSpec> result;
+  if (!is_map(node, path, "a map of limits and their permits or rates")) return result;
+  for (const auto& member : node.members) {
+    const std::string here = base::below(path, member.key);
+    const std::string given = text(member.value, here);
+    const auto spec = model::parse_limit(given);
+    if (spec && spec->permits > 0)
+      result[member.key] = *spec;
+    else
+      problem(member.value, here, "'" + given + "' is no limit",
+              "write permits at once (4) or a rate (10/s, 600/m burst 20)");
+  }
+  return result;
+}
+
 std::map<std::string, int> Reader::permits(const YamlNode& node, const std::string& path) {
   std::map<std::string, int> result;
   if (!is_map(node, path, "a map of limits and their permits")) return result;

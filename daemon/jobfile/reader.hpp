@@ -62,6 +62,8 @@ class Reader {
   std::vector<std::string> texts(const YamlNode& node, const std::string& path);
   // The place among `values` of the one that stands here; a problem, and 0, when none of them does.
   virtual std::size_t choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values);
+  // Permits or rates ("4", "10/s burst 20") by name.
+  virtual std::map<std::string, model::LimitSpec> limits(const YamlNode& node, const std::string& path);
   virtual std::map<std::string, int> permits(const YamlNode& node, const std::string& path);
   virtual json::value any(const YamlNode& node, const std::string& path) {
     return document_.to_json(node, path, problems_);

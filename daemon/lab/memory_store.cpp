@@ -122,7 +122,7 @@ struct Applier {
     run.done = fact;
     if (fact.parent) memory.runs.at(*fact.parent).rested.reset();
   }
-  void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.permits; }
+  void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
   void operator()(const ScheduleSet& fact) { memory.schedules[fact.name] = fact; }
   void operator()(const Fired& fact) { memory.fires[{fact.schedule, fact.instant}] = fact.run; }
   void operator()(const FireSkipped& fact) { memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why); }
@@ -284,7 +284,7 @@ void MemoryStore::load_job(std::string version, Answer<JobStored> answer) {
 void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {
   clock_.post([this, answer = std::move(answer)] {
     std::vector<LimitSet> limits;
-    for (const auto& [name, permits] : memory_.limits) limits.push_back({name, permits});
+    for (const auto& [name, spec] : memory_.limits) limits.push_back({name, spec});
     answer(std::move(limits));
   });
 }

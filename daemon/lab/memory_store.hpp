@@ -28,7 +28,7 @@ struct Memory {
   std::map<std::string, engine::JobStored> jobs;
   std::map<std::tuple<model::RunId, std::string, std::string>, std::string> checkpoints;
   std::map<std::pair<std::string, std::string>, model::RunId> keys;
-  std::map<std::string, int> limits;
+  std::map<std::string, model::LimitSpec> limits;
   std::vector<engine::Audited> audit;
   std::vector<engine::Emitted> emitted;
   std::map<std::string, engine::ScheduleSet> schedules;

@@ -36,7 +36,7 @@ class Story {
     jobfile::Library& library;  // of the jobs it may call
     const host_pool::PluginCatalog& catalog;
     RealCalls& real;
-    std::map<std::string, int> limits;
+    std::map<std::string, model::LimitSpec> limits;
   };
   // A `seed` other than 0 changes what nobody may rely on: the order of what happens at the same time, and the jitter
   // of backoffs.

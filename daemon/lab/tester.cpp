@@ -84,7 +84,7 @@ TestResult Tester::run_test(const TestFile& file, const Test& test, Form& form, 
   TestResult result{.file = file.file, .job = form.file, .test = test.name};
   const auto begin = std::chrono::steady_clock::now();
   auto limits = settings_.limits;
-  for (const auto& [name, permits] : file.limits) limits[name] = permits;
+  for (const auto& [name, permits] : file.limits) limits[name] = model::LimitSpec{.permits = permits};
   form.setting.emplace(
       Story::Setting{file, test, form.file, form.text, form.library, catalog_, real_, std::move(limits)});
   try {

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
+#include "model/limit.hpp"
 #include "model/schedule.hpp"
 #include "model/script_run.hpp"
 
@@ -143,7 +144,7 @@ struct Job {
                         // without parameters
   std::vector<Check> checks;
   std::optional<base::Duration> timeout;
-  std::map<std::string, int> limits;  // permits of limits the job declares for itself; the operator's setting wins
+  std::map<std::string, LimitSpec> limits;  // that the job declares for itself; the operator's setting wins
   std::vector<Schedule> schedules;    // when it runs by itself
   std::vector<Stage> stages;          // in the order of the file; none of a Lua job
   std::optional<Script> script;       // of a Lua job

@@ -86,7 +86,7 @@ void Batch::finish() {
   for (const auto& [run, fact] : rests_)
     row(Rows::rest, run, numbers_.next(), std::int64_t(fact.resting), fact.wake_at);
   for (const auto& [run, fact] : progress_) row(Rows::progress, run, numbers_.next(), fact->progress);
-  for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), std::int64_t(fact->permits));
+  for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), model::format_limit(fact->spec));
   for (const auto& [name, fact] : schedules_)
     row(Rows::schedule, name, numbers_.next(), code(fact->made_by), fact->definition, std::int64_t(fact->paused),
         std::int64_t(fact->removed), fact->since);

@@ -480,6 +480,13 @@ CREATE TABLE godwit.expiry (
 CREATE INDEX expiry_by_time ON godwit.expiry (at);
 )sql";
 
+// A limit is permits or a rate; the text says which.
+constexpr std::string_view kRates = R"sql(
+ALTER TABLE godwit.limit_setting ADD COLUMN spec text;
+UPDATE godwit.limit_setting SET spec = permits::text;
+ALTER TABLE godwit.limit_setting ALTER COLUMN spec SET NOT NULL, DROP COLUMN permits;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -488,6 +495,7 @@ constexpr std::array kMigrations{
     Migration{5, "steps that wait", kWaits},
     Migration{6, "schedules", kSchedules},
     Migration{7, "unique runs, and runs that are deleted", kUnique},
+    Migration{8, "rates", kRates},
 };
 
 }  // namespace

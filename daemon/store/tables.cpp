@@ -64,7 +64,7 @@ constexpr std::array kRunChange{Column{"run", bigint},     Column{"number", bigi
                                 Column{"at", timestamptz}, Column{"sides", text}};
 constexpr std::array kRunDone{Column{"run", bigint},   Column{"state", smallint},   Column{"result", text},
                               Column{"failure", text}, Column{"failed_path", text}, Column{"finished_at", timestamptz}};
-constexpr std::array kLimitSetting{Column{"name", text}, Column{"number", bigint}, Column{"permits", integer}};
+constexpr std::array kLimitSetting{Column{"name", text}, Column{"number", bigint}, Column{"spec", text}};
 constexpr std::array kSchedule{Column{"name", text},       Column{"number", bigint},    Column{"made_by", smallint},
                                Column{"definition", text}, Column{"paused", smallint}, Column{"removed", smallint},
                                Column{"since", timestamptz}};
@@ -172,8 +172,8 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{Rows::expiry, "expiry", kExpiry, "INSERT INTO godwit.expiry (run, at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
     TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,
-              "INSERT INTO godwit.limit_setting AS t (name, number, permits) SELECT u.* FROM fence, {} "
-              "ON CONFLICT (name) DO UPDATE SET number = excluded.number, permits = excluded.permits WHERE t.number < "
+              "INSERT INTO godwit.limit_setting AS t (name, number, spec) SELECT u.* FROM fence, {} "
+              "ON CONFLICT (name) DO UPDATE SET number = excluded.number, spec = excluded.spec WHERE t.number < "
               "excluded.number",
               ""},
     TableInfo{Rows::schedule, "schedule", kSchedule,

@@ -39,10 +39,11 @@ double seconds_since(base::Tick start) {
   return std::chrono::duration<double>(base::tick() - start).count();
 }
 
-std::string chain_job(const std::string& name, int steps) {
-  std::string yaml = "job: " + name + "\nstages:\n";
+// `limits` is what each step takes, as in a job file.
+std::string chain_job(const std::string& name, int steps, const std::string& limits = "{}") {
+  std::string yaml = "job: " + name + "\nlimits: {wide: 1000000, broad: 1000000, fast: 1000000/s}\nstages:\n";
   for (int i = 0; i < steps; ++i) {
-    yaml += "  step_" + std::to_string(i) + ": {uses: noop, with: " + kPayload;
+    yaml += "  step_" + std::to_string(i) + ": {uses: noop, with: " + kPayload + ", limits: " + limits;
     if (i > 0) yaml += ", needs: [step_" + std::to_string(i - 1) + "]";
     yaml += "}\n";
   }
@@ -55,6 +56,7 @@ class Bench {
     std::filesystem::create_directory(jobs_ / "jobs");
     write("noop", "job: noop\nstages:\n  only: {uses: noop, with: {v: 1}}\n");
     write("ten", chain_job("ten", 10));
+    write("limited", chain_job("limited", 10, "{wide: 1, broad: 2, fast: 1}"));
     write("thousand", chain_job("thousand", 1000));
     write("stamp", "job: stamp\nstages:\n  only: {uses: stamp}\n");
     write("held", "job: held\nstages:\n  a: {uses: noop, with: {v: 1}}\n  b: {needs: [a], uses: hold, with: {file: '" +
@@ -99,6 +101,25 @@ class Bench {
                 daemon_cpu / steps * 1000 / 0.02, 1, true});
     report.add({"CPU s per 1,000 steps: PostgreSQL", figure(postgres / steps * 1000, "s"), "0.03 s",
                 postgres / steps * 1000 / 0.03, 1, true});
+  }
+
+  // Alternately, so that a slow moment of the machine meets both.
+  void cost_of_limits(Report& report) {
+    constexpr int kRounds = 3, kRuns = 1000;
+    warm_up();
+    double without = 0, with = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      for (auto& [job, seconds] : {std::pair<const char*, double&>{"ten", without}, {"limited", with}}) {
+        const auto start = base::tick();
+        submit_many(job, kRuns);
+        settle();
+        seconds += seconds_since(start);
+      }
+    }
+    expect_ended("limited", kRounds * kRuns);
+    const double steps = kRounds * kRuns * 10;
+    report.add({"durable steps/s, each with three limits", figure(steps / with, "/s"),
+                "none " + figure(steps / without, "/s"), without / with, 0.9});
   }
 
   void steps_one_run(Report& report) {
@@ -380,7 +401,7 @@ int main(int argc, char** argv) {
       {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},
       {"submits", &Bench::submits},       {"bulk", &Bench::bulk_submits},      {"latency", &Bench::start_latency},
       {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory},
-      {"asleep", &Bench::asleep},         {"million", &Bench::million}};
+      {"asleep", &Bench::asleep},         {"million", &Bench::million},       {"limits", &Bench::cost_of_limits}};
   Report report;
   Bench bench;
   for (const auto& [name, measure] : parts)

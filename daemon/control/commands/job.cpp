@@ -59,7 +59,11 @@ Command job_show(Services& services) {
             auto shown = summary_of(*job);
             shown["params"] = job->params;
             if (job->timeout) shown["timeout"] = base::format_duration(*job->timeout);
-            if (!job->limits.empty()) shown["limits"] = json::value_from(job->limits);
+            if (!job->limits.empty()) {
+              json::object limits;
+              for (const auto& [name, spec] : job->limits) limits[name] = model::format_limit(spec);
+              shown["limits"] = std::move(limits);
+            }
             shown["stages"] = stages_of(*job);
             shown["text"] = job->text;
             call.reply.result(shown);

@@ -99,7 +99,7 @@ TEST_CASE("Limits and job versions are read back as they were last set", "[store
   const auto limits =
       life.loop.get<std::vector<engine::LimitSet>>([&](auto answer) { life.store.load_limits(std::move(answer)); });
   REQUIRE(limits.size() == 2);
-  CHECK(limits[0].permits == 7);
+  CHECK(limits[0].spec.permits == 7);
   CHECK(limits[1].name == "llm");
   const auto loaded =
       life.loop.get<engine::JobStored>([&](auto answer) { life.store.load_job(job.version, std::move(answer)); });

@@ -142,7 +142,7 @@ plugins:
   CHECK(settings.log_level == base::log::Level::debug);
   CHECK(settings.roles[0].groups == std::vector<std::string>{"staff"});
   CHECK(settings.roles[1].users == std::vector<std::string>{"ada", "1001"});
-  CHECK(settings.limits.at("amadeus") == 10);
+  CHECK(settings.limits.at("amadeus").permits == 10);
   CHECK(settings.providers.at("flight-search/1") == "timetable");
   CHECK(settings.require_sandbox);
   const auto& timetable = settings.plugins.at("timetable");

@@ -1,12 +1,18 @@
 #include <catch2/catch.hpp>
+#include <deque>
+#include <memory>
 #include <random>
 
 #include "engine/limits.hpp"
+#include "lab/virtual_clock.hpp"
 
-using godwit::engine::Limits;
+using namespace godwit;
+using namespace std::chrono_literals;
+using engine::Limits;
 
 TEST_CASE("permits are granted all at once or not at all") {
-  Limits limits;
+  lab::VirtualClock clock;
+  Limits limits(clock);
   limits.set("a", 2, Limits::Source::config);
   limits.set("b", 1, Limits::Source::config);
   const auto both = limits.acquire({{"a", 1}, {"b", 1}}, "one", [] { FAIL("was granted at once"); });
@@ -21,7 +27,8 @@ TEST_CASE("permits are granted all at once or not at all") {
 }
 
 TEST_CASE("who asks for little does not overtake who waits for much") {
-  Limits limits;
+  lab::VirtualClock clock;
+  Limits limits(clock);
   limits.set("a", 4, Limits::Source::config);
   const auto first = limits.acquire({{"a", 3}}, "first", [] {});
   std::string order;
@@ -37,7 +44,8 @@ TEST_CASE("who asks for little does not overtake who waits for much") {
 }
 
 TEST_CASE("a waiter that goes away lets the next one through") {
-  Limits limits;
+  lab::VirtualClock clock;
+  Limits limits(clock);
   limits.set("a", 2, Limits::Source::config);
   const auto first = limits.acquire({{"a", 1}}, "first", [] {});
   const auto big = limits.acquire({{"a", 2}}, "big", [] { FAIL("was given back"); });
@@ -50,7 +58,8 @@ TEST_CASE("a waiter that goes away lets the next one through") {
 }
 
 TEST_CASE("a raised limit serves the queue, a lowered one waits for what is out") {
-  Limits limits;
+  lab::VirtualClock clock;
+  Limits limits(clock);
   limits.set("a", 1, Limits::Source::config);
   const auto first = limits.acquire({{"a", 1}}, "first", [] {});
   int granted = 0;
@@ -63,7 +72,8 @@ TEST_CASE("a raised limit serves the queue, a lowered one waits for what is out"
 }
 
 TEST_CASE("the operator's word on a limit stands against the job's") {
-  Limits limits;
+  lab::VirtualClock clock;
+  Limits limits(clock);
   limits.set("a", 5, Limits::Source::operator_);
   limits.set("a", 9, Limits::Source::job);
   CHECK(limits.permits("a") == 5);
@@ -73,7 +83,8 @@ TEST_CASE("random use never exceeds a limit and never leaves anybody waiting for
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  Limits limits;
+  lab::VirtualClock clock;
+  Limits limits(clock);
   std::map<std::string, int> sizes{{"a", 3}, {"b", 5}, {"c", 1}};
   for (const auto& [name, permits] : sizes) limits.set(name, permits, Limits::Source::config);
   std::map<Limits::Ticket, Limits::Demand> out, waiting;
@@ -102,8 +113,154 @@ TEST_CASE("random use never exceeds a limit and never leaves anybody waiting for
       for (const auto& [name, count] : demand) used[name] += count;
     for (const auto& view : limits.view()) {
       REQUIRE(view.used == used[view.name]);
-      REQUIRE(view.used <= view.permits);
+      REQUIRE(view.used <= view.spec.permits);
     }
     if (out.empty()) REQUIRE(waiting.empty());
   }
+}
+
+TEST_CASE("a rate grants its burst at once and then as tokens come") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("api", model::parse_limit("10/s burst 5").value(), Limits::Source::config);
+  int granted = 0;
+  for (int i = 0; i < 30; ++i)
+    if (const auto ticket = limits.acquire({{"api", 1}}, "x", [&] { ++granted; }); !limits.waiting(ticket)) ++granted;
+  CHECK(granted == 5);
+  clock.advance(1001ms);
+  CHECK(granted == 15);
+  clock.advance(10s);
+  CHECK(granted == 30);
+  CHECK(limits.view()[0].rate == 10);
+  SECTION("a person's change counts at once") {
+    for (int i = 0; i < 1000; ++i) limits.acquire({{"api", 1}}, "x", [&] { ++granted; });
+    granted = 0;
+    limits.set("api", model::parse_limit("100/s").value(), Limits::Source::operator_);
+    clock.advance(1s);
+    CHECK(granted >= 100);
+    CHECK(granted <= 106);
+  }
+  SECTION("what a call really cost is settled") {
+    clock.advance(10s);
+    const auto ticket = limits.acquire({{"api", 1}}, "x", [] {});
+    limits.settle(ticket, "api", 25);
+    limits.release(ticket);
+    bool next = false;
+    limits.acquire({{"api", 1}}, "x", [&] { next = true; });
+    clock.advance(1990ms);
+    CHECK_FALSE(next);
+    clock.advance(200ms);
+    CHECK(next);
+  }
+}
+
+TEST_CASE("a semaphore and a rate are taken together or not at all") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("slots", 1, Limits::Source::config);
+  limits.set("api", model::parse_limit("1/s burst 1").value(), Limits::Source::config);
+  const auto first = limits.acquire({{"slots", 1}, {"api", 1}}, "first", [] {});
+  std::string order;
+  Limits::Ticket both = limits.acquire({{"slots", 1}, {"api", 1}}, "both", [&] { order += "both "; });
+  limits.release(first);
+  CHECK(order.empty());
+  CHECK(limits.view()[1].used == 0);  // no slot is held while the token is not there
+  clock.advance(1001ms);
+  CHECK(order == "both ");
+  limits.release(both);
+}
+
+TEST_CASE("priority goes first, and who waits long enough goes before priority") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("a", 1, Limits::Source::config);
+  auto held = limits.acquire({{"a", 1}}, "held", [] {});
+  std::vector<std::string> order;
+  std::map<std::string, Limits::Ticket> tickets;
+  const auto ask = [&](const std::string& who, int priority) {
+    tickets[who] = limits.acquire({{"a", 1}}, who, [&order, who] { order.push_back(who); },
+                                  {static_cast<std::uint64_t>(tickets.size() + 1), priority});
+  };
+  ask("old", 0);
+  clock.advance(11min);
+  ask("batch", 0);
+  ask("urgent", 10);
+  limits.release(held);
+  while (order.size() < 3) limits.release(tickets.at(order.back()));
+  CHECK(order == std::vector<std::string>{"old", "urgent", "batch"});
+}
+
+TEST_CASE("one run's thousand requests do not shut out another run") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("a", 1, Limits::Source::config);
+  auto held = limits.acquire({{"a", 1}}, "held", [] {});
+  std::vector<std::uint64_t> order;
+  std::deque<Limits::Ticket> running;
+  const auto ask = [&](std::uint64_t owner) {
+    auto ticket = std::make_shared<Limits::Ticket>(0);
+    *ticket = limits.acquire({{"a", 1}}, "x",
+                             [&order, &running, owner, ticket] {
+                               order.push_back(owner);
+                               running.push_back(*ticket);
+                             },
+                             {owner, 0});
+  };
+  for (int i = 0; i < 1000; ++i) ask(1);
+  clock.advance(100ms);
+  for (int i = 0; i < 50; ++i) ask(2);
+  limits.release(held);
+  while (order.size() < 150) {
+    clock.advance(10ms);
+    const auto ticket = running.front();
+    running.pop_front();
+    limits.release(ticket);
+  }
+  const auto others = std::count(order.begin(), order.begin() + 100, 2u);
+  INFO("of the first 100 grants the second run had " << others);
+  CHECK(others >= 25);
+  CHECK(others <= 60);
+}
+
+TEST_CASE("the cost of a grant does not depend on how many wait") {
+  const auto cost = [](int waiters) {
+    lab::VirtualClock clock;
+    Limits limits(clock);
+    limits.set("a", 1, Limits::Source::config);
+    std::deque<Limits::Ticket> running{limits.acquire({{"a", 1}}, "x", [] {})};
+    for (int i = 0; i < waiters; ++i) {
+      auto ticket = std::make_shared<Limits::Ticket>(0);
+      *ticket = limits.acquire({{"a", 1}}, "x", [&running, ticket] { running.push_back(*ticket); },
+                               {static_cast<std::uint64_t>(i % 7 + 1), 0});
+    }
+    constexpr int kGrants = 1000;
+    const auto begin = base::tick();
+    for (int i = 0; i < kGrants; ++i) {
+      const auto ticket = running.front();
+      running.pop_front();
+      limits.release(ticket);
+      // The number of those who wait stays the same.
+      auto again = std::make_shared<Limits::Ticket>(0);
+      *again = limits.acquire({{"a", 1}}, "x", [&running, again] { running.push_back(*again); },
+                              {static_cast<std::uint64_t>(i % 7 + 1), 0});
+    }
+    return std::chrono::duration<double, std::micro>(base::tick() - begin).count() / kGrants;
+  };
+  cost(100);
+  const double few = cost(100), many = cost(10'000);
+  WARN("a grant costs " << few << " us with 100 waiting, " << many << " us with 10,000");
+  CHECK(many < 10 * few + 20);
+}
+
+TEST_CASE("a waiter that goes away costs little, wherever it stands") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("a", 1, Limits::Source::config);
+  limits.acquire({{"a", 1}}, "x", [] {});
+  std::vector<Limits::Ticket> waiting;
+  for (int i = 0; i < 100'000; ++i) waiting.push_back(limits.acquire({{"a", 1}}, "x", [] {}));
+  const auto begin = base::tick();
+  for (auto ticket = waiting.rbegin(); ticket != waiting.rend(); ++ticket) limits.release(*ticket);
+  CHECK(base::tick() - begin < 2s);
+  CHECK(limits.view()[0].waiting == 0);
 }

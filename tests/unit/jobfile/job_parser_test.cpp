@@ -51,7 +51,7 @@ result: ${ stages.rank }
   CHECK(job.version == base::sha256_hex(text));
   CHECK(job.text == text);
   CHECK(job.timeout == std::chrono::hours(2));
-  CHECK(job.limits == std::map<std::string, int>{{"amadeus", 4}});
+  CHECK(job.limits == std::map<std::string, model::LimitSpec>{{"amadeus", {.permits = 4}}});
   CHECK(job.schema.at("required") == base::parse_json(R"(["travelers","destinations"])"));
   CHECK(job.params.at("travelers").at("items") == base::parse_json(R"({"$ref":"#/definitions/traveler"})"));
   CHECK_FALSE(job.params.at("note").as_object().contains("optional"));
