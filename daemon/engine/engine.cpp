@@ -17,8 +17,8 @@ class Engine::Impl {
   Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library,
        std::function<void()> fenced)
       : store_(store),
-        limits_(clock),
         scripts_(settings.scripts),
+        limits_(clock),
         jobs_(store, library, settings.scripts),
         sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
         runner_({store, steps, clock, limits_, followers_},

@@ -36,7 +36,7 @@ TEST_CASE("a script's header becomes a job") {
   CHECK(job.script->budget.memory == 64u << 20);
   CHECK(job.script->budget.cpu == std::chrono::milliseconds(500));
   CHECK(job.script->step_defaults.at("retry").at("attempts") == 3);
-  CHECK(job.limits.at("searches") == 4);
+  CHECK(job.limits.at("searches").permits == 4);
   CHECK(json::serialize(job.schema.at("required")) == R"(["days","from"])");
   CHECK(json::serialize(job.params.at("days")) == R"({"type":"array","items":{"type":"string","format":"date"}})");
 }
