@@ -65,6 +65,7 @@ void Intake::refill() {
   // Half a page of room is worth a query; a single place is not.
   if (room < std::min(kPage / 2, active_max_)) return;
   refilling_ = true;
+  stored_meanwhile_ = false;
   parts_.store.load_unfinished(cursor_, std::min(kPage, room), [this](Result<std::vector<UnfinishedRun>> loaded) {
     on_loaded(std::move(loaded), [this] { refill(); });
   });
@@ -77,7 +78,7 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
     base::log::warning("unfinished runs were not loaded: {}", loaded.error().what());
     return done();
   }
-  if (loaded->empty()) more_in_store_ = false;
+  if (loaded->empty() && !stored_meanwhile_) more_in_store_ = false;
   auto countdown = std::make_shared<Countdown>(loaded->size() + 1, [this, done = std::move(done)] {
     refilling_ = false;
     for (auto& work : std::exchange(after_refill_, {})) work();
@@ -377,8 +378,10 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   ++submitted_;
   // A refill may have found it in the store before this answer came.
   if (stopped_ || parts_.runner.find(submitted.run)) return;
-  if (more_in_store_ || parts_.runner.runs().size() >= active_max_) {
-    more_in_store_ = true;
+  // Numbers are not stored in their order: what the cursor has passed, no refill will find.
+  const bool passed = submitted.run <= cursor_;
+  if (!passed && (more_in_store_ || parts_.runner.runs().size() >= active_max_)) {
+    more_in_store_ = stored_meanwhile_ = true;
     return refill();
   }
   cursor_ = std::max(cursor_, submitted.run);

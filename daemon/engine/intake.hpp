@@ -100,6 +100,7 @@ class Intake {
   model::RunId cursor_{};      // stored runs up to this number are in memory, ended, or somebody's who asked for them
   bool more_in_store_ = true;  // stored runs may wait beyond the cursor; before the start nobody knows
   bool refilling_ = false;
+  bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;
   bool inbox_again_ = false;
   std::deque<model::RunId> to_wake_;

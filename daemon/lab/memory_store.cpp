@@ -194,12 +194,11 @@ UnfinishedRun MemoryStore::view(const Memory::Run& run) const {
 }
 
 void MemoryStore::load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) {
-  clock_.post([this, after, limit, answer = std::move(answer)] {
-    std::vector<UnfinishedRun> runs;
-    for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
-      if (!run->second.done && !run->second.rested) runs.push_back(view(run->second));
-    answer(std::move(runs));
-  });
+  // As it is now: what is stored before the answer comes is not in it, as with a database.
+  std::vector<UnfinishedRun> runs;
+  for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
+    if (!run->second.done && !run->second.rested) runs.push_back(view(run->second));
+  clock_.post([runs = std::move(runs), answer = std::move(answer)]() mutable { answer(std::move(runs)); });
 }
 
 void MemoryStore::load_run(model::RunId run, Answer<UnfinishedRun> answer) {
