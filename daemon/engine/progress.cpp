@@ -84,10 +84,10 @@ void explain_task(const StepTask& task, const Limits& limits, json::array& out) 
                        {"text", task.path() + " has been running in plugin '" + task.request.callable()->plugin +
                                     "' since " + base::format_instant(task.since)}});
       break;
-    case StepTask::Phase::marking:
     case StepTask::Phase::waiting:
       out.push_back(wait_reason(*task.wait));
       break;
+    case StepTask::Phase::marking:
     case StepTask::Phase::doubtful:
     case StepTask::Phase::opening:
     case StepTask::Phase::recording:

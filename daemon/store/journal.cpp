@@ -452,11 +452,15 @@ void Journal::express() {
     const std::lock_guard lock(mutex_);
     // The thread has woken since and takes the queue itself.
     if (!sleeping_ || lane_busy_ || queue_.empty()) return;
-    if (queue_.size() > kExpressGroups || totals_.waiting_bytes > kExpressBytes || !lane_is_open()) {
+    if (queue_.size() + relaxed_.size() > kExpressGroups || totals_.waiting_bytes + relaxed_bytes_ > kExpressBytes ||
+        !lane_is_open()) {
       sleeping_ = false;
     } else {
       lane_busy_ = true;
       on_lane_ = std::exchange(queue_, {});
+      std::move(relaxed_.begin(), relaxed_.end(), std::back_inserter(on_lane_));
+      relaxed_.clear();
+      relaxed_bytes_ = 0;
       totals_.waiting = totals_.waiting_bytes = 0;
     }
   }

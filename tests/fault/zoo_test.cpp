@@ -52,6 +52,8 @@ TEST_CASE("the daemon lives through the whole zoo while a neighbour's 200 calls 
     std::vector<std::pair<const support::Animal*, std::int64_t>> runs;
     for (const auto& animal : support::zoo()) {
       if (std::string(animal.input) != "null") continue;  // a stage's input is an object
+      // The daemon's pings come too seldom for a quick test; the pool's own test has faster ones.
+      if (std::string(animal.name) == "stops_itself") continue;
       const std::string timeout =
           animal.timeout_ms > 0 ? ", timeout: " + std::to_string(animal.timeout_ms) + "ms" : std::string();
       runs.emplace_back(&animal, submit(daemon, std::string("zoo-") + std::to_string(runs.size()),

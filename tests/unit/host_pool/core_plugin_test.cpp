@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -126,16 +127,12 @@ TEST_CASE("the whole process group of a program is gone after the deadline, a ca
     world.run_until([&] { return call.has_line("up") || call.outcome; });
     return {&call, own};
   };
-  const auto check_gone = [](const std::string& path) {
-    std::ifstream reader(path);
+  const auto finish = [&](const std::pair<Listener*, std::string>& running) {
+    // An end of our own lets the reader open even if nobody is left.
+    base::UniqueFd own(::open(running.second.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    std::ifstream reader(running.second);
+    own.reset();
     CHECK(reader.get() == EOF);
-  };
-  const auto open_writer = [](const std::string& path) { return std::thread([path] { std::ofstream writer(path); }); };
-  const auto finish = [&](std::pair<Listener*, std::string> running) {
-    // A writer of our own lets the reader open even if nobody is left.
-    std::thread writer = open_writer(running.second);
-    check_gone(running.second);
-    writer.join();
   };
   auto timed = run(1, std::chrono::milliseconds(200));
   CHECK(world.failure(*timed.first).code == "timeout");
