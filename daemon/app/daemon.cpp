@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "base/base64.hpp"
 #include "base/log.hpp"
 #include "engine/scheduler.hpp"
 #include "control/commands/all.hpp"
@@ -17,6 +18,7 @@ namespace log = base::log;
 namespace {
 
 constexpr auto kVersion = GODWIT_VERSION;
+constexpr std::size_t kArtifactPiece = 1u << 20;
 
 engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts) {
   engine::EngineSettings result;
@@ -48,11 +50,19 @@ store::StoreSettings store_settings(const config::Settings& settings) {
           .bin_dir = settings.database_bin_dir};
 }
 
+std::string artifact_dir(const config::Settings& settings) {
+  return settings.state_dir + "/artifacts";
+}
+
 host_pool::HostSettings host_settings(const config::Settings& settings) {
   host_pool::HostSettings result;
   result.program = settings.host_program;
   result.plugins = settings.plugins;
   result.require_sandbox = settings.require_sandbox;
+  result.extensions.developer = settings.developer;
+  result.extensions.egress_program = settings.egress_program;
+  result.extensions.artifact_dir = artifact_dir(settings);
+  result.extensions.artifact_size_max = settings.artifact_max;
   // Before any other process is started, so that all of them begin where this one is then.
   if (auto cgroups = process::CgroupTree::take_delegated()) {
     result.cgroups = std::make_shared<process::CgroupTree>(std::move(*cgroups));
@@ -90,7 +100,8 @@ Daemon::Daemon(config::Settings settings)
       drain_timer_(loop_),
       script_reader_(settings_.host_program),
       library_(paths(settings_.job_dirs), &script_reader_),
-      catalog_(settings_.plugin_dirs, settings_.providers, plugin_pins(settings_)),
+      catalog_(settings_.plugin_dirs, settings_.providers, plugin_pins(settings_), settings_.developer),
+      artifacts_(artifact_dir(settings_), settings_.artifact_max),
       store_(store_settings(settings_), clock_, &watch_),
       hosts_(loop_, catalog_, host_settings(settings_)),
       scripts_(loop_, {.program = settings_.host_program}),
@@ -128,7 +139,24 @@ control::Services Daemon::make_services() {
       .reload = [this] { return reload(); },
       .version = kVersion,
       .reset_plugin = [this](const std::string& id) { hosts_.reset(id); },
+      .read_artifact = [this](const std::string& name, std::uint64_t offset) { return read_artifact(name, offset); },
   };
+}
+
+json::object Daemon::read_artifact(const std::string& name, std::uint64_t offset) const {
+  const std::string sha256 = artifact::sha256_of(name);
+  if (sha256.empty())
+    throw base::refused("\"" + name + "\" is no name of an artifact", {},
+                        "`godwit artifact list` shows them: sha256:...");
+  const base::UniqueFd file = artifacts_.open(sha256);
+  if (!file) throw base::not_found("there is no artifact " + name, "`godwit artifact list` shows what there is");
+  const off_t size = ::lseek(file.get(), 0, SEEK_END);
+  std::string bytes(kArtifactPiece, '\0');
+  const ssize_t got =
+      ::pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(std::min<std::uint64_t>(offset, INT64_MAX)));
+  if (size < 0 || got < 0) throw base::Error(base::ErrorKind::failed, "the artifact cannot be read");
+  bytes.resize(static_cast<std::size_t>(got));
+  return {{"size", size}, {"base64", base::base64(bytes)}};
 }
 
 int Daemon::run() {

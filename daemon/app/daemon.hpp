@@ -7,6 +7,7 @@
 #include "app/loop_clock.hpp"
 #include "app/loop_watch.hpp"
 #include "app/supervisor_link.hpp"
+#include "artifact/files.hpp"
 #include "config/settings.hpp"
 #include "control/command.hpp"
 #include "control/server.hpp"
@@ -32,6 +33,7 @@ class Daemon {
   control::Services make_services();
   void on_store_ready(const engine::Result<engine::Nothing>& result);
   base::json::object reload();
+  base::json::object read_artifact(const std::string& name, std::uint64_t offset) const;
   void watch_signals();
   void on_signal(int number);
   void begin_drain();
@@ -49,6 +51,7 @@ class Daemon {
   host_pool::ScriptReader script_reader_;
   jobfile::Library library_;
   host_pool::PluginCatalog catalog_;
+  artifact::Files artifacts_;
   store::PostgresStore store_;
   host_pool::HostPool hosts_;
   host_pool::ScriptPool scripts_;

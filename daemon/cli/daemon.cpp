@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "base/terminal.hpp"
 #include "cli/commands.hpp"
 #include "cli/manual.hpp"
@@ -10,6 +12,9 @@ namespace godwit::cli {
 namespace {
 
 namespace json = base::json;
+
+constexpr base::Duration kStartPatience = std::chrono::minutes(1);
+constexpr auto kStartPoll = std::chrono::milliseconds(50);
 
 int print_list(Session& session, const json::value& list, std::string_view none) {
   if (session.json) {
@@ -171,7 +176,16 @@ int reload(Session& session) {
 }
 
 int ping(Session& session) {
-  session.client();
+  const auto until = base::tick() + (session.line.has("wait") ? kStartPatience : base::Duration());
+  while (true) {
+    try {
+      session.client();
+      break;
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::unavailable || base::tick() >= until) throw;
+      std::this_thread::sleep_for(kStartPoll);
+    }
+  }
   const auto begin = base::tick();
   const auto answer = session.call("daemon.ping");
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(base::tick() - begin);

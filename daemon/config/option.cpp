@@ -138,6 +138,16 @@ const std::vector<Option>& options() {
        "The godwit-host that plugins run in; empty to take the one next to godwitd, else the one in the installation's "
        "libexec.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.host_program = r.file_path(n, p); }},
+      {"egress_program", "", "PATH", "\"\"",
+       "The godwit-egress that makes the HTTP requests of plugins; empty to take the one next to host_program.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.egress_program = r.file_path(n, p); }},
+      {"artifacts.size_max", "", "SIZE", "4GiB", "The largest file that a step may keep as an artifact.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) {
+         s.artifact_max = r.bytes(n, p, 0, std::size_t{1} << 40);
+       }},
+      {"developer", "", "BOOL", "false",
+       "Whether plugins may use extensions that are drafts (godwit.draft.*), which may change with any version.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.developer = r.flag(n, p); }},
       {"node.name", "--node-name", "NAME", "\"\"",
        "The name of this daemon among those that share a database; empty for the name of the machine.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.node_name = r.text(n, p); }},

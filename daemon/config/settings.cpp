@@ -139,9 +139,10 @@ void fill_in(const base::Surroundings& surroundings, Settings& settings) {
   if (settings.socket.empty()) settings.socket = base::default_socket(surroundings, settings.state_dir);
   if (settings.node_name.empty()) settings.node_name = surroundings.host_name;
   if (settings.host_program.empty()) settings.host_program = base::companion_program(surroundings, "godwit-host");
+  if (settings.egress_program.empty()) settings.egress_program = base::companion_program(surroundings, "godwit-egress");
   if (settings.plugin_dirs.empty()) {
-    const std::string found = first_existing(
-        {up(bin) / "plugins", up(bin) / "lib/godwit/plugins", up(up(bin)) / "lib/godwit/plugins"});
+    const std::string found =
+        first_existing({up(bin) / "plugins", up(bin) / "lib/godwit/plugins", up(up(bin)) / "lib/godwit/plugins"});
     if (!found.empty()) settings.plugin_dirs.push_back(found);
   }
 }

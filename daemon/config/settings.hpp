@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -56,6 +57,9 @@ struct Settings {
   std::vector<std::string> plugin_dirs;
   std::vector<std::string> job_dirs;
   std::string host_program;
+  std::string egress_program;
+  std::uint64_t artifact_max = 0;  // bytes of one artifact
+  bool developer = false;          // extensions that are drafts are given to plugins
   std::string node_name;
   int active_runs_max = 0;
   int steps_in_flight_max = 0;

@@ -59,6 +59,13 @@ class Dispatcher::Listener : public StepListener {
                                                value(result ? std::move(*result) : std::nullopt);
                                              });
   }
+  void artifact(Artifact artifact, std::function<void(bool)> recorded) override {
+    std::vector<Fact> facts;
+    facts.emplace_back(ArtifactStored{run_.id(), task_.path(), std::move(artifact), dispatcher_.parts_.clock.now()});
+    dispatcher_.parts_.store.append(std::move(facts), [recorded = std::move(recorded)](const Verdict& verdict) {
+      recorded(verdict.kind == Verdict::committed);
+    });
+  }
   void finished(StepOutcome outcome) override { dispatcher_.on_outcome(run_, task_, std::move(outcome)); }
 
  private:

@@ -35,6 +35,8 @@ class History {
   virtual void read_result(model::RunId run, Answer<base::json::object> answer) = 0;
   // The newest fire times of a schedule, or of all when it is empty, as the view godwit.fires has them.
   virtual void list_fires(std::string schedule, std::size_t limit, Answer<base::json::array> answer) = 0;
+  // Files that steps made, newest first; of all runs when none is given.
+  virtual void list_artifacts(std::optional<model::RunId> run, std::size_t limit, Answer<base::json::array> answer) = 0;
   virtual void list_audit(std::size_t limit, Answer<base::json::array> answer) = 0;
 };
 

@@ -39,6 +39,14 @@ struct Emitted {
   std::string row;  // JSON text
 };
 
+// A file that a step made; its content is kept by its hash.
+struct Artifact {
+  std::string name;  // for people: "report.pdf"
+  std::string media_type;
+  std::string sha256;
+  std::uint64_t size = 0;
+};
+
 // How an attempt ended. Every text is JSON or UTF-8 that was checked: what comes from a plugin is not trusted.
 struct StepSucceeded {
   std::string output;            // JSON text
@@ -76,6 +84,8 @@ class StepListener {
   virtual void checkpoint_put(std::string key, std::string value, std::function<void(bool stored)> stored) = 0;
   // Gives the last durable value of this step, of an earlier attempt or an earlier life too; empty when there is none.
   virtual void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) = 0;
+  // A file was stored; `recorded(true)` is called once the store knows of it.
+  virtual void artifact(Artifact artifact, std::function<void(bool recorded)> recorded) = 0;
   virtual void finished(StepOutcome outcome) = 0;
 };
 

@@ -124,6 +124,13 @@ struct CursorMoved {
   std::string value;  // JSON text
   std::vector<std::string> folded;
 };
+// A step has made a file. Known at once, whatever becomes of the step.
+struct ArtifactStored {
+  model::RunId run{};
+  std::string path;
+  Artifact artifact;
+  base::Instant at;
+};
 // Something other than a step changed what a run does next.
 // `closing`: how the run will end is decided, and what is to be done before begins; `detail` is the end as JSON.
 // `migrated`: the run goes on with another version of its job; `detail` is {"version", "pins"} as JSON.
@@ -206,7 +213,8 @@ struct Logged {
 };
 using Fact =
     std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
-                 SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited, ProgressNoted, Logged>;
+                 SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited,
+                 ArtifactStored, ProgressNoted, Logged>;
 
 // How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, or is not `unique`; nothing
 // of its group was stored, `existing` is the run that has it. `refused`: the store cannot hold these facts (say, text

@@ -1,5 +1,9 @@
 #include "host/call.hpp"
 
+#include <unistd.h>
+
+#include <cstring>
+
 #include "base/json.hpp"
 #include "base/utf8.hpp"
 
@@ -32,6 +36,10 @@ bool is_name(std::string_view text) {
 }
 
 }  // namespace
+
+gw_buf::~gw_buf() {
+  if (secret) ::explicit_bzero(bytes.data(), bytes.size());
+}
 
 gw_call::gw_call(Channel& channel) : channel_(channel) {}
 
@@ -128,13 +136,13 @@ gw_status gw_call::emit(std::string_view topic, std::string_view row) {
 gw_status gw_call::checkpoint_put(std::string_view key, std::string_view value) {
   if (!is_name(key) || !is_json(value)) return GW_INVALID;
   if (value.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
-  return ask(HostMessage::checkpoint_put, {key, value}, nullptr);
+  return ask_text(HostMessage::checkpoint_put, {key, value}, nullptr);
 }
 
 gw_status gw_call::checkpoint_get(std::string_view key, gw_buf** value) {
   *value = nullptr;
   if (!is_name(key)) return GW_INVALID;
-  return ask(HostMessage::checkpoint_get, {key}, value);
+  return ask_text(HostMessage::checkpoint_get, {key}, value);
 }
 
 gw_status gw_call::invoke(std::string_view callable, std::string_view args, std::string_view key_suffix,
@@ -142,10 +150,70 @@ gw_status gw_call::invoke(std::string_view callable, std::string_view args, std:
   *result = nullptr;
   if (!is_name(callable) || !is_json(args) || (!key_suffix.empty() && !is_name(key_suffix))) return GW_INVALID;
   if (args.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
-  return ask(HostMessage::invoke, {callable, args, key_suffix}, result);
+  return ask_text(HostMessage::invoke, {callable, args, key_suffix}, result);
 }
 
-gw_status gw_call::ask(HostMessage type, std::initializer_list<std::string_view> blobs, gw_buf** value) {
+gw_status gw_call::http_request(std::string_view request, std::string_view body, gw_buf** response,
+                                gw_buf** response_body) {
+  *response = *response_body = nullptr;
+  if (request.size() > kLogTextSizeMax || !is_json(request)) return GW_INVALID;
+  if (body.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
+  Reply reply;
+  const gw_status status = ask(HostMessage::http_request, {request, body}, reply);
+  const std::lock_guard lock(mutex_);
+  if (!reply.value.empty()) *response = new_buffer(std::move(reply.value));
+  if (status == GW_OK) *response_body = new_buffer(std::move(reply.body));
+  return status;
+}
+
+gw_status gw_call::secret_get(std::string_view name, gw_buf** value) {
+  *value = nullptr;
+  if (!is_name(name)) return GW_INVALID;
+  Reply reply;
+  const gw_status status = ask(HostMessage::secret_get, {name}, reply);
+  if (status == GW_OK) {
+    const std::lock_guard lock(mutex_);
+    *value = new_buffer(reply.value);
+    (*value)->secret = true;
+  }
+  ::explicit_bzero(reply.value.data(), reply.value.size());
+  return status;
+}
+
+gw_status gw_call::artifact_create(std::string_view name, std::string_view media_type, std::int32_t* fd) {
+  *fd = -1;
+  if (!is_name(name) || name.size() > 255 || name.find_first_of(std::string_view("/\0", 2)) != name.npos)
+    return GW_INVALID;
+  if (media_type.size() > 255 || !is_utf8(media_type)) return GW_INVALID;
+  Reply reply;
+  const gw_status status = ask(HostMessage::artifact_create, {name, media_type}, reply);
+  if (status != GW_OK) return status;
+  *fd = reply.fd.release();
+  artifacts_[*fd] = reply.value;
+  return *fd < 0 ? GW_FAILED : GW_OK;
+}
+
+gw_status gw_call::artifact_commit(std::int32_t fd, gw_buf** reference) {
+  *reference = nullptr;
+  const auto known = artifacts_.find(fd);
+  if (known == artifacts_.end()) return GW_INVALID;
+  const std::string handle = std::move(known->second);
+  artifacts_.erase(known);
+  ::close(fd);
+  return ask_text(HostMessage::artifact_commit, {handle}, reference);
+}
+
+gw_status gw_call::artifact_open(std::string_view name, std::int32_t* fd) {
+  *fd = -1;
+  if (!is_name(name)) return GW_INVALID;
+  Reply reply;
+  const gw_status status = ask(HostMessage::artifact_open, {name}, reply);
+  if (status != GW_OK) return status;
+  *fd = reply.fd.release();
+  return *fd < 0 ? GW_FAILED : GW_OK;
+}
+
+gw_status gw_call::ask(HostMessage type, std::initializer_list<std::string_view> blobs, Reply& reply) {
   if (!running()) return GW_UNSUPPORTED;
   std::unique_lock lock(mutex_);
   if (cancelled()) return GW_CANCELLED;
@@ -158,18 +226,25 @@ gw_status gw_call::ask(HostMessage type, std::initializer_list<std::string_view>
   answered_.wait(lock, [this] { return reply_ || cancelled(); });
   // An answer that is there counts, even when the wish to cancel came with it.
   if (!reply_) return GW_CANCELLED;
-  const Reply reply = std::move(*reply_);
+  reply = std::move(*reply_);
   reply_.reset();
-  const bool has_value =
-      reply.status == HostStatus::ok || reply.status == HostStatus::failed || reply.status == HostStatus::retry;
-  if (value && has_value) *value = new_buffer(reply.value);
   return static_cast<gw_status>(reply.status);
 }
 
-void gw_call::answer(std::uint32_t question, HostStatus status, std::string_view value) {
+gw_status gw_call::ask_text(HostMessage type, std::initializer_list<std::string_view> blobs, gw_buf** value) {
+  Reply reply;
+  const gw_status status = ask(type, blobs, reply);
+  if (value && (status == GW_OK || !reply.value.empty())) {
+    const std::lock_guard lock(mutex_);
+    *value = new_buffer(std::move(reply.value));
+  }
+  return status;
+}
+
+void gw_call::answer(std::uint32_t question, Reply reply) {
   const std::lock_guard lock(mutex_);
   if (question != question_) return;  // the plugin gave up waiting when it was cancelled
-  reply_ = Reply{status, std::string(value)};
+  reply_ = std::move(reply);
   answered_.notify_all();
 }
 

@@ -6,11 +6,13 @@
 #include <condition_variable>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/unique_fd.hpp"
 #include "host/channel.hpp"
 #include "wire/host_messages.hpp"
 
@@ -18,7 +20,12 @@
 struct gw_buf {
   gw_call* call = nullptr;
   std::string bytes;
+  bool secret = false;  // to be wiped
   std::list<gw_buf>::iterator self;
+
+  gw_buf() = default;
+  gw_buf(const gw_buf&) = delete;
+  ~gw_buf();
 };
 
 // One call of a plugin's function, and what the plugin does during it. The functions that plugin.h tags [any] may come
@@ -49,9 +56,21 @@ struct gw_call {
   gw_status checkpoint_put(std::string_view key, std::string_view value);
   gw_status checkpoint_get(std::string_view key, gw_buf** value);
   gw_status invoke(std::string_view callable, std::string_view args, std::string_view key_suffix, gw_buf** result);
+  gw_status http_request(std::string_view request, std::string_view body, gw_buf** response, gw_buf** response_body);
+  gw_status secret_get(std::string_view name, gw_buf** value);
+  gw_status artifact_create(std::string_view name, std::string_view media_type, std::int32_t* fd);
+  gw_status artifact_commit(std::int32_t fd, gw_buf** reference);
+  gw_status artifact_open(std::string_view name, std::int32_t* fd);
   void release(gw_buf* buffer);
 
-  void answer(std::uint32_t question, godwit::wire::HostStatus status, std::string_view value);
+  // What the daemon said to a question. `body` and `fd` are of the extensions.
+  struct Reply {
+    godwit::wire::HostStatus status = godwit::wire::HostStatus::failed;
+    std::string value;
+    std::string body;
+    godwit::base::UniqueFd fd;
+  };
+  void answer(std::uint32_t question, Reply reply);
   void cancel();
   // Passes on a progress that was held back.
   void send_held_progress();
@@ -62,10 +81,6 @@ struct gw_call {
   std::string failure_text() const;
 
  private:
-  struct Reply {
-    godwit::wire::HostStatus status;
-    std::string value;
-  };
   struct HeldProgress {
     std::uint64_t done;
     std::uint64_t total;
@@ -77,8 +92,10 @@ struct gw_call {
     return std::string_view(text_).substr(begin, ends_[index] - begin);
   }
   bool running() const { return number_ != 0; }
-  // Sends a question and waits for its reply or the cancellation.
-  gw_status ask(godwit::wire::HostMessage type, std::initializer_list<std::string_view> blobs, gw_buf** value);
+  // Sends a question and waits for its reply or the cancellation; the reply is left empty with the latter.
+  gw_status ask(godwit::wire::HostMessage type, std::initializer_list<std::string_view> blobs, Reply& reply);
+  // The same for questions whose answer is one text, empty for none.
+  gw_status ask_text(godwit::wire::HostMessage type, std::initializer_list<std::string_view> blobs, gw_buf** value);
   gw_buf* new_buffer(std::string bytes);
 
   godwit::host::Channel& channel_;
@@ -96,6 +113,8 @@ struct gw_call {
   std::string failure_text_;
   std::int64_t retry_after_ms_ = -1;
   std::size_t emitted_size_ = 0;
+  std::map<std::int32_t, std::string>
+      artifacts_;  // descriptors of create() that were not committed, with their handles
 
   std::mutex mutex_;  // for all that follows
   std::condition_variable answered_;

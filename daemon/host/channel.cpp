@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -125,9 +125,35 @@ void Channel::wait_for_input() {
   io_awake_ = true;
 }
 
+ssize_t Channel::receive(char* data, std::size_t size) {
+  iovec part{data, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (got <= 0) return got;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    fds_.emplace_back(fd);
+  }
+  return got;
+}
+
+base::UniqueFd Channel::take_fd() {
+  if (fds_.empty()) return {};
+  base::UniqueFd fd = std::move(fds_.front());
+  fds_.pop_front();
+  return fd;
+}
+
 bool Channel::read_some(const Handlers& handlers) {
   const wire::FrameReader::Space space = reader_.space(64 * 1024);
-  const ssize_t got = ::recv(socket_.get(), space.data, space.size, MSG_DONTWAIT);
+  const ssize_t got = receive(space.data, space.size);
   if (got == 0) ::_exit(0);
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -53,6 +54,8 @@ class Channel {
     std::function<void()> on_tick;
   };
   [[noreturn]] void serve(const Handlers& handlers);
+  // The descriptor that came with the frame that on_frame is called with; empty when none did. [I/O thread]
+  base::UniqueFd take_fd();
   // Asks for one call of on_tick after this time, or earlier if an earlier one was asked for. [any thread]
   void want_tick(std::chrono::milliseconds after);
 
@@ -65,6 +68,8 @@ class Channel {
   void wait_for_input();
   // Reads what is there; whether frames came.
   bool read_some(const Handlers& handlers);
+  // As recv(), and keeps the descriptors that come along.
+  ssize_t receive(char* data, std::size_t size);
 
   base::UniqueFd socket_;
   base::UniqueFd wake_fd_;
@@ -76,6 +81,7 @@ class Channel {
   bool io_awake_ = true;                // under mutex_: the I/O thread will look at the outbox before it sleeps
   std::atomic<std::int64_t> tick_due_;  // steady_clock, in its ticks
   wire::FrameReader reader_;            // only the I/O thread
+  std::deque<base::UniqueFd> fds_;      // only the I/O thread; in the order of their frames
 };
 
 }  // namespace godwit::host

@@ -1,9 +1,15 @@
 #include "host/host_table.hpp"
 
+#include <godwit/ext/artifact.h>
+#include <godwit/ext/http.h>
+#include <godwit/ext/secret.h>
+
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "host/call.hpp"
+#include "wire/host_messages.hpp"
 
 namespace godwit::host {
 namespace {
@@ -16,12 +22,54 @@ gw_view view(std::string_view bytes) {
   return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
 }
 
+const gw_host_http kHttp{
+    .struct_size = sizeof(gw_host_http),
+    .reserved = 0,
+    .request =
+        [](gw_call* call, gw_view request, gw_view body, gw_buf** response, gw_buf** response_body) {
+          return call->http_request(text(request), text(body), response, response_body);
+        },
+};
+const gw_host_secret kSecret{
+    .struct_size = sizeof(gw_host_secret),
+    .reserved = 0,
+    .get = [](gw_call* call, gw_view name, gw_buf** value) { return call->secret_get(text(name), value); },
+};
+const gw_host_artifact kArtifact{
+    .struct_size = sizeof(gw_host_artifact),
+    .reserved = 0,
+    .create = [](gw_call* call, gw_view name, gw_view media_type,
+                 std::int32_t* fd) { return call->artifact_create(text(name), text(media_type), fd); },
+    .commit = [](gw_call* call, std::int32_t fd, gw_buf** reference) { return call->artifact_commit(fd, reference); },
+    .open = [](gw_call* call, gw_view name, std::int32_t* fd) { return call->artifact_open(text(name), fd); },
+};
+
+struct Extension {
+  std::string_view id;
+  const void* table;
+  bool offered = false;
+};
+std::array<Extension, 3> extensions{{{GW_EXT_ARTIFACT, &kArtifact}, {GW_EXT_HTTP, &kHttp}, {GW_EXT_SECRET, &kSecret}}};
+static_assert(wire::kExtensions == std::array<std::string_view, 3>{GW_EXT_ARTIFACT, GW_EXT_HTTP, GW_EXT_SECRET});
+
+const void* find_extension(const char* id) {
+  if (!id) return nullptr;
+  for (const Extension& extension : extensions)
+    if (extension.offered && extension.id == id) return extension.table;
+  return nullptr;
+}
+
 }  // namespace
+
+void offer_extensions(const std::vector<std::string>& ids) {
+  for (Extension& extension : extensions)
+    extension.offered = std::find(ids.begin(), ids.end(), extension.id) != ids.end();
+}
 
 const gw_host kHostTable = {
     .struct_size = sizeof(gw_host),
     .abi_minor = GW_ABI_MINOR,
-    .extension = [](const char*) -> const void* { return nullptr; },  // ABI 1.0 has no official extension
+    .extension = find_extension,
     .buf_view = [](const gw_buf* buffer, gw_view* out) { *out = view(buffer->bytes); },
     .buf_release =
         [](gw_buf* buffer) {

@@ -1,5 +1,7 @@
 #include "host/server.hpp"
 
+#include "host/host_table.hpp"
+
 namespace godwit::host {
 
 namespace {
@@ -50,6 +52,7 @@ int Server::serve() {
 bool Server::open_plugin(const OpenRequest& request) {
   std::string answer;
   try {
+    offer_extensions(request.extensions);
     plugin_.emplace(plugin_path_, channel_, request.units);
     plugin_->open(channel_, request.config);
   } catch (const std::exception& error) {
@@ -71,6 +74,7 @@ void Server::on_open(const wire::Frame& frame) {
   OpenRequest request;
   request.units = fields.at("units").as_array();
   request.concurrency = fields.at("concurrency").to_number<std::size_t>();
+  for (const auto& id : fields.at("extensions").as_array()) request.extensions.emplace_back(id.as_string());
   request.config = base::parse_json(frame.blobs[0]).as_object();
   const std::lock_guard lock(mutex_);
   open_request_ = std::move(request);
@@ -100,13 +104,10 @@ void Server::on_frame(const wire::Frame& frame) {
       if (gw_call* call = find_call(frame.call)) call->cancel();
       return;
     }
-    case HostMessage::reply: {
-      wire::expect_blobs(frame, 1);
-      const std::lock_guard lock(mutex_);
-      if (gw_call* call = find_call(frame.call))
-        call->answer(frame.tag, wire::to_host_status(frame.flags), frame.blobs[0]);
+    case HostMessage::reply:
+    case HostMessage::reply_fd:
+      on_reply(frame);
       return;
-    }
     case HostMessage::bye: {
       const std::lock_guard lock(mutex_);
       bye_ = true;
@@ -116,6 +117,14 @@ void Server::on_frame(const wire::Frame& frame) {
     default:
       throw base::refused("unknown message " + std::to_string(frame.type) + " from the daemon");
   }
+}
+
+void Server::on_reply(const wire::Frame& frame) {
+  if (frame.blob_count != 2) wire::expect_blobs(frame, 1);
+  gw_call::Reply reply{wire::to_host_status(frame.flags), std::string(frame.blobs[0]), std::string(frame.blobs[1]), {}};
+  if (static_cast<HostMessage>(frame.type) == HostMessage::reply_fd) reply.fd = channel_.take_fd();
+  const std::lock_guard lock(mutex_);
+  if (gw_call* call = find_call(frame.call)) call->answer(frame.tag, std::move(reply));
 }
 
 void Server::on_batch() {

@@ -30,6 +30,7 @@ class Server {
   struct OpenRequest {
     base::json::array units;
     base::json::object config;
+    std::vector<std::string> extensions;
     std::size_t concurrency = 1;
   };
 
@@ -37,6 +38,7 @@ class Server {
   void on_batch();
   void on_tick();
   void on_open(const wire::Frame& frame);
+  void on_reply(const wire::Frame& frame);
   gw_call* find_call(std::uint64_t number);
 
   // Loads and opens; sends the outcome.

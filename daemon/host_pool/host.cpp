@@ -145,6 +145,21 @@ void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, 
   });
 }
 
+void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, std::string_view value,
+                 std::string_view body) {
+  if (!process_ || in_flight_.find(call) == in_flight_.end()) return;
+  process_->write([&](std::string& out) {
+    wire::append_message(out, HostMessage::reply, call, question, static_cast<std::uint8_t>(status), {value, body});
+  });
+}
+
+void Host::reply_fd(std::uint64_t call, std::uint32_t question, std::string_view value, base::UniqueFd fd) {
+  if (!process_ || in_flight_.find(call) == in_flight_.end()) return;
+  process_->write_fd(
+      [&](std::string& out) { wire::append_message(out, HostMessage::reply_fd, call, question, 0, {value}); },
+      std::move(fd));
+}
+
 // --- frames
 // -----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -191,7 +206,8 @@ void Host::on_call_frame(Call& call, const wire::Frame& frame) {
       return owner_.on_invoke(call, frame.tag, std::string(frame.blobs[0]), std::string(frame.blobs[1]),
                               std::string(frame.blobs[2]));
     default:
-      throw base::refused("malformed message: unknown type " + std::to_string(frame.type));
+      if (!owner_.on_extension(call, frame))
+        throw base::refused("malformed message: unknown type " + std::to_string(frame.type));
   }
 }
 
@@ -210,8 +226,11 @@ void Host::on_hello(const wire::Frame& frame) {
     const auto own = granted_.units.find(unit.id);
     if (own != granted_.units.end()) config.emplace(unit.id, own->second);
   }
-  const std::string request =
-      json::serialize(json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}});
+  json::array extensions;
+  for (auto& id : wire::given_extensions(plugin_->manifest, settings_.extensions.developer))
+    extensions.emplace_back(id);
+  const std::string request = json::serialize(
+      json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}, {"extensions", extensions}});
   const std::string config_text = json::serialize(config);
   process_->write(
       [&](std::string& out) { wire::append_message(out, HostMessage::open, 0, 0, 0, {config_text}, request); });

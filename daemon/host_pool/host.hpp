@@ -12,6 +12,7 @@
 
 #include "config/settings.hpp"
 #include "host_pool/call.hpp"
+#include "host_pool/extension_calls.hpp"
 #include "host_pool/host_process.hpp"
 #include "host_pool/plugin_catalog.hpp"
 #include "wire/host_messages.hpp"
@@ -24,6 +25,7 @@ struct HostSettings {
   std::map<std::string, config::PluginSettings> plugins;  // by id; a plugin that is not here has the defaults
   bool require_sandbox = false;
   std::shared_ptr<process::CgroupTree> cgroups;  // null: processes have no control groups of their own
+  ExtensionSettings extensions;
   std::vector<std::string> environment;  // NAME=value, beside what every host gets from the daemon's own (host.cpp)
   base::Duration open_timeout = std::chrono::seconds(30);
   base::Duration ping_interval = std::chrono::seconds(5);
@@ -46,6 +48,8 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
     virtual ~Owner() = default;
     // The call has ended; it is gone when this returns.
     virtual void on_finished(Call& call, engine::StepOutcome outcome) = 0;
+    // Whether the message is one of an extension, and was taken care of.
+    virtual bool on_extension(Call& call, const wire::Frame& frame) = 0;
     virtual void on_invoke(Call& call, std::uint32_t question, std::string name, std::string args,
                            std::string suffix) = 0;
   };
@@ -61,6 +65,9 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void cancel(Call& call);
   // Answers a question of a call that may have ended meanwhile.
   void reply(std::uint64_t call, std::uint32_t question, wire::HostStatus status, std::string_view value);
+  void reply(std::uint64_t call, std::uint32_t question, wire::HostStatus status, std::string_view value,
+             std::string_view body);
+  void reply_fd(std::uint64_t call, std::uint32_t question, std::string_view value, base::UniqueFd fd);
   // No more calls: those that wait end as cancelled, those in flight may go on until kill() or their end; then the
   // process ends.
   void drain();

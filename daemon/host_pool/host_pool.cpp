@@ -18,7 +18,11 @@ constexpr auto kStopPoll = std::chrono::milliseconds(10);
 }  // namespace
 
 HostPool::HostPool(asio::io_context& context, const PluginCatalog& catalog, HostSettings settings)
-    : context_(context), catalog_(catalog), settings_(std::move(settings)), stop_timer_(context) {}
+    : context_(context),
+      catalog_(catalog),
+      settings_(std::move(settings)),
+      extensions_(context, settings_.extensions, settings_.plugins),
+      stop_timer_(context) {}
 
 HostPool::~HostPool() = default;
 
@@ -84,6 +88,7 @@ void HostPool::on_finished(Call& call, engine::StepOutcome outcome) {
     call.nested->parent = nullptr;
     cancel(call.nested->number);
   }
+  extensions_.on_ended(call);
   const auto owned = calls_.extract(call.number);
   call.listener->finished(std::move(outcome));
 }

@@ -9,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "engine/step_runner.hpp"
+#include "host_pool/extension_calls.hpp"
 #include "host_pool/host.hpp"
 #include "host_pool/plugin_catalog.hpp"
 
@@ -49,6 +50,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
 
  private:
   void on_finished(Call& call, engine::StepOutcome outcome) override;
+  bool on_extension(Call& call, const wire::Frame& frame) override { return extensions_.on_frame(call, frame); }
   void on_invoke(Call& call, std::uint32_t question, std::string name, std::string args, std::string suffix) override;
 
   Host& host_of(const engine::Callable& callable);
@@ -64,6 +66,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   boost::asio::io_context& context_;
   const PluginCatalog& catalog_;
   HostSettings settings_;
+  ExtensionCalls extensions_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Host>> hosts_;  // by plugin id and SHA-256 of its file
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;
   std::uint64_t last_number_ = 0;

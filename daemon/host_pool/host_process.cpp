@@ -97,12 +97,36 @@ void HostProcess::flush_soon() {
   asio::post(context_, [self = shared_from_this()] { self->flush(); });
 }
 
+// Sends up to the place of the next descriptor: it arrives with the byte that it was sent with.
+ssize_t HostProcess::send_some() {
+  const bool with_fd = !fds_.empty() && fds_.front().first == sent_;
+  const std::size_t next = with_fd ? 1 : 0;
+  const std::size_t end = fds_.size() > next ? fds_[next].first : outbox_.size();
+  iovec part{outbox_.data() + sent_, end - sent_};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (with_fd) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = fds_.front().second.get();
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  }
+  const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent > 0 && with_fd) fds_.pop_front();
+  return sent;
+}
+
 void HostProcess::flush() {
   flush_pending_ = false;
   if (!events_ || broken_) return;
   while (sent_ < outbox_.size()) {
-    const ssize_t sent =
-        ::send(socket_.native_handle(), outbox_.data() + sent_, outbox_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = send_some();
     if (sent >= 0) {
       sent_ += static_cast<std::size_t>(sent);
     } else if (errno == EAGAIN) {

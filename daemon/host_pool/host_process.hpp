@@ -3,12 +3,14 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/unique_fd.hpp"
 #include "host_pool/output_pipe.hpp"
 #include "process/cgroup.hpp"
 #include "process/child.hpp"
@@ -51,6 +53,13 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     append(outbox_);
     flush_soon();
   }
+  // The same with one frame and a descriptor that travels beside its first byte.
+  template <typename Append>
+  void write_fd(Append&& append, base::UniqueFd fd) {
+    fds_.push_back({outbox_.size(), std::move(fd)});
+    append(outbox_);
+    flush_soon();
+  }
   // SIGKILL to the process and its group; on_ended() follows.
   void kill() { child_.signal_group(SIGKILL); }
   // What was printed without a newline so far, as lines.
@@ -75,6 +84,7 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
 
   void flush_soon();
   void flush();
+  ssize_t send_some();
   void wait_for_frames();
   // Handles what is there; false when there is nothing more now or ever.
   bool read_frames();
@@ -96,7 +106,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
   Output stderr_;
   wire::FrameReader reader_;
   std::string outbox_;
-  std::size_t sent_ = 0;  // bytes of the outbox that have left
+  std::size_t sent_ = 0;                                    // bytes of the outbox that have left
+  std::deque<std::pair<std::size_t, base::UniqueFd>> fds_;  // each with its place in the outbox
   bool flush_pending_ = false;
   bool broken_ = false;
 };

@@ -18,6 +18,10 @@ void NestedCall::checkpoint_get(std::string key, std::function<void(std::optiona
   if (caller_) caller_->listener->checkpoint_get(suffix_ + "/" + key, std::move(value));
 }
 
+void NestedCall::artifact(engine::Artifact artifact, std::function<void(bool)> recorded) {
+  if (caller_) caller_->listener->artifact(std::move(artifact), std::move(recorded));
+}
+
 void NestedCall::finished(engine::StepOutcome outcome) {
   if (!caller_) return;
   caller_->nested = nullptr;

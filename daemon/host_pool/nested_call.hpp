@@ -20,6 +20,7 @@ class NestedCall : public engine::StepListener {
   void log(engine::LogLevel level, std::string text, std::string fields, std::string_view stream) override;
   void checkpoint_put(std::string key, std::string value, std::function<void(bool)> stored) override;
   void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) override;
+  void artifact(engine::Artifact artifact, std::function<void(bool)> recorded) override;
   void finished(engine::StepOutcome outcome) override;
 
   // The answer to an invoke() that failed.

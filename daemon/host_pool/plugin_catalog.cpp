@@ -7,6 +7,7 @@
 
 #include "base/suggest.hpp"
 #include "host_pool/plugin_trust.hpp"
+#include "wire/contract.hpp"
 #include "wire/elf_note.hpp"
 
 namespace godwit::host_pool {
@@ -50,8 +51,8 @@ json::object describe_unit(const wire::Unit& unit) {
 }  // namespace
 
 PluginCatalog::PluginCatalog(std::vector<std::string> directories, std::map<std::string, std::string> providers,
-                             Pins pins)
-    : directories_(std::move(directories)), providers_(std::move(providers)), pins_(std::move(pins)) {
+                             Pins pins, bool developer)
+    : directories_(std::move(directories)), providers_(std::move(providers)), pins_(std::move(pins)), developer_(developer) {
   reload();
 }
 
@@ -120,6 +121,10 @@ std::shared_ptr<const Plugin> PluginCatalog::read(const std::string& path) const
   auto plugin = std::make_shared<Plugin>();
   plugin->file = PluginFile(path);
   plugin->manifest = wire::parse_manifest(wire::read_manifest_note(path), path);
+  auto unfit = wire::missing_extensions(plugin->manifest, developer_, path);
+  for (const auto& unit : plugin->manifest.units)
+    for (auto& problem : wire::contract_problems(unit, path)) unfit.push_back(std::move(problem));
+  if (!unfit.empty()) throw base::Error(base::ErrorKind::refused, std::move(unfit));
   if (!plugin->file.in_place())
     throw base::Error(base::ErrorKind::failed, "cannot be read: it is being written", {path, 0, 0, {}});
   return plugin;

@@ -32,8 +32,10 @@ class PluginCatalog {
 
   // `providers` chooses the unit for a contract ("flight-search/1" -> "timetable"). A file or directory that cannot be
   // used or trusted is a problem, not an error; of two files with the same version of a plugin, or two callables with
-  // the same name, the first in the order of directories and file names counts.
-  PluginCatalog(std::vector<std::string> directories, std::map<std::string, std::string> providers, Pins pins = {});
+  // the same name, the first in the order of directories and file names counts. Extensions that are drafts are given in
+  // developer mode only.
+  PluginCatalog(std::vector<std::string> directories, std::map<std::string, std::string> providers, Pins pins = {},
+                bool developer = false);
 
   // Looks at the directories anew. A plugin whose file has not changed stays the object it was.
   void reload();
@@ -65,6 +67,7 @@ class PluginCatalog {
   std::vector<std::string> directories_;
   std::map<std::string, std::string> providers_;
   Pins pins_;
+  bool developer_;
   std::vector<base::Error::Problem> problems_;
   std::map<std::string, std::vector<std::shared_ptr<const Plugin>>> versions_;  // by id, the current one first
   std::vector<std::shared_ptr<const Plugin>> before_;                           // during reload(): what was there

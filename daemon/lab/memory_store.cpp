@@ -127,6 +127,7 @@ struct Applier {
   void operator()(const Fired& fact) { memory.fires[{fact.schedule, fact.instant}] = fact.run; }
   void operator()(const FireSkipped& fact) { memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why); }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
+  void operator()(const ArtifactStored& fact) { memory.artifacts.push_back(fact); }
   void operator()(const ProgressNoted&) {}
   void operator()(const Logged&) {}
 };

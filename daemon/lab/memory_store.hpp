@@ -30,6 +30,7 @@ struct Memory {
   std::map<std::pair<std::string, std::string>, model::RunId> keys;
   std::map<std::string, model::LimitSpec> limits;
   std::vector<engine::Audited> audit;
+  std::vector<engine::ArtifactStored> artifacts;
   std::vector<engine::Emitted> emitted;
   std::map<std::string, engine::ScheduleSet> schedules;
   std::map<std::pair<std::string, base::Instant>, model::RunId> fires;

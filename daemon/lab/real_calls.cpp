@@ -30,6 +30,9 @@ class RealCalls::Call : public StepListener {
   void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) override {
     if (listener_) listener_->checkpoint_get(std::move(key), std::move(value));
   }
+  void artifact(engine::Artifact artifact, std::function<void(bool)> recorded) override {
+    if (listener_) listener_->artifact(std::move(artifact), std::move(recorded));
+  }
   void finished(engine::StepOutcome outcome) override { outcome_ = std::move(outcome); }
 
  private:

@@ -24,6 +24,7 @@ host_pool::HostSettings host_settings(const config::Settings& settings) {
   result.program = settings.host_program;
   result.plugins = settings.plugins;
   result.require_sandbox = settings.require_sandbox;
+  result.extensions.egress_program = settings.egress_program;
   return result;
 }
 

@@ -213,6 +213,11 @@ void Batch::put(const engine::Audited& fact) {
   row(Rows::audit, numbers_.next(), fact.uid, fact.who, fact.command, fact.target, fact.detail, fact.at);
 }
 
+void Batch::put(const engine::ArtifactStored& fact) {
+  row(Rows::artifact, fact.run, fact.path, fact.artifact.sha256, fact.artifact.name, numbers_.next(),
+      static_cast<std::int64_t>(fact.artifact.size), fact.artifact.media_type, fact.at);
+}
+
 void Batch::put(const engine::Logged& fact) {
   row(Rows::log, fact.run, numbers_.next(), fact.path, code(fact.level), fact.stream, fact.text, OrNull{fact.fields},
       fact.at);
@@ -264,6 +269,9 @@ struct Measure {
   std::size_t operator()(const engine::FireSkipped& f) const { return f.schedule.size() + f.why.size(); }
   std::size_t operator()(const engine::Audited& f) const {
     return f.who.size() + f.command.size() + f.target.size() + f.detail.size();
+  }
+  std::size_t operator()(const engine::ArtifactStored& f) const {
+    return f.path.size() + f.artifact.name.size() + f.artifact.media_type.size() + f.artifact.sha256.size();
   }
   std::size_t operator()(const engine::ProgressNoted& f) const { return f.progress.size(); }
   std::size_t operator()(const engine::Logged& f) const { return f.path.size() + f.text.size() + f.fields.size(); }

@@ -61,6 +61,7 @@ class Batch {
   void put(const engine::Fired& fact);
   void put(const engine::FireSkipped& fact);
   void put(const engine::Audited& fact);
+  void put(const engine::ArtifactStored& fact);
   void put(const engine::ProgressNoted& fact);
   void put(const engine::Logged& fact);
 

@@ -12,13 +12,14 @@ namespace {
 constexpr std::size_t kPage = 1000;
 // All that is kept of a run, with the name of the column that says whose it is. The run itself and its expiry go last:
 // what is cut off is done again.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kTables{{{"step", "run"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kTables{{{"step", "run"},
                                                                                  {"attempt", "run"},
                                                                                  {"checkpoint", "run"},
                                                                                  {"emitted_row", "run"},
                                                                                  {"wait", "run"},
                                                                                  {"signal", "run"},
                                                                                  {"cursor", "run"},
+                                                                                 {"artifact", "run"},
                                                                                  {"progress", "run"},
                                                                                  {"log", "run"},
                                                                                  {"run_change", "run"},

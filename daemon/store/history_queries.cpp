@@ -207,6 +207,18 @@ json::array list_fires(Connection& connection, const std::string& schedule, std:
                  kMembers);
 }
 
+json::array list_artifacts(Connection& connection, std::optional<model::RunId> run, std::size_t limit) {
+  constexpr std::array kMembers{Member{"artifact", json_text},    Member{"name", json_text},
+                                Member{"media_type", json_text},  Member{"size", json_integer},
+                                Member{"run", json_integer},      Member{"path", json_text},
+                                Member{"stored_at", json_instant}};
+  return objects(
+      connection.query("SELECT 'sha256:' || sha256, name, media_type, size, run, path, stored_at FROM godwit.artifact "
+                       "WHERE $1::bigint IS NULL OR run = $1 ORDER BY number DESC LIMIT $2",
+                       run ? std::optional(model::number(*run)) : std::nullopt, limit),
+      kMembers);
+}
+
 json::array list_audit(Connection& connection, std::size_t limit) {
   constexpr std::array kMembers{Member{"at", json_instant},  Member{"uid", json_integer},
                                 Member{"who", json_text},    Member{"command", json_text},

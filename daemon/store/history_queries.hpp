@@ -14,6 +14,7 @@ base::json::object list_steps(Connection& connection, model::RunId run, std::siz
 base::json::array read_logs(Connection& connection, model::RunId run, std::int64_t after, std::size_t limit);
 base::json::object read_result(Connection& connection, model::RunId run);
 base::json::array list_fires(Connection& connection, const std::string& schedule, std::size_t limit);
+base::json::array list_artifacts(Connection& connection, std::optional<model::RunId> run, std::size_t limit);
 base::json::array list_audit(Connection& connection, std::size_t limit);
 
 }  // namespace godwit::store

@@ -393,6 +393,12 @@ void PostgresStore::list_fires(std::string schedule, std::size_t limit, engine::
                                         return store::list_fires(connection, schedule, limit);
                                       });
 }
+void PostgresStore::list_artifacts(std::optional<model::RunId> run, std::size_t limit,
+                                   engine::Answer<base::json::array> answer) {
+  impl_->look_back<base::json::array>(std::move(answer), [run, limit](Connection& connection) {
+    return store::list_artifacts(connection, run, limit);
+  });
+}
 void PostgresStore::list_audit(std::size_t limit, engine::Answer<base::json::array> answer) {
   impl_->look_back<base::json::array>(std::move(answer),
                                       [limit](Connection& connection) { return store::list_audit(connection, limit); });

@@ -66,6 +66,8 @@ class PostgresStore : public engine::Store, public engine::History {
                  engine::Answer<base::json::array> answer) override;
   void read_result(model::RunId run, engine::Answer<base::json::object> answer) override;
   void list_fires(std::string schedule, std::size_t limit, engine::Answer<base::json::array> answer) override;
+  void list_artifacts(std::optional<model::RunId> run, std::size_t limit,
+                      engine::Answer<base::json::array> answer) override;
   void list_audit(std::size_t limit, engine::Answer<base::json::array> answer) override;
 
  private:

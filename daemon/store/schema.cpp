@@ -487,6 +487,33 @@ UPDATE godwit.limit_setting SET spec = permits::text;
 ALTER TABLE godwit.limit_setting ALTER COLUMN spec SET NOT NULL, DROP COLUMN permits;
 )sql";
 
+constexpr std::string_view kArtifacts = R"sql(
+CREATE TABLE godwit.artifact (
+  run bigint NOT NULL,
+  number bigint NOT NULL,
+  size bigint NOT NULL,
+  stored_at timestamptz NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  sha256 text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  media_type text NOT NULL,
+  PRIMARY KEY (run, path, sha256, name)) WITH (fillfactor = 100, autovacuum_vacuum_insert_threshold = 100000);
+CREATE INDEX artifact_by_number ON godwit.artifact (number);
+
+CREATE VIEW godwit.artifacts AS
+SELECT 'sha256:' || a.sha256 AS artifact, a.name, a.media_type, a.size, a.run, r.job, a.path, a.stored_at
+FROM godwit.artifact a LEFT JOIN godwit.run r ON r.id = a.run;
+COMMENT ON VIEW godwit.artifacts IS 'Files that steps made. The bytes are in the state directory of the node that ran the step; `godwit artifact get` gives them.';
+COMMENT ON COLUMN godwit.artifacts.artifact IS 'Name of the content: sha256: and 64 hexadecimal digits.';
+COMMENT ON COLUMN godwit.artifacts.name IS 'Name for people: report.pdf.';
+COMMENT ON COLUMN godwit.artifacts.media_type IS 'Media type, as application/pdf.';
+COMMENT ON COLUMN godwit.artifacts.size IS 'Bytes.';
+COMMENT ON COLUMN godwit.artifacts.run IS 'Number of the run that made it.';
+COMMENT ON COLUMN godwit.artifacts.job IS 'Name of the job.';
+COMMENT ON COLUMN godwit.artifacts.path IS 'Path of the step that made it.';
+COMMENT ON COLUMN godwit.artifacts.stored_at IS 'When it was stored, whatever became of the step.';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -496,6 +523,7 @@ constexpr std::array kMigrations{
     Migration{6, "schedules", kSchedules},
     Migration{7, "unique runs, and runs that are deleted", kUnique},
     Migration{8, "rates", kRates},
+    Migration{9, "artifacts", kArtifacts},
 };
 
 }  // namespace

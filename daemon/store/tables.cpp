@@ -74,6 +74,9 @@ constexpr std::array kFireSkipped{Column{"schedule", text}, Column{"instant", ti
 constexpr std::array kAudit{Column{"number", bigint}, Column{"uid", bigint},  Column{"who", text},
                             Column{"command", text},  Column{"target", text}, Column{"detail", text},
                             Column{"at", timestamptz}};
+constexpr std::array kArtifact{
+    Column{"run", bigint},    Column{"path", text},   Column{"sha256", text},     Column{"name", text},
+    Column{"number", bigint}, Column{"size", bigint}, Column{"media_type", text}, Column{"stored_at", timestamptz}};
 constexpr std::array kProgress{Column{"run", bigint}, Column{"number", bigint}, Column{"progress", text}};
 constexpr std::array kLog{Column{"run", bigint},     Column{"number", bigint}, Column{"path", text},
                           Column{"level", smallint}, Column{"stream", text},   Column{"line", text},
@@ -193,6 +196,12 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{Rows::audit, "audit", kAudit,
               "INSERT INTO godwit.audit (number, uid, who, command, target, detail, at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
+    // A step that makes the same file again, in a later attempt or twice in one, has made it once.
+    TableInfo{
+        Rows::artifact, "artifact", kArtifact,
+        "INSERT INTO godwit.artifact (run, path, sha256, name, number, size, media_type, stored_at) SELECT u.* FROM "
+        "fence, {} ON CONFLICT DO NOTHING",
+        ""},
     TableInfo{Rows::progress, "progress", kProgress,
               "INSERT INTO godwit.progress AS t (run, number, progress) SELECT u.* FROM fence, {} "
               "ON CONFLICT (run) DO UPDATE SET number = excluded.number, progress = excluded.progress WHERE t.number < "

@@ -47,6 +47,7 @@ enum class Rows {
   fire,
   fire_skipped,
   audit,
+  artifact,
   progress,
   log
 };

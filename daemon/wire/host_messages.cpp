@@ -8,10 +8,29 @@
 namespace godwit::wire {
 namespace {
 
-constexpr std::array<std::string_view, 17> kMessageNames{
-    "?",    "hello",          "open",           "opened", "call",  "result", "log",  "progress",
-    "emit", "checkpoint_put", "checkpoint_get", "invoke", "reply", "cancel", "ping", "pong",
-    "bye"};
+constexpr std::array<std::string_view, 23> kMessageNames{"?",
+                                                         "hello",
+                                                         "open",
+                                                         "opened",
+                                                         "call",
+                                                         "result",
+                                                         "log",
+                                                         "progress",
+                                                         "emit",
+                                                         "checkpoint_put",
+                                                         "checkpoint_get",
+                                                         "invoke",
+                                                         "reply",
+                                                         "cancel",
+                                                         "ping",
+                                                         "pong",
+                                                         "bye",
+                                                         "http_request",
+                                                         "secret_get",
+                                                         "artifact_create",
+                                                         "artifact_commit",
+                                                         "artifact_open",
+                                                         "reply_fd"};
 constexpr std::array<std::string_view, 9> kStatusNames{"ok",     "retry",   "failed",      "cancelled", "not_found",
                                                        "denied", "too_big", "unsupported", "invalid"};
 

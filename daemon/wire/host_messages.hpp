@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -14,23 +15,33 @@ namespace godwit::wire {
 //   host: hello    daemon: open    host: opened    then calls, in any number up to the plugin's concurrency
 // Every message of a call carries its number in Frame::call. A message that is not understood ends the connection.
 enum class HostMessage : std::uint16_t {
-  hello = 1,       // host: JSON {protocol, abi, sandbox}
-  open,            // daemon: JSON {units: [{id, kind}], concurrency}, blob configuration {unit id: {...}}
-  opened,          // host: empty, or JSON {message} when the plugin cannot be used
-  call,            // daemon: struct CallMessage
-  result,          // host: struct ResultMessage; the last message of its call
-  log,             // host: flags = level, blobs text, fields
-  progress,        // host: blobs done and total (two u64), fields
-  emit,            // host: blobs topic, row
+  hello = 1,  // host: JSON {protocol, abi, sandbox}
+  open,       // daemon: JSON {units: [{id, kind}], concurrency, extensions: [id]}, blob configuration {unit id: {...}}
+  opened,     // host: empty, or JSON {message} when the plugin cannot be used
+  call,       // daemon: struct CallMessage
+  result,     // host: struct ResultMessage; the last message of its call
+  log,        // host: flags = level, blobs text, fields
+  progress,   // host: blobs done and total (two u64), fields
+  emit,       // host: blobs topic, row
   checkpoint_put,  // host: tag = question, blobs key, value
   checkpoint_get,  // host: tag = question, blob key
   invoke,          // host: tag = question, blobs callable, arguments, key suffix
-  reply,           // daemon: tag = question, flags = HostStatus, blob value
+  reply,           // daemon: tag = question, flags = HostStatus, blob value, for http_request also blob body
   cancel,          // daemon: the call should end
   ping,            // daemon: tag is given back
   pong,            // host
   bye,             // daemon: no more calls; close the units and exit
+  // Of the extensions; each is answered by a reply.
+  http_request,     // host: tag = question, blobs request JSON, body
+  secret_get,       // host: tag = question, blob name
+  artifact_create,  // host: tag = question, blobs name, media type; answered by reply_fd with the artifact's handle
+  artifact_commit,  // host: tag = question, blob handle; the answer's value is the reference
+  artifact_open,    // host: tag = question, blob name; answered by reply_fd
+  reply_fd,         // daemon: a reply with status ok; a descriptor travels beside its first byte
 };
+
+// The extensions that godwit offers to plugins (sdk/include/godwit/ext/).
+inline constexpr std::array<std::string_view, 3> kExtensions{"godwit.artifact/1", "godwit.http/1", "godwit.secret/1"};
 
 // The values of gw_status in plugin.h, which this folder does not know; godwit-host asserts that they are equal.
 enum class HostStatus : std::uint8_t { ok, retry, failed, cancelled, not_found, denied, too_big, unsupported, invalid };

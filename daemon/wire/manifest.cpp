@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/suggest.hpp"
+#include "wire/host_messages.hpp"
 
 namespace godwit::wire {
 namespace {
@@ -143,6 +144,19 @@ void read_provider(Reader& reader, Unit& unit) {
   }
 }
 
+// Ids of extensions look like those of contracts: a name, a slash and a revision.
+std::vector<std::string> read_extensions(Reader& reader, const std::string& key) {
+  std::vector<std::string> ids;
+  for (const auto& id : reader.list(key, false)) {
+    if (!id.is_string() || !is_contract(std::string_view(id.get_string()))) {
+      reader.problem(key, "must be a list of extensions such as \"godwit.http/1\"");
+    } else {
+      ids.emplace_back(id.get_string());
+    }
+  }
+  return ids;
+}
+
 Unit read_unit(Reader reader) {
   Unit unit;
   unit.id = reader.id("id");
@@ -195,6 +209,45 @@ void read_abi(Reader& reader, Manifest& manifest) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view kDraft = "godwit.draft.";
+
+bool is_offered(std::string_view id, bool developer) {
+  const bool known = std::find(kExtensions.begin(), kExtensions.end(), id) != kExtensions.end();
+  return known && (developer || !id.starts_with(kDraft));
+}
+
+}  // namespace
+
+std::vector<base::Error::Problem> missing_extensions(const Manifest& manifest, bool developer,
+                                                     const std::string& file) {
+  std::vector<std::string> known(kExtensions.begin(), kExtensions.end());
+  std::vector<base::Error::Problem> problems;
+  for (const auto& id : manifest.needs) {
+    if (is_offered(id, developer)) continue;
+    if (id.starts_with(kDraft) && !developer) {
+      problems.push_back({"the plugin needs " + id + ", a draft that may change any day",
+                          {file, 0, 0, "needs"},
+                          "only a godwitd with `developer: true` loads it"});
+      continue;
+    }
+    const std::string similar = base::suggest(id, known);
+    problems.push_back({"the plugin needs " + id + ", which this godwit does not have",
+                        {file, 0, 0, "needs"},
+                        similar.empty() ? "update godwit, or build the plugin without it" : similar});
+  }
+  return problems;
+}
+
+std::vector<std::string> given_extensions(const Manifest& manifest, bool developer) {
+  std::vector<std::string> given;
+  for (const auto* list : {&manifest.needs, &manifest.wants})
+    for (const auto& id : *list)
+      if (is_offered(id, developer)) given.push_back(id);
+  return given;
+}
+
 std::string_view name(UnitKind kind) {
   return kind == UnitKind::stage ? "stage" : "provider";
 }
@@ -214,6 +267,8 @@ Manifest parse_manifest(std::string_view text, const std::string& file) {
     throw base::Error(base::ErrorKind::refused, std::move(problems));
   manifest.concurrency = static_cast<int>(reader.number("concurrency", 1, 1024, 1));
   manifest.cancel = std::chrono::milliseconds(reader.number("cancel_ms", 0, 600'000, 2000));
+  manifest.needs = read_extensions(reader, "needs");
+  manifest.wants = read_extensions(reader, "wants");
   read_units(reader, manifest);
   reader.refuse_unknown_keys();
   if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/time.hpp"
 
@@ -45,8 +46,16 @@ struct Manifest {
   std::int64_t abi_minor = 0;
   int concurrency = 1;                              // calls at once in the one process
   base::Duration cancel = std::chrono::seconds(2);  // from the wish that a call ends to the kill
+  std::vector<std::string> needs;                   // extensions it cannot do without: "godwit.http/1"
+  std::vector<std::string> wants;                   // extensions it uses when they are there
   std::vector<Unit> units;
 };
+
+// Why a godwit that offers `kExtensions` (host_messages.hpp) cannot give what the manifest needs; empty when it can.
+// Drafts are given in developer mode only.
+std::vector<base::Error::Problem> missing_extensions(const Manifest& manifest, bool developer, const std::string& file);
+// What of its needs and wants it is given.
+std::vector<std::string> given_extensions(const Manifest& manifest, bool developer);
 
 // Throws Error(refused) with every problem of the document; `file` names it in them.
 Manifest parse_manifest(std::string_view text, const std::string& file);

@@ -97,6 +97,7 @@ class Caller : public engine::StepListener {
   void log(engine::LogLevel, std::string, std::string, std::string_view) override {}
   void checkpoint_put(std::string, std::string, std::function<void(bool)>) override {}
   void checkpoint_get(std::string, std::function<void(std::optional<std::string>)>) override {}
+  void artifact(engine::Artifact, std::function<void(bool)>) override {}
   void finished(engine::StepOutcome outcome) override {
     ended_ = true;
     if (!std::holds_alternative<engine::StepSucceeded>(outcome)) {

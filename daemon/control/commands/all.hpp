@@ -45,6 +45,8 @@ Command schedule_pause(Services& services);
 Command schedule_resume(Services& services);
 Command schedule_trigger(Services& services);
 Command schedule_backfill(Services& services);
+Command artifact_list(Services& services);
+Command artifact_read(Services& services);
 Command audit_list(Services& services);
 Command daemon_status(Services& services);
 Command daemon_reload(Services& services);

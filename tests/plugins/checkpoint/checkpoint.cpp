@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <godwit/sdk.hpp>
-#include <thread>
 
 namespace json = godwit::json;
 
@@ -23,7 +22,7 @@ class CountTo {
       call.check_cancel();
       write_down(index);
       sum += index;
-      std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+      call.sleep_for(std::chrono::milliseconds(delay_ms));
       call.checkpoint_put("index", {{"done", index + 1}, {"sum", sum}});
       call.progress(static_cast<std::uint64_t>(index + 1), static_cast<std::uint64_t>(to), {{"sum", sum}});
     }

@@ -39,6 +39,7 @@ class MemoryHistory : public engine::History {
   void list_fires(std::string, std::size_t, engine::Answer<json::array> answer) override {
     world_.clock.post([answer] { answer(json::array()); });
   }
+  void list_artifacts(std::optional<model::RunId>, std::size_t, engine::Answer<json::array> answer) override { answer(json::array{}); }
   void list_audit(std::size_t, engine::Answer<json::array> answer) override {
     json::array rows;
     for (const auto& entry : world_.memory.audit) rows.push_back(json::object{{"who", entry.who}, {"command", entry.command}});

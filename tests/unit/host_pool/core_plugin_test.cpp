@@ -9,54 +9,14 @@
 #include "base/unique_fd.hpp"
 #include "pool_world.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tiny_server.hpp"
 
 using namespace godwit;
 using support::Listener;
 using support::PoolWorld;
+using support::TinyServer;
 
 namespace {
-
-// Answers each connection with the same bytes and keeps what it was asked.
-class TinyServer {
- public:
-  explicit TinyServer(std::string answer)
-      : answer_(std::move(answer)), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::listen(socket_.get(), 16) == 0);
-    REQUIRE(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~TinyServer() {
-    ::shutdown(socket_.get(), SHUT_RDWR);
-    thread_.join();
-  }
-  const std::string& url() const { return url_; }
-  // Of the last request; after its answer has arrived.
-  const std::string& request() const { return request_; }
-
- private:
-  void serve() {
-    while (true) {
-      const base::UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!client) return;
-      char bytes[4096];
-      const ssize_t got = ::recv(client.get(), bytes, sizeof bytes, 0);
-      request_.assign(bytes, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-      [[maybe_unused]] const ssize_t sent = ::send(client.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
-    }
-  }
-
-  std::string answer_;
-  base::UniqueFd socket_;
-  std::string url_;
-  std::string request_;
-  std::thread thread_;
-};
 
 // With what the shipped settings grant it.
 PoolWorld core_world() {

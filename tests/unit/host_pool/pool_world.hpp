@@ -34,6 +34,10 @@ class Listener : public engine::StepListener {
     const auto found = checkpoints.find(key);
     value(found == checkpoints.end() ? std::nullopt : std::optional(found->second));
   }
+  void artifact(engine::Artifact artifact, std::function<void(bool)> recorded) override {
+    artifacts.push_back(std::move(artifact));
+    recorded(true);
+  }
   void finished(engine::StepOutcome end) override {
     CHECK_FALSE(outcome);
     outcome = std::move(end);
@@ -58,6 +62,7 @@ class Listener : public engine::StepListener {
   std::size_t log_size = 0;
   std::map<std::string, std::string> checkpoints;
   std::size_t checkpoints_max = 1000;
+  std::vector<engine::Artifact> artifacts;
   std::function<void(const std::string&)> on_checkpoint;
   std::function<void()> on_finished;
   std::optional<engine::StepOutcome> outcome;
@@ -174,6 +179,7 @@ class PoolWorld {
  private:
   static host_pool::HostSettings quick(host_pool::HostSettings settings) {
     settings.program = GODWIT_BINARY_DIR "/bin/godwit-host";
+    settings.extensions.egress_program = GODWIT_BINARY_DIR "/bin/godwit-egress";
     settings.backoff_first = std::chrono::milliseconds(10);
     return settings;
   }

@@ -76,3 +76,22 @@ TEST_CASE("what is no JSON object is no manifest") {
   CHECK(has(problems("{"), "not JSON"));
   CHECK(has(problems(""), "not JSON"));
 }
+
+TEST_CASE("a manifest says which extensions it needs, and godwit says which it lacks") {
+  const auto read = [](const std::string& members) {
+    return wire::parse_manifest(R"({"id": "a", "version": "1", "abi": {"major": 1, "minor": 0}, )" + members +
+                                    R"(, "units": [{"id": "a", "kind": "stage"}]})",
+                                "plugin.json");
+  };
+  const auto manifest = read(R"("needs": ["godwit.http/1"], "wants": ["godwit.secret/1", "com.example.x/3"])");
+  CHECK(wire::missing_extensions(manifest, false, "f").empty());
+  CHECK(wire::given_extensions(manifest, false) == std::vector<std::string>{"godwit.http/1", "godwit.secret/1"});
+  const auto later = wire::missing_extensions(read(R"("needs": ["godwit.http/2"])"), false, "f");
+  REQUIRE(later.size() == 1);
+  CHECK_THAT(later[0].text(), Catch::Contains("godwit.http/2, which this godwit does not have"));
+  const auto draft = read(R"("needs": ["godwit.draft.x/1"])");
+  CHECK_THAT(wire::missing_extensions(draft, false, "f").at(0).text(), Catch::Contains("developer: true"));
+  CHECK_THAT(wire::missing_extensions(draft, true, "f").at(0).text(), Catch::Contains("does not have"));
+  CHECK_THROWS_AS(read(R"("needs": ["http"])"), base::Error);
+  CHECK_THROWS_AS(read(R"("wants": "godwit.http/1")"), base::Error);
+}

@@ -1,0 +1,46 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.hpp"
+
+namespace godwit::artifact {
+
+// A file in the store: its content names it.
+struct Stored {
+  std::string sha256;  // hexadecimal
+  std::uint64_t size = 0;
+};
+
+// "sha256:<hex>", the name that people and plugins see; and back, empty when it is no such name.
+std::string name_of(const std::string& sha256);
+std::string sha256_of(std::string_view name);
+
+// The files of a directory, each stored once by the SHA-256 of its content and never changed. Safe for use by several
+// threads and processes at once. All functions throw base::Error when the disk says no.
+class Files {
+ public:
+  // Nothing is made before the first file is. A file may have at most `size_max` bytes.
+  Files(std::string directory, std::uint64_t size_max);
+
+  // An unnamed, empty file to be filled by somebody else: readable, writable, gone when it is closed.
+  base::UniqueFd create() const;
+  // Stores the content of a file as it is now, durably. The writer may keep his descriptor: what is stored is a copy.
+  // Throws Error(refused) when it is too large. Takes as long as reading and writing it does.
+  Stored commit(int fd) const;
+  Stored put(std::string_view bytes) const;
+  // For reading; empty when there is no such file.
+  base::UniqueFd open(const std::string& sha256) const;
+  // The whole content of a file that put() stored; throws Error(failed) when it is not there.
+  std::string read(const std::string& sha256) const;
+
+ private:
+  class Writer;
+  std::string path_of(const std::string& sha256) const;
+
+  std::string directory_;
+  std::uint64_t size_max_;
+};
+
+}  // namespace godwit::artifact
