@@ -84,8 +84,11 @@ TEST_CASE("a plugin in quarantine fails its runs at once with the report, until 
     const auto run = submit(daemon, "crash-" + std::to_string(number), "{uses: zoo.segv, retry_safe: true, retry: {attempts: 1}}");
     return json::serialize(daemon.wait_for_end(run));
   };
-  for (int i = 0; i < 5; ++i) CHECK_THAT(crash(i), Catch::Contains("crashed") && Catch::Contains("SIGSEGV"));
-  CHECK_THAT(crash(5), Catch::Contains("quarantined") && Catch::Contains("SIGSEGV") &&
+  // A step that was lost with its host is tried again, so one run may crash it several times.
+  std::string last = crash(0);
+  CHECK_THAT(last, Catch::Contains("crashed") && Catch::Contains("SIGSEGV"));
+  for (int i = 1; i < 5 && last.find("quarantined") == std::string::npos; ++i) last = crash(i);
+  CHECK_THAT(last, Catch::Contains("quarantined") && Catch::Contains("SIGSEGV") &&
                            Catch::Contains("about to touch what is not mine") &&
                            Catch::Contains("godwit plugin reset zoo.segv"));
   CHECK_THAT(daemon.cli({"plugin", "show", "zoo.segv"}).out, Catch::Contains("quarantine"));

@@ -141,7 +141,7 @@ TEST_CASE("Every view and each of its columns is documented", "[store]") {
   const auto url = Postgres::shared().make_database();
   const Life life(url);
   CHECK(count(url, "SELECT count(*) FROM pg_class c WHERE relnamespace = 'godwit'::regnamespace AND relkind = 'v'") ==
-        7);
+        8);
   CHECK(count(url,
               "SELECT count(*) FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 WHERE "
               "relkind = 'v' "
@@ -159,6 +159,7 @@ TEST_CASE("The view of one run reads no whole table", "[store]") {
       "INSERT INTO godwit.step SELECT g, 7, now(), now(), 1, 0, 's', '1', NULL FROM generate_series(1, 20000) g;"
       "INSERT INTO godwit.attempt SELECT g, now(), NULL, 1, 0, 's', NULL FROM generate_series(1, 20000) g;"
       "INSERT INTO godwit.progress SELECT g, 1, '{}' FROM generate_series(1, 20000) g;"
+      "INSERT INTO godwit.rest SELECT g, 1, now(), 1, 0 FROM generate_series(1, 20000) g;"
       "INSERT INTO godwit.run_change SELECT g, 1, now(), 1, '', '', '' FROM generate_series(1, 20000) g; ANALYZE");
   for (const auto& row : sql(url, "EXPLAIN SELECT * FROM godwit.runs WHERE run = 77")) {
     INFO(row[0].as<std::string>());
