@@ -10,7 +10,7 @@ using namespace model::script;
 
 class Writer {
  public:
-  std::string out;
+  explicit Writer(std::string& bytes) : out_(bytes) {}
   template <typename... Fields>
   void all(const Fields&... fields) {
     (one(fields), ...);
@@ -19,11 +19,11 @@ class Writer {
  private:
   template <typename Number>
   requires(std::is_arithmetic_v<Number> || std::is_enum_v<Number>) void one(const Number& value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
   void one(const std::string& value) {
     one(value.size());
-    out += value;
+    out_ += value;
   }
   void one(base::Duration value) { one(value.count()); }
   void one(base::Instant value) { one(base::to_microseconds(value)); }
@@ -41,6 +41,8 @@ class Writer {
   template <typename Value>
   requires std::is_class_v<Value>
   void one(const Value& value) { fields(*this, value); }
+
+  std::string& out_;
 };
 
 class Reader {
@@ -149,9 +151,10 @@ void fields(Archive& archive, Value& value) {
 
 template <typename Value>
 std::string packed(const Value& value) {
-  Writer writer;
+  std::string bytes;
+  Writer writer(bytes);
   writer.all(value);
-  return std::move(writer.out);
+  return bytes;
 }
 template <typename Value>
 void unpacked(std::string_view bytes, Value& value) {
