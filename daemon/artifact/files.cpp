@@ -1,7 +1,6 @@
 #include "artifact/files.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/digest.hpp"
 #include "base/error.hpp"
 
 namespace godwit::artifact {
@@ -52,17 +52,13 @@ std::string sha256_of(std::string_view name) {
 // Writes a new file of the store, and learns its name from what is written.
 class Files::Writer {
  public:
-  explicit Writer(const Files& files)
-      : files_(files), fd_(unnamed_file(files.directory_)), digest_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    if (!digest_ || EVP_DigestInit_ex(digest_.get(), EVP_sha256(), nullptr) != 1)
-      throw base::Error(base::ErrorKind::internal, "SHA-256 is not available");
-  }
+  explicit Writer(const Files& files) : files_(files), fd_(unnamed_file(files.directory_)) {}
 
   void write(std::string_view bytes) {
     size_ += bytes.size();
     if (size_ > files_.size_max_)
       throw base::refused("the file is larger than " + std::to_string(files_.size_max_) + " bytes");
-    EVP_DigestUpdate(digest_.get(), bytes.data(), bytes.size());
+    digest_.add(bytes);
     while (!bytes.empty()) {
       const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
@@ -73,7 +69,7 @@ class Files::Writer {
 
   // Gives the file its name, durably.
   Stored finish() {
-    Stored stored{hex_digest(), size_};
+    Stored stored{digest_.take_hex(), size_};
     const std::string path = files_.path_of(stored.sha256);
     const std::string directory = std::filesystem::path(path).parent_path();
     make_directory(directory);
@@ -91,21 +87,9 @@ class Files::Writer {
   }
 
  private:
-  std::string hex_digest() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(digest_.get(), digest, &size);
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i) {
-      hex += "0123456789abcdef"[digest[i] >> 4];
-      hex += "0123456789abcdef"[digest[i] & 15];
-    }
-    return hex;
-  }
-
   const Files& files_;
   base::UniqueFd fd_;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest_;
+  base::Sha256 digest_;
   std::uint64_t size_ = 0;
 };
 

@@ -1,9 +1,26 @@
 #pragma once
+#include <nettle/sha2.h>
+
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace godwit::base {
+
+// A SHA-256 (FIPS 180-4) that grows with what is added.
+class Sha256 {
+ public:
+  Sha256();
+  void add(std::string_view bytes);
+  // The digest of all that was added; begins anew.
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> take();
+  // The same in lower-case hexadecimal.
+  std::string take_hex();
+
+ private:
+  sha256_ctx state_;
+};
 
 // SHA-256 of the bytes, in lower-case hexadecimal.
 std::string sha256_hex(std::string_view bytes);

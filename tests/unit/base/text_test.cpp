@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "base/base64.hpp"
 #include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -61,4 +62,28 @@ TEST_CASE("canonical text does not depend on the order of members") {
 TEST_CASE("SHA-256 is the published one") {
   CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(sha256_prefix("a") != sha256_prefix("b"));
+}
+
+TEST_CASE("base64 agrees with the vectors of RFC 4648 and refuses what is none") {
+  const std::vector<std::pair<std::string, std::string>> vectors = {
+      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}};
+  for (const auto& [bytes, text] : vectors) {
+    CHECK(base64(bytes) == text);
+    CHECK(from_base64(text) == bytes);
+  }
+  for (const char* bad : {"Zg=", "Zg", "Z===", "Zm9v\n", "Zm 9", "Zm9*", "=Zg="}) {
+    CAPTURE(bad);
+    CHECK_FALSE(from_base64(bad));
+  }
+}
+
+TEST_CASE("SHA-256 agrees with the examples of FIPS 180-4, whole and in parts") {
+  const std::string abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(sha256_hex("abc") == abc);
+  Sha256 digest;
+  digest.add("a");
+  digest.add("bc");
+  CHECK(digest.take_hex() == abc);
+  CHECK(digest.take_hex() == sha256_hex(""));
 }
