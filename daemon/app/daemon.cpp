@@ -1,5 +1,6 @@
 #include "app/daemon.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -180,8 +181,14 @@ void Daemon::on_store_ready(const engine::Result<engine::Nothing>& result) {
   engine_.start([this] {
     log::info("ready: {} jobs, {} plugins, {} runs at work", library_.list().size(), catalog_.plugins().size(),
               engine_.status().at("runs_in_memory").to_number<std::size_t>());
+    give_back_memory();
     supervisor_.ready("serving");
   });
+}
+
+void Daemon::give_back_memory() {
+  script_reader_.rest();
+  ::malloc_trim(0);
 }
 
 json::object Daemon::reload() {
@@ -194,6 +201,7 @@ json::object Daemon::reload() {
   report(catalog_.problems());
   log::info("reloaded: {} jobs read, {} changed, {} problems; {} plugins", result.loaded, result.changed,
             result.problems.size(), catalog_.plugins().size());
+  give_back_memory();
   supervisor_.ready("serving");
   return {{"loaded", result.loaded},
           {"changed", result.changed},

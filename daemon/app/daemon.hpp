@@ -33,6 +33,8 @@ class Daemon {
   control::Services make_services();
   void on_store_ready(const engine::Result<engine::Nothing>& result);
   base::json::object reload();
+  // After jobs were read: what only reading needs is given back.
+  void give_back_memory();
   base::json::object read_artifact(const std::string& name, std::uint64_t offset) const;
   void watch_signals();
   void on_signal(int number);

@@ -16,6 +16,8 @@ class ScriptReader : public jobfile::ScriptReader {
   // `program` is the absolute path of godwit-host.
   explicit ScriptReader(std::string program) : program_(std::move(program)) {}
   base::json::object read(const model::ScriptBundle& bundle) override;
+  // Ends the process until the next script comes.
+  void rest() { child_.reset(); }
 
  private:
   void start();
