@@ -168,7 +168,7 @@ void Channel::serve(const Handlers& handlers) {
   try {
     while (true) {
       wait_for_input();
-      if (read_some(handlers)) handlers.on_batch();
+      if (read_some(handlers) && !handlers.on_batch()) return;
       if (tick_due_.load() <= Clock::now().time_since_epoch().count()) {
         tick_due_ = kNever;
         handlers.on_tick();

@@ -46,14 +46,14 @@ class Channel {
   // Waits until everything that was written has left.
   void drain();
 
-  // The I/O thread's body, never returns: `on_frame` for each frame, `on_batch` after those that arrived together,
-  // `on_tick` when want_tick() said.
+  // The I/O thread's body: `on_frame` for each frame, `on_batch` after those that arrived together, `on_tick` when
+  // want_tick() said. Returns when on_batch says that this thread is the I/O thread no longer.
   struct Handlers {
     std::function<void(const wire::Frame&)> on_frame;
-    std::function<void()> on_batch;
+    std::function<bool()> on_batch;
     std::function<void()> on_tick;
   };
-  [[noreturn]] void serve(const Handlers& handlers);
+  void serve(const Handlers& handlers);
   // The descriptor that came with the frame that on_frame is called with; empty when none did. [I/O thread]
   base::UniqueFd take_fd();
   // Asks for one call of on_tick after this time, or earlier if an earlier one was asked for. [any thread]

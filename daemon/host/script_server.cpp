@@ -65,7 +65,11 @@ void ScriptServer::serve() {
   action.sa_handler = write_trace;
   sigaction(SIGUSR1, &action, nullptr);
   std::thread([this] {
-    channel_.serve({[this](const wire::Frame& frame) { on_frame(frame); }, [this] { changed_.notify_one(); }, [] {}});
+    const auto on_batch = [this] {
+      changed_.notify_one();
+      return true;
+    };
+    channel_.serve({[this](const wire::Frame& frame) { on_frame(frame); }, on_batch, [] {}});
   }).detach();
   std::thread([this] { watch(); }).detach();
   while (true) {

@@ -12,6 +12,9 @@ using wire::HostMessage;
 constexpr auto kShortCall = std::chrono::microseconds(50);
 // After this time a queue that has not moved is stalled behind calls that are not as short as usual.
 constexpr auto kStallCheck = std::chrono::milliseconds(1);
+// How long the reading thread runs calls before it looks at the socket again: well within its patience, so that many
+// short calls do not cost it its seat.
+constexpr auto kBesideReading = ReaderSeat::kPatience / 2;
 
 }  // namespace
 
@@ -22,10 +25,8 @@ Server::Server(std::string plugin_path, base::UniqueFd socket, process::SandboxR
       typical_call_(2 * kShortCall) {}
 
 int Server::serve() {
-  std::thread([this] {
-    channel_.serve(
-        {[this](const wire::Frame& frame) { on_frame(frame); }, [this] { on_batch(); }, [this] { on_tick(); }});
-  }).detach();
+  std::thread([this] { read_socket(); }).detach();
+  start_stand_in();
   const std::string hello = base::json::serialize(
       base::json::object{{"protocol", wire::kHostProtocol},
                          {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}},
@@ -43,10 +44,31 @@ int Server::serve() {
   if (usable) {
     work();
     for (auto& worker : workers_) worker.join();
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return running_ == 0; });
+    }
     plugin_->close();
   }
   channel_.drain();
   return usable ? 0 : 1;
+}
+
+void Server::read_socket() {
+  channel_.serve(
+      {[this](const wire::Frame& frame) { on_frame(frame); }, [this] { return on_batch(); }, [this] { on_tick(); }});
+}
+
+void Server::start_stand_in() {
+  std::thread([this] {
+    seat_.wait_to_take_over();
+    start_stand_in();
+    {
+      const std::lock_guard lock(mutex_);
+      call_for_help(true);
+    }
+    read_socket();
+  }).detach();
 }
 
 bool Server::open_plugin(const OpenRequest& request) {
@@ -99,7 +121,7 @@ void Server::on_frame(const wire::Frame& frame) {
                      Channel::Flush::soon);
       return;
     case HostMessage::cancel: {
-      on_batch();  // the call may have come just before
+      queue_arrived();  // the call may have come just before
       const std::lock_guard lock(mutex_);
       if (gw_call* call = find_call(frame.call)) call->cancel();
       return;
@@ -127,7 +149,7 @@ void Server::on_reply(const wire::Frame& frame) {
   if (gw_call* call = find_call(frame.call)) call->answer(frame.tag, std::move(reply));
 }
 
-void Server::on_batch() {
+void Server::queue_arrived() {
   if (arrived_.empty()) return;
   const std::lock_guard lock(mutex_);
   for (auto& call : arrived_) {
@@ -135,7 +157,26 @@ void Server::on_batch() {
     calls_.emplace(call->number(), std::move(call));
   }
   arrived_.clear();
+}
+
+bool Server::on_batch() {
+  queue_arrived();
+  std::unique_lock lock(mutex_);
+  const bool alone = running_ == 0 && !help_is_coming_ && opened_ && !bye_;
+  if (alone && !queue_.empty() && typical_call_ < kShortCall) return work_beside_reading(lock);
   call_for_help();
+  return true;
+}
+
+bool Server::work_beside_reading(std::unique_lock<std::mutex>& lock) {
+  const auto absence = seat_.leave();
+  const auto enough = std::chrono::steady_clock::now() + kBesideReading;
+  do {
+    run_next(lock);
+  } while (!queue_.empty() && running_ == 0 && std::chrono::steady_clock::now() < enough);
+  const bool still_reading = seat_.come_back(absence);
+  call_for_help();
+  return still_reading;
 }
 
 void Server::on_tick() {
@@ -149,10 +190,9 @@ void Server::on_tick() {
 // One worker at a time is woken: it wakes the next if there is still something to do, so that short calls do not wake
 // everybody.
 void Server::call_for_help(bool stalled) {
-  if (queue_.empty() || help_is_coming_ || !opened_) return;
   if (stalled) typical_call_ = 2 * kShortCall;
-  const bool all_asleep = idle_ == workers_.size() + 1;
-  if (typical_call_ < kShortCall && !all_asleep) {
+  if (queue_.empty() || help_is_coming_ || !opened_ || running_ >= concurrency_) return;
+  if (typical_call_ < kShortCall && running_ > 0) {
     channel_.want_tick(kStallCheck);
   } else if (idle_ > 0) {
     help_is_coming_ = true;
@@ -167,29 +207,36 @@ void Server::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     help_is_coming_ = false;
-    if (queue_.empty()) {
-      if (bye_) return;
+    if (queue_.empty() || running_ >= concurrency_) {
+      if (queue_.empty() && bye_) return;
       ++idle_;
       changed_.wait(lock);
       --idle_;
       continue;
     }
-    gw_call* call = queue_.front();
-    queue_.pop_front();
-    call_for_help();
-    lock.unlock();
-    const auto begin = std::chrono::steady_clock::now();
-    const gw_status status = run(*call);
-    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
-    lock.lock();
-    typical_call_ += (took - typical_call_) / 8;
-    const bool others_wait = !queue_.empty();
-    auto finished = calls_.extract(call->number());
-    lock.unlock();
-    finish(*call, status, others_wait);
-    finished = {};
-    lock.lock();
+    run_next(lock);
   }
+}
+
+void Server::run_next(std::unique_lock<std::mutex>& lock) {
+  gw_call* call = queue_.front();
+  queue_.pop_front();
+  ++running_;
+  call_for_help();
+  lock.unlock();
+  const auto begin = std::chrono::steady_clock::now();
+  const gw_status status = run(*call);
+  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
+  lock.lock();
+  typical_call_ += (took - typical_call_) / 8;
+  const bool others_wait = !queue_.empty();
+  auto finished = calls_.extract(call->number());
+  lock.unlock();
+  finish(*call, status, others_wait);
+  finished = {};
+  lock.lock();
+  --running_;
+  if (bye_) changed_.notify_all();
 }
 
 gw_status Server::run(gw_call& call) const {

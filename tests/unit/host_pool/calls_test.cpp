@@ -53,6 +53,22 @@ TEST_CASE("calls over the plugin's concurrency wait in order and are started onl
   CHECK(world.output(*waiting[2]) == "cancelled");
 }
 
+// After many short calls the thread that reads the socket runs them itself; a long one must not keep it from reading.
+TEST_CASE("a long call after many short ones can be cancelled, and calls beside it go on") {
+  PoolWorld world;
+  for (int i = 0; i < 200; ++i) world.output(world.start("caller", R"({"do": "who"})"));
+  for (int round = 0; round < 3; ++round) {
+    Listener& waiting = world.start("caller", R"({"do": "wait"})");
+    const auto number = world.last();
+    world.run_until([&] { return waiting.starts == 1; });
+    for (int i = 0; i < 50; ++i) world.output(world.start("caller", R"({"do": "emit", "rows": [1]})"));
+    world.pool().cancel(number);
+    world.run_until([&] { return waiting.outcome.has_value(); });
+    CHECK(std::holds_alternative<engine::StepCancelled>(*waiting.outcome));
+  }
+  CHECK(world.status("test.caller").at("starts") == 1);
+}
+
 TEST_CASE("a call that waits for a place is cancelled at once") {
   PoolWorld world;
   for (int i = 0; i < 2; ++i) world.start("caller", R"({"do": "wait"})");
