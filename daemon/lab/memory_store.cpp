@@ -125,7 +125,9 @@ struct Applier {
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
   void operator()(const ScheduleSet& fact) { memory.schedules[fact.name] = fact; }
   void operator()(const Fired& fact) { memory.fires[{fact.schedule, fact.instant}] = fact.run; }
-  void operator()(const FireSkipped& fact) { memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why); }
+  void operator()(const FireSkipped& fact) {
+    memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why);
+  }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
   void operator()(const ArtifactStored& fact) { memory.artifacts.push_back(fact); }
   void operator()(const ProgressNoted&) {}
@@ -199,7 +201,14 @@ void MemoryStore::load_unfinished(model::RunId after, std::size_t limit, Answer<
   std::vector<UnfinishedRun> runs;
   for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
     if (!run->second.done && !run->second.rested) runs.push_back(view(run->second));
-  clock_.post([runs = std::move(runs), answer = std::move(answer)]() mutable { answer(std::move(runs)); });
+  answer_after(load_hops, [runs = std::move(runs), answer = std::move(answer)]() mutable { answer(std::move(runs)); });
+}
+
+void MemoryStore::answer_after(std::size_t hops, std::function<void()> answer) {
+  clock_.post([this, hops, answer = std::move(answer)]() mutable {
+    if (hops == 0) return answer();
+    answer_after(hops - 1, std::move(answer));
+  });
 }
 
 void MemoryStore::load_run(model::RunId run, Answer<UnfinishedRun> answer) {

@@ -92,6 +92,8 @@ class MemoryStore : public engine::Store {
   bool dead() const { return dead_; }
   // Outputs longer than this are omitted by the loads.
   std::size_t output_max = 64 * 1024;
+  // How many pieces of posted work run between a look at the unfinished runs and its answer.
+  std::size_t load_hops = 0;
   // For tests: a group that holds this text in an output is refused.
   std::string refused_text;
   // What a statement of a step gives; an Error refuses it.
@@ -104,6 +106,7 @@ class MemoryStore : public engine::Store {
   };
   engine::Verdict commit(const std::vector<engine::Fact>& facts);
   void settle();
+  void answer_after(std::size_t hops, std::function<void()> answer);
   bool dies_before_commit();
   engine::UnfinishedRun view(const Memory::Run& run) const;
 
