@@ -60,6 +60,47 @@ void print_stages(Session& session, const json::object& shown) {
   session.print("\n" + table.text(session.width));
 }
 
+// Where and what a side of a mismatch is, in a line.
+std::string side_text(const json::object& side) {
+  std::string text = text_of(side, "kind") == "end" ? "the end of " + (text_of(side, "path").empty() ? "the script" : text_of(side, "path"))
+                                                    : text_of(side, "path");
+  if (const auto uses = text_of(side, "uses"); !uses.empty()) text += " (" + uses + ")";
+  if (const auto file = text_of(side, "file"); !file.empty()) text += " at " + file + (side.contains("line") ? ":" + text_of(side, "line") : "");
+  if (const auto state = text_of(side, "state"); !state.empty()) text += " " + state;
+  if (const auto at = text_of(side, "at"); !at.empty()) text += " " + at;
+  if (const auto hash = text_of(side, "hash"); !hash.empty()) text += ", hash " + hash;
+  if (const auto version = text_of(side, "version"); !version.empty()) text += ", version " + version.substr(0, 12);
+  return base::printable(text);
+}
+
+// What is recorded of a run beside what its script asks for now, each in a line, with the arguments below.
+void print_sides(Session& session, const json::object& sides) {
+  for (const auto& [title, name] : {std::pair("recorded    ", "recorded"), std::pair("asked now   ", "requested")}) {
+    const auto* side = object_of(sides, name);
+    if (!side) continue;
+    session.print(title + side_text(*side) + "\n");
+    if (const auto input = text_of(*side, "input"); !input.empty())
+      session.print("            with " + base::printable(input) + "\n");
+  }
+}
+
+// Changes as rows of a table: the sides of a mismatch are printed apart.
+json::array without_sides(json::array changes) {
+  for (auto& change : changes)
+    if (auto* object = change.if_object()) object->erase("sides");
+  return changes;
+}
+
+// The sides of the newest block, while it lasts.
+const json::object* sides_of(const json::object& shown) {
+  const json::object* sides = nullptr;
+  if (const auto* changes = array_of(shown, "changes"))
+    for (const auto& change : *changes)
+      if (const auto* object = change.if_object(); object && text_of(*object, "change") == "blocked")
+        sides = object_of(*object, "sides");
+  return text_of(shown, "blocked").empty() ? nullptr : sides;
+}
+
 void print_run(Session& session, const json::object& shown) {
   const auto row = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) session.print(name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + value + "\n");
@@ -68,6 +109,7 @@ void print_run(Session& session, const json::object& shown) {
   row("job", base::printable(text_of(shown, "job")) + (text_of(shown, "version").empty() ? "" : " (version " + base::printable(text_of(shown, "version").substr(0, 12)) + ")"));
   row("state", session.paint(text_of(shown, "state")));
   row("blocked", base::printable(text_of(shown, "blocked"), true));
+  if (const auto* sides = sides_of(shown)) print_sides(session, *sides);
   if (const auto* error = object_of(shown, "error")) row("error", base::printable(failure_text(*error), true));
   row("failed step", base::printable(text_of(shown, "failed_step")));
   row("submitted", local_time(shown, "submitted_at") + " by " + base::printable(text_of(shown, "submitted_by")));
@@ -85,7 +127,7 @@ void print_run(Session& session, const json::object& shown) {
   if (const auto* params = object_of(shown, "params"); params && !params->empty()) session.print("params\n" + pretty(*params));
   print_stages(session, shown);
   if (const auto* steps = array_of(shown, "steps_in_flight"); steps && !steps->empty()) session.print("\n" + table_of(*steps, session.width));
-  if (const auto* changes = array_of(shown, "changes"); changes && !changes->empty()) session.print("\n" + table_of(*changes, session.width));
+  if (const auto* changes = array_of(shown, "changes"); changes && !changes->empty()) session.print("\n" + table_of(without_sides(*changes), session.width));
   print_steps(session, shown);
 }
 
@@ -272,6 +314,7 @@ int run_migrate(Session& session) {
     for (const auto& path : *unknown)
       session.print("- recorded, and not in that version: " + base::printable(std::string(path.as_string()), true) + "\n");
   if (!problem.empty()) session.print("- it would not go on: " + base::printable(problem, true) + "\n");
+  print_sides(session, report);
   if (const auto* next = array_of(report, "next"))
     for (const auto& path : *next) session.print("- goes on with " + base::printable(std::string(path.as_string()), true) + "\n");
   session.print(done ? "The run goes on with that version.\n" : fits ? "Nothing was changed.\n" : "It does not fit; nothing was changed.\n");

@@ -31,6 +31,7 @@ struct ActiveRun {
   base::json::object pins;         // what each `uses` meant at the submit: {"callable","plugin","version"}
   bool accepts_installed = false;  // a person said to go on with the versions that are installed
 
+  base::Instant last_end{};  // of the newest recorded step
   bool touched = false;    // a step was handed out in this life
   bool advancing = false;  // its driver is being asked
   bool paused = false;
@@ -54,6 +55,11 @@ struct ActiveRun {
   bool telling = false;          // followers will be told of progress soon
 
   model::RunId id() const { return record.run; }
+  // The end of a step that is about to be recorded. A later life takes the steps in the order of their ends, so no two
+  // are equal, whatever the clock does.
+  base::Instant next_end(base::Instant now) {
+    return last_end = std::max(now, last_end + std::chrono::microseconds(1));
+  }
   model::RunState state() const;
   // When it must end, by the job's timeout.
   std::optional<base::Instant> deadline() const;

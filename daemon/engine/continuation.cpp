@@ -1,6 +1,9 @@
 #include "engine/continuation.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+
+#include "engine/script_driver.hpp"
 
 namespace godwit::engine {
 
@@ -24,49 +27,74 @@ void set_member(json::object& object, std::string_view path, json::value value) 
   set_member(inner.as_object(), path.substr(dot + 1), std::move(value));
 }
 
-// Of a script, whose steps stand in the order they were recorded in: what was recorded before `from`, or all but what
-// failed the run. A failure that the script had caught is part of the way it went.
-std::vector<StepDone> kept_of_script(const std::string& job, const std::vector<StepDone>& steps, const std::string& from) {
-  auto end = steps.end();
-  if (!from.empty()) {
-    end = std::find_if(steps.begin(), steps.end(), [&](const StepDone& step) { return step.path == from; });
-    if (end == steps.end()) throw base::not_found("the run of job '" + job + "' has no step '" + from + "'");
-    return {steps.begin(), end};
+// A loop whose finished items were folded away, as a cursor says.
+struct Folded {
+  std::string loop;
+  std::string path;  // "days[0..999]"
+  std::uint64_t from = 0, to = 0;
+
+  explicit Folded(const std::string& cursor) {
+    path = std::string(base::parse_json(cursor).at("path").as_string());
+    const auto bracket = path.rfind('[');
+    loop = path.substr(0, bracket);
+    from = std::strtoull(path.c_str() + bracket + 1, nullptr, 10);
+    to = std::strtoull(path.c_str() + path.find("..", bracket) + 2, nullptr, 10);
   }
-  const auto last_failed = std::find_if(steps.rbegin(), steps.rend(), [](const StepDone& step) {
-    return step.state == model::StepState::failed;
-  });
-  std::vector<StepDone> kept = steps;
-  if (last_failed != steps.rend()) kept.erase(kept.begin() + (steps.rend() - last_failed - 1));
-  return kept;
-}
+  bool covers(const std::string& step) const {
+    if (!step.starts_with(loop + "[")) return false;
+    char* end = nullptr;
+    const std::uint64_t item = std::strtoull(step.c_str() + loop.size() + 1, &end, 10);
+    return end != step.c_str() + loop.size() + 1 && *end == ']' && item >= from && item <= to;
+  }
+};
 
 }  // namespace
 
-Continuation::Continuation(const CompiledJob& job, const Engine::Retry& how)
-    : job_(job), how_(how), again_(job.graph().stages().size(), false) {
-  // What steps a script has, its recorded ones say.
-  if (job.job().script) return;
-  if (!how.from.empty()) {
-    from_ = find(how.from, "from");
-    again_ = job.graph().dependents(from_->stage);
+Continuation::Continuation(const CompiledJob& job, const UnfinishedRun& old, const Engine::Retry& how)
+    : job_(job), old_(old), how_(how), again_(job.graph().stages().size(), false) {
+  for (const auto& path : how.skip)
+    if (how.set.contains(path)) throw base::refused("'" + path + "' cannot be both set and skipped");
+  job.job().script ? check_script() : check_graph();
+}
+
+void Continuation::check_graph() {
+  if (!how_.from.empty()) {
+    from_ = find(how_.from, "from");
+    again_ = job_.graph().dependents(from_->stage);
     // One item of a foreach is done again alone; what needs the stage follows.
     if (from_->item != StepRef::kSingle) again_[from_->stage] = false;
   }
   const auto check = [&](const std::string& path, const std::string& option) {
     const StepRef step = find(path, option);
-    const CompiledStage& stage = job.graph().stages()[step.stage];
+    const CompiledStage& stage = job_.graph().stages()[step.stage];
     if (step.item != StepRef::kSingle && again_[step.stage])
       throw base::refused(option + ": '" + path + "' is an item of a stage that is done again by `from`");
     if (option == "set" && stage.foreach && step.item == StepRef::kSingle)
       throw base::refused("set: '" + path + "' has an output for each item", {}, "name one: " + path + "[0]");
   };
-  for (const auto& [path, value] : how.set)
+  for (const auto& [path, value] : how_.set)
     if (!path.starts_with(kParams)) check(path, "set");
-  for (const auto& path : how.skip) {
-    check(path, "skip");
-    if (how.set.contains(path)) throw base::refused("'" + path + "' cannot be both set and skipped");
-  }
+  for (const auto& path : how_.skip) check(path, "skip");
+}
+
+// What steps a script has, its recorded ones say.
+void Continuation::check_script() const {
+  if (!how_.from.empty()) step(how_.from, "from");
+  for (const auto& [path, value] : how_.set)
+    if (!path.starts_with(kParams)) step(path, "set");
+  for (const auto& path : how_.skip) step(path, "skip");
+}
+
+const StepDone& Continuation::step(const std::string& path, const std::string& option) const {
+  const auto found =
+      std::find_if(old_.steps.begin(), old_.steps.end(), [&](const StepDone& step) { return step.path == path; });
+  if (found != old_.steps.end()) return *found;
+  for (const auto& [cursor, value] : old_.cursors)
+    if (const Folded folded(value); folded.covers(path))
+      throw base::refused(option + ": step '" + path + "' was folded away as a part of " + folded.path, {},
+                          "only steps that are still recorded can be changed or done again");
+  throw base::not_found(option + ": run " + model::text(old_.run.run) + " of job '" + job_.job().name +
+                        "' has recorded no step '" + path + "'");
 }
 
 StepRef Continuation::find(const std::string& path, const std::string& option) const {
@@ -82,15 +110,32 @@ bool Continuation::is_given(const std::string& path) const {
   return how_.set.contains(path) || std::find(how_.skip.begin(), how_.skip.end(), path) != how_.skip.end();
 }
 
-std::vector<std::string> Continuation::kept(const std::vector<StepDone>& steps) const {
+std::vector<std::string> Continuation::kept() const {
+  return job_.job().script ? kept_of_script() : kept_of_graph();
+}
+
+// Of a script, whose steps stand in the order they were recorded in: what was recorded before `from`, or all but what
+// failed the run. A failure that the script had caught is part of the way it went.
+std::vector<std::string> Continuation::kept_of_script() const {
+  const auto& steps = old_.steps;
+  auto end = steps.end();
+  auto failed = steps.end();
+  if (!how_.from.empty()) {
+    end = std::find_if(steps.begin(), steps.end(), [&](const StepDone& step) { return step.path == how_.from; });
+  } else {
+    for (auto step = steps.begin(); step != steps.end(); ++step)
+      if (step->state == model::StepState::failed) failed = step;
+  }
+  std::vector<std::string> kept;
+  for (auto step = steps.begin(); step != end; ++step)
+    if (step != failed && !is_given(step->path) && of_ending(step->path).empty()) kept.push_back(step->path);
+  return kept;
+}
+
+std::vector<std::string> Continuation::kept_of_graph() const {
   const CompiledGraph& graph = job_.graph();
   std::vector<std::string> kept;
-  if (job_.job().script) {
-    for (const auto& step : kept_of_script(job_.job().name, steps, how_.from))
-      if (!is_given(step.path)) kept.push_back(step.path);
-    return kept;
-  }
-  for (const auto& step : steps) {
+  for (const auto& step : old_.steps) {
     const auto slash = step.path.find('/');
     const std::string top = step.path.substr(0, slash);
     const auto parsed = graph.parse(top);
@@ -119,13 +164,35 @@ std::string Continuation::params(const std::string& given) const {
 
 std::vector<Fact> Continuation::given(base::Instant now) const {
   std::vector<Fact> facts;
+  // A script finds a step by its name and by what it asked for.
+  const auto hash = [&](const std::string& path) { return job_.job().script ? step(path, "set").args_hash : 0; };
+  const auto give = [&](const std::string& path, model::StepState state, const std::string& output) {
+    facts.emplace_back(StepDone{.path = path,
+                                .state = state,
+                                .args_hash = hash(path),
+                                .output = output,
+                                .started_at = now,
+                                .finished_at = now += std::chrono::microseconds(1)});
+  };
   for (const auto& [path, value] : how_.set)
-    if (!path.starts_with(kParams))
-      facts.emplace_back(StepDone{.path = path, .output = value, .started_at = now, .finished_at = now});
-  for (const auto& path : how_.skip)
-    facts.emplace_back(
-        StepDone{.path = path, .state = model::StepState::skipped, .started_at = now, .finished_at = now});
+    if (!path.starts_with(kParams)) give(path, model::StepState::succeeded, value);
+  for (const auto& path : how_.skip) give(path, model::StepState::skipped, {});
+  // Where the list of a loop is kept, what was folded away of it is so too.
+  const auto paths = kept();
+  for (const auto& [path, value] : old_.cursors)
+    if (std::find(paths.begin(), paths.end(), Folded(value).loop + "[]") != paths.end())
+      facts.emplace_back(CursorMoved{.path = path, .value = value});
   return facts;
+}
+
+std::string Continuation::options() const {
+  if (!job_.job().script) return old_.run.options;
+  json::object options;
+  if (!old_.run.options.empty()) options = base::parse_json(old_.run.options).as_object();
+  if (!options.contains("origin"))
+    options["origin"] = json::object{{"run", model::number(old_.run.run)},
+                                     {"submitted_at_us", base::to_microseconds(old_.run.submitted_at)}};
+  return json::serialize(options);
 }
 
 }  // namespace godwit::engine

@@ -217,33 +217,33 @@ void Dispatcher::execute(ActiveRun& run, StepTask& task) {
                         .path = task.path(),
                         .attempt = task.attempt,
                         .args_hash = task.request.args_hash,
-                        .started_at = task.started_at,
-                        .finished_at = task.started_at},
+                        .started_at = task.started_at},
                .statement = work.statement,
                .parameters = work.parameters,
                .timeout = task.policy().timeout.value_or(base::Duration(0))};
-  parts_.store.execute(std::move(step), [this, id = run.id(), number = task.number](Result<std::string> output) {
+  parts_.store.execute(std::move(step), [this, id = run.id(), number = task.number](Result<SqlDone> ended) {
     with_task(id, number,
-              [this, &output](ActiveRun& active, StepTask& ran) { on_executed(active, ran, std::move(output)); });
+              [this, &ended](ActiveRun& active, StepTask& ran) { on_executed(active, ran, std::move(ended)); });
   });
 }
 
 // The step is recorded already; what is left is to tell those who wait for it.
-void Dispatcher::on_executed(ActiveRun& run, StepTask& task, Result<std::string> output) {
-  if (!output) {
+void Dispatcher::on_executed(ActiveRun& run, StepTask& task, Result<SqlDone> ended) {
+  if (!ended) {
     // Nothing more can be stored; the next life goes on.
-    if (output.error().kind() == base::ErrorKind::unavailable) return;
-    const bool retryable = output.error().kind() == base::ErrorKind::failed;
-    return on_outcome(run, task, StepFailed{{"sql", output.error().what(), retryable, {}}});
+    if (ended.error().kind() == base::ErrorKind::unavailable) return;
+    const bool retryable = ended.error().kind() == base::ErrorKind::failed;
+    return on_outcome(run, task, StepFailed{{"sql", ended.error().what(), retryable, {}}});
   }
   parts_.limits.release(std::exchange(task.ticket, 0));
   const StepDone done{.run = run.id(),
                       .path = task.path(),
                       .attempt = task.attempt,
                       .args_hash = task.request.args_hash,
-                      .output = std::move(*output),
+                      .output = std::move(ended->output),
                       .started_at = task.started_at,
-                      .finished_at = parts_.clock.now()};
+                      .finished_at = ended->at};
+  run.last_end = std::max(run.last_end, done.finished_at);
   std::vector<Fact> more;
   run.driver->settling(task.request, done, more);
   task.phase = StepTask::Phase::recording;
@@ -414,7 +414,7 @@ void Dispatcher::record(ActiveRun& run, StepTask& task, model::StepState state, 
                         std::optional<model::Failure> failure, std::vector<Emitted> emitted) {
   if (failure) task.last_failure = *failure;
   StepDone done{run.id(),          task.path(),        state,           task.attempt,       task.request.args_hash,
-                std::move(output), std::move(failure), task.started_at, parts_.clock.now(), std::move(emitted)};
+                std::move(output), std::move(failure), task.started_at, run.next_end(parts_.clock.now()), std::move(emitted)};
   std::vector<Fact> facts = std::move(task.more);
   run.driver->settling(task.request, done, facts);
   facts.emplace_back(std::move(done));
@@ -469,7 +469,7 @@ void Dispatcher::on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& tas
                 .args_hash = task.request.args_hash,
                 .failure = failure,
                 .started_at = task.started_at,
-                .finished_at = parts_.clock.now()};
+                .finished_at = run->next_end(parts_.clock.now())};
   std::vector<Fact> facts;
   run->driver->settling(task.request, done, facts);
   facts.emplace_back(std::move(done));

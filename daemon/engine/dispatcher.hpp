@@ -74,7 +74,7 @@ class Dispatcher {
   void start_after_backoff(ActiveRun& run, StepTask& task);
   void start_statement(ActiveRun& run, StepTask& task);
   void execute(ActiveRun& run, StepTask& task);
-  void on_executed(ActiveRun& run, StepTask& task, Result<std::string> output);
+  void on_executed(ActiveRun& run, StepTask& task, Result<SqlDone> output);
 
   void on_success(ActiveRun& run, StepTask& task, StepSucceeded& success);
   void on_failure(ActiveRun& run, StepTask& task, model::Failure failure);

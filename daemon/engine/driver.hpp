@@ -8,6 +8,7 @@
 
 #include "engine/step_request.hpp"
 #include "engine/store.hpp"
+#include "model/job.hpp"
 
 namespace godwit::engine {
 
@@ -41,6 +42,8 @@ class RunControl {
   // The permits of a limit; empty when there is no such limit, for which a step would wait for ever.
   virtual std::optional<int> permits(const std::string& limit) const = 0;
   virtual base::Instant now() const = 0;
+  // The end of a step that the driver records by itself: later than those of all that were recorded before.
+  virtual base::Instant next_end() = 0;
 };
 
 // What earlier lives of a run left to its driver.
@@ -56,6 +59,10 @@ struct Outcome {
   std::optional<model::Failure> failure;  // unless succeeded
   std::string failed_path;
 };
+
+// Which end that is, and how it is shown to what runs then: {"state", "result", "error": {"code", "message", "step"}}.
+model::Ending ending_of(model::RunState state);
+base::json::object outcome_view(const Outcome& outcome);
 
 // Decides what one run does next; one object for each run in memory. The runner does what is common to all steps
 // (limits, attempts, deadlines, retries, the journal, events) and knows nothing of graphs or scripts.

@@ -36,6 +36,7 @@ class DryControl : public RunControl {
   void cancel(const std::string&) override {}
   std::optional<int> permits(const std::string&) const override { return std::nullopt; }
   base::Instant now() const override { return now_; }
+  base::Instant next_end() override { return now_; }
 
  private:
   void note(const std::string& problem) {

@@ -6,15 +6,6 @@ namespace godwit::engine {
 
 namespace json = base::json;
 
-namespace {
-
-model::Ending ending_of(model::RunState state) {
-  if (state == model::RunState::failed) return model::Ending::failure;
-  return state == model::RunState::cancelled ? model::Ending::cancel : model::Ending::success;
-}
-
-}  // namespace
-
 GraphDriver::GraphDriver(const Submitted& record, std::shared_ptr<const CompiledJob> job)
     : job_(std::move(job)), record_(record) {
   params_ = base::parse_json(record.params);
@@ -160,13 +151,7 @@ bool GraphDriver::has_closing(const Outcome& outcome) const {
 
 void GraphDriver::begin_closing(const Outcome& outcome) {
   const model::Ending ending = ending_of(outcome.state);
-  json::object shown{{"state", model::name(outcome.state)}};
-  shown["result"] = outcome.result.empty() ? json::value() : base::parse_json(outcome.result);
-  shown["error"] = nullptr;
-  if (outcome.failure)
-    shown["error"] = json::object{
-        {"code", outcome.failure->code}, {"message", outcome.failure->message}, {"step", outcome.failed_path}};
-  outcome_ = std::move(shown);
+  outcome_ = outcome_view(outcome);
   for (auto* place : ready_) place->ready = false;
   ready_.clear();
   closing_ = &add(*job_->ending(ending), std::string(model::name(ending)) + "/", nullptr);

@@ -1,6 +1,7 @@
 // The part of GraphFrame that makes requests of stages, and lists that grow.
 #include "base/digest.hpp"
 #include "engine/graph_frame.hpp"
+#include "engine/shaping.hpp"
 
 namespace godwit::engine {
 
@@ -21,11 +22,6 @@ SqlWork statement_of(const json::value& input) {
     if (member.key() != "statement" && member.key() != "parameters")
       throw base::refused("sql.exec knows `statement` and `parameters`, not '" + std::string(member.key()) + "'");
   return work;
-}
-
-bool takes_env(const Callable& callable) {
-  const auto* properties = callable.args_schema.if_contains("properties");
-  return properties && properties->is_object() && properties->as_object().contains("env");
 }
 
 }  // namespace
@@ -63,12 +59,7 @@ json::value GraphFrame::render_input(StepRef step, const expression::Scope& scop
   const CompiledStage& compiled = stage(step);
   json::value input = language().render(*compiled.with, scope);
   const auto& callable = stages_[step.stage].callable;
-  if (!compiled.env || !callable || !takes_env(*callable) || !input.is_object()) return input;
-  json::object env = language().render(*compiled.env, scope).as_object();
-  if (const auto* own = input.as_object().if_contains("env"); own && own->is_object())
-    for (const auto& member : own->as_object()) env[member.key()] = member.value();
-  input.as_object()["env"] = std::move(env);
-  return input;
+  return callable ? with_env(std::move(input), compiled, *callable, language(), scope) : input;
 }
 
 StepWork GraphFrame::work_for(StepRef step, const expression::Scope& scope, const json::value& input) const {

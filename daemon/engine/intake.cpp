@@ -126,6 +126,7 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
   if (parts_.runner.find(run->id())) return answer(Nothing{});
   declare_limits(*run->job);
   run->touched = !stored.steps.empty() || !stored.attempts.empty() || !stored.waits.empty();
+  for (const auto& step : stored.steps) run->last_end = std::max(run->last_end, step.finished_at);
   run->recorded = {std::move(stored.steps), std::move(stored.cursors)};
   run->attempts = std::move(stored.attempts);
   run->waits = std::move(stored.waits);
@@ -164,6 +165,13 @@ void Intake::block_stored(const UnfinishedRun& run, const std::string& why) {
 
 std::string Intake::pins(const CompiledJob& job) const {
   json::object pins;
+  // Which methods a script calls is known only when it does; so all that is installed is pinned.
+  if (job.job().script) {
+    const auto installed = parts_.steps.installed();
+    pins["*"] = json::object{{"versions", json::value_from(installed.versions)},
+                             {"providers", json::value_from(installed.providers)}};
+    return json::serialize(pins);
+  }
   job.each_stage([&](const CompiledStage& stage) {
     if (stage.body || stage.spec->kind != model::StageKind::call) return;
     const auto callable = parts_.steps.resolve(stage.spec->uses);

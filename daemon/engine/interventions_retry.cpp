@@ -61,8 +61,9 @@ void Interventions::continue_anew(UnfinishedRun old, Engine::Retry how, Caller c
     Submitted anew = old.run;
     std::vector<Fact> steps;
     try {
-      const Continuation continuation(**job, how);
-      anew.copied_steps = continuation.kept(old.steps);
+      const Continuation continuation(**job, old, how);
+      anew.copied_steps = continuation.kept();
+      anew.options = continuation.options();
       anew.params = continuation.params(anew.params);
       steps = continuation.given(parts_.clock.now());
       anew.pins = parts_.intake.pins(**job);
@@ -97,7 +98,8 @@ void Interventions::store_continuation(Submitted anew, std::vector<Fact> steps, 
     facts.emplace_back(std::move(audited));
     facts.emplace_back(std::move(anew));
     for (auto& step : steps) {
-      std::get<StepDone>(step).run = id;
+      if (auto* done = std::get_if<StepDone>(&step)) done->run = id;
+      if (auto* cursor = std::get_if<CursorMoved>(&step)) cursor->run = id;
       facts.push_back(std::move(step));
     }
     parts_.store.append(std::move(facts), [this, id, answer = std::move(answer)](const Verdict& verdict) {

@@ -1,6 +1,8 @@
 #include "engine/migrations.hpp"
 
 #include "engine/dry_control.hpp"
+#include "engine/script_driver.hpp"
+#include "engine/script_rehearsal.hpp"
 
 namespace godwit::engine {
 
@@ -54,26 +56,75 @@ void Migrations::compare(const std::shared_ptr<Move>& move, UnfinishedRun stored
   if (job->job().name != stored.run.job)
     return move->answer(base::refused("that is a version of job '" + job->job().name + "', the run is of job '" +
                                       stored.run.job + "'"));
-  // What a script asks for is known only while it runs, in a process of its own.
-  if (job->job().script)
-    return move->answer(
-        base::refused("run " + model::text(move->run) + " is of a Lua job, which cannot be moved to another version",
-                      {}, "it ends with its own version; cancel it to begin again with another"));
   json::object report;
   try {
     job->parameters().check(base::parse_json(stored.run.params).as_object());
-    report = replay(std::move(stored), job);
+    if (!job->job().script) report = replay(stored, job);
   } catch (const base::Error& error) {
     return move->answer(error);
   }
+  job->job().script ? rehearse(move, std::move(stored), std::move(job)) : decide(move, *job, std::move(report));
+}
+
+void Migrations::decide(const std::shared_ptr<Move>& move, const CompiledJob& job, json::object report) {
   const bool fits = report.at("problem").is_null() && report.at("unknown").as_array().empty();
   if (move->dry || !fits) return move->answer(std::move(report));
-  change(move, *job, std::move(report));
+  change(move, job, std::move(report));
+}
+
+json::object Migrations::new_report(const UnfinishedRun& stored, const CompiledJob& job) {
+  return {{"from", stored.run.version}, {"to", job.job().version}, {"done", false}, {"unknown", json::array()}};
+}
+
+// What a script asks for is known only while it runs, in a process of its own.
+void Migrations::rehearse(const std::shared_ptr<Move>& move, UnfinishedRun stored,
+                          std::shared_ptr<const CompiledJob> job) {
+  if (stored.output_omitted.empty()) return rehearse_with_outputs(move, std::move(stored), std::move(job));
+  auto missing = stored.output_omitted;
+  parts_.store.read_outputs(move->run, std::move(missing),
+                            [this, move, stored = std::move(stored),
+                             job = std::move(job)](Result<std::map<std::string, std::string>> outputs) mutable {
+                              if (!outputs) return move->answer(outputs.error());
+                              for (auto& step : stored.steps)
+                                if (const auto found = outputs->find(step.path); found != outputs->end())
+                                  step.output = std::move(found->second);
+                              rehearse_with_outputs(move, std::move(stored), std::move(job));
+                            });
+}
+
+void Migrations::rehearse_with_outputs(const std::shared_ptr<Move>& move, UnfinishedRun stored,
+                                       std::shared_ptr<const CompiledJob> job) {
+  auto report = new_report(stored, *job);
+  auto history = script_history({std::move(stored.steps), std::move(stored.cursors)});
+  const auto said = [this, move, job, report = std::move(report)](ScriptRehearsal::Report found) mutable {
+    json::array next;
+    for (const auto& path : found.next)
+      if (next.size() < kShownMax) next.emplace_back(path);
+    report["next"] = std::move(next);
+    report["problem"] = found.problem.empty() ? json::value() : json::value(found.problem);
+    if (!found.recorded.empty()) {
+      // What is recorded was so by the version that the run has now.
+      found.recorded["version"] = report.at("from");
+      report["recorded"] = std::move(found.recorded);
+      report["requested"] = std::move(found.requested);
+    }
+    // Not from inside of what runs scripts.
+    parts_.clock.post([this, move, job, report = std::move(report)]() mutable {
+      const ActiveRun* active = parts_.runner.find(move->run);
+      if (active && !is_still(*active))
+        return move->answer(base::refused("steps of run " + model::text(move->run) + " are under way", {},
+                                          "pause it, and wait until they have ended"));
+      decide(move, *job, std::move(report));
+    });
+  };
+  Submitted record = std::move(stored.run);
+  record.version = job->job().version;
+  ScriptRehearsal::begin(*job->scripts(), script_start(*job, record, std::move(history)), said);
 }
 
 // Looks at the recorded steps through the other version: nothing is executed, nothing is stored.
 json::object Migrations::replay(UnfinishedRun stored, const std::shared_ptr<const CompiledJob>& job) const {
-  json::object report{{"from", stored.run.version}, {"to", job->job().version}, {"done", false}};
+  auto report = new_report(stored, *job);
   stored.run.version = job->job().version;
   json::array unknown, next;
   const ActiveRun run(std::move(stored.run), job);

@@ -33,6 +33,11 @@ class Migrations {
   };
   void look(const std::shared_ptr<Move>& move);
   void compare(const std::shared_ptr<Move>& move, UnfinishedRun stored, std::shared_ptr<const CompiledJob> job);
+  void decide(const std::shared_ptr<Move>& move, const CompiledJob& job, base::json::object report);
+  void rehearse(const std::shared_ptr<Move>& move, UnfinishedRun stored, std::shared_ptr<const CompiledJob> job);
+  void rehearse_with_outputs(const std::shared_ptr<Move>& move, UnfinishedRun stored,
+                             std::shared_ptr<const CompiledJob> job);
+  static base::json::object new_report(const UnfinishedRun& stored, const CompiledJob& job);
   base::json::object replay(UnfinishedRun stored, const std::shared_ptr<const CompiledJob>& job) const;
   void change(const std::shared_ptr<Move>& move, const CompiledJob& job, base::json::object report);
   void take_up_again(const std::shared_ptr<Move>& move, base::json::object report);

@@ -60,6 +60,7 @@ class Runner::Control : public RunControl {
     return runner_.parts_.limits.known(limit) ? std::optional(runner_.parts_.limits.permits(limit)) : std::nullopt;
   }
   base::Instant now() const override { return runner_.parts_.clock.now(); }
+  base::Instant next_end() override { return run_.next_end(now()); }
 
  private:
   Runner& runner_;
@@ -142,23 +143,49 @@ void Runner::ask_driver(ActiveRun& run) {
   run.advancing = false;
 }
 
+namespace {
+
+struct Pin {
+  std::string callable;
+  std::string version;  // empty when any will do
+};
+
+// What `uses` meant at the submit: what is noted of it alone, or, for a script, of all that was installed.
+Pin pin_of(const json::object& pins, const std::string& uses, const StepRunner& steps) {
+  if (const auto* pin = pins.if_contains(uses))
+    return {std::string(pin->at("callable").as_string()), std::string(pin->at("version").as_string())};
+  Pin pin{uses, {}};
+  const auto* all = pins.if_contains("*");
+  if (!all) return pin;
+  const auto slash = uses.find('/');
+  const auto dot = slash == std::string::npos ? slash : uses.find('.', slash);
+  if (dot != std::string::npos)
+    if (const auto* unit = all->at("providers").as_object().if_contains(uses.substr(0, dot)))
+      pin.callable = std::string(unit->as_string()) + uses.substr(dot);
+  if (const auto* version = all->at("versions").as_object().if_contains(steps.resolve(pin.callable)->plugin))
+    pin.version = version->as_string();
+  return pin;
+}
+
+}  // namespace
+
 // Plugins are pinned: what `uses` meant at the submit it means to the end.
 std::shared_ptr<const Callable> Runner::resolve(ActiveRun& run, const std::string& uses, const std::string& path) {
-  const auto* pin = run.pins.if_contains(uses);
   std::shared_ptr<const Callable> callable;
+  Pin pin;
   try {
-    const std::string name = pin ? std::string(pin->at("callable").as_string()) : uses;
-    callable = pin && !run.accepts_installed
-                   ? parts_.steps.resolve_version(name, std::string(pin->at("version").as_string()))
-                   : parts_.steps.resolve(name);
+    pin = pin_of(run.pins, uses, parts_.steps);
+    if (run.accepts_installed) pin.version.clear();
+    callable = pin.version.empty() ? parts_.steps.resolve(pin.callable)
+                                   : parts_.steps.resolve_version(pin.callable, pin.version);
   } catch (const base::Error& error) {
     block(run, error.what(), path);
     return nullptr;
   }
-  if (!pin || run.accepts_installed || pin->at("version").as_string() == callable->version) return callable;
+  if (pin.version.empty() || pin.version == callable->version) return callable;
   block(run,
-        "the run is pinned to plugin '" + callable->plugin + "' " + std::string(pin->at("version").as_string()) +
-            ", installed is " + callable->version +
+        "the run is pinned to plugin '" + callable->plugin + "' " + pin.version + ", installed is " +
+            callable->version +
             "; install the pinned version, or let it go on with the installed one by `godwit retry " +
             model::text(run.id()) + "`",
         path);

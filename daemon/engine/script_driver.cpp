@@ -51,42 +51,95 @@ LogLevel level_of(const std::string& name) {
 
 }  // namespace
 
+// The end whose step this is; empty for the run's own.
+std::string_view of_ending(std::string_view path) {
+  for (const auto ending : model::kEndings)
+    if (path.starts_with(ending) && path.substr(ending.size()).starts_with('/')) return ending;
+  return {};
+}
+
+std::string mismatch_text(const model::script::End& end) {
+  std::string why = "the script does not go the way that is recorded: step " + end.path + " is recorded";
+  const auto* line = end.requested.if_contains("line");
+  if (!line) return why + ", but the script ended without asking for it";
+  return why + ", but " + std::string(end.requested.at("file").as_string()) + ":" +
+         std::to_string(line->to_number<std::int64_t>()) + " asks for " +
+         std::string(end.requested.at("path").as_string());
+}
+
+ScriptStart script_start(const CompiledJob& job, const Submitted& record,
+                         std::vector<model::script::RecordedStep> recorded) {
+  // A run that continues another one goes on as that.
+  std::int64_t id = model::number(record.run);
+  base::Instant submitted_at = record.submitted_at;
+  if (!record.options.empty()) {
+    const auto options = base::parse_json(record.options);
+    if (const auto* origin = options.as_object().if_contains("origin")) {
+      id = origin->at("run").to_number<std::int64_t>();
+      submitted_at = base::from_microseconds(origin->at("submitted_at_us").to_number<std::int64_t>());
+    }
+  }
+  ScriptStart start;
+  start.budget = job.job().script->budget;
+  start.bundle = std::shared_ptr<const std::string>(job.shared(), &job.job().text);
+  start.facts = {id,
+                 record.job,
+                 record.version,
+                 record.params,
+                 std::to_string(id) + ":" + std::to_string(base::to_microseconds(submitted_at)),
+                 submitted_at};
+  start.recorded = std::move(recorded);
+  return start;
+}
+
+std::vector<model::script::RecordedStep> script_history(const Recorded& recorded) {
+  std::vector<model::script::RecordedStep> history;
+  history.reserve(recorded.steps.size() + recorded.cursors.size());
+  for (const auto& [path, value] : recorded.cursors) {
+    const json::value folded = base::parse_json(value);
+    history.push_back({std::string(folded.at("path").as_string()), {}, 0, json::serialize(folded.at("value")), {}, {}});
+  }
+  for (const StepDone& done : recorded.steps) history.push_back(recorded_step(done));
+  return history;
+}
+
 ScriptDriver::~ScriptDriver() {
   if (machine_ != 0) job_->scripts()->drop(machine_);
 }
 
 void ScriptDriver::start(RunControl& control, Recorded recorded) {
   control_ = &control;
-  history_.reserve(recorded.steps.size() + recorded.cursors.size());
-  for (const auto& [path, value] : recorded.cursors) {
-    const json::value folded = base::parse_json(value);
-    history_.push_back(
-        {std::string(folded.at("path").as_string()), {}, 0, json::serialize(folded.at("value")), {}, {}});
-  }
-  for (const StepDone& done : recorded.steps) history_.push_back(recorded_step(done));
+  history_ = script_history(recorded);
   steps_done_ = static_cast<std::int64_t>(history_.size());
   boot();
 }
 
 void ScriptDriver::boot() {
-  const Submitted& record = control_->record();
-  const std::string run = model::text(record.run);
-  ScriptStart start;
-  start.budget = job_->job().script->budget;
-  start.bundle = std::shared_ptr<const std::string>(job_->shared(), &job_->job().text);
-  start.facts = {model::number(record.run),
-                 record.job,
-                 record.version,
-                 record.params,
-                 run + ":" + std::to_string(base::to_microseconds(record.submitted_at)),
-                 record.submitted_at};
-  start.recorded = history_;
   pending_.clear();
   for (auto& [path, handed] : handed_) handed.number = 0;
   loops_.clear();
   end_.reset();
   expected_ = 1;
+  // A script's end is a script of its own, below its name.
+  std::vector<model::script::RecordedStep> own;
+  for (const auto& step : history_)
+    if (of_ending(step.path) == ending_) own.push_back(step);
+  auto start = script_start(*job_, control_->record(), std::move(own));
+  start.facts.ending = ending_;
+  start.facts.outcome = outcome_;
   machine_ = job_->scripts()->start(std::move(start), *this);
+}
+
+bool ScriptDriver::has_closing(const Outcome& outcome) const {
+  return job_->job().script->endings[static_cast<std::size_t>(ending_of(outcome.state))];
+}
+
+void ScriptDriver::begin_closing(const Outcome& outcome) {
+  if (machine_ != 0) job_->scripts()->drop(machine_);
+  handed_.clear();
+  ending_ = model::name(ending_of(outcome.state));
+  outcome_ = json::serialize(outcome_view(outcome));
+  boot();
 }
 
 void ScriptDriver::lost(model::Failure why, bool guilty) {
@@ -135,7 +188,7 @@ void ScriptDriver::record(model::script::Note note) {
     facts.emplace_back(std::move(cursor));
   } else {
     StepDone done{.run = run, .path = std::move(note.path), .args_hash = note.hash, .output = std::move(note.output)};
-    done.started_at = done.finished_at = control_->now();
+    done.started_at = done.finished_at = control_->next_end();
     for (auto& row : note.rows) done.emitted.push_back({std::move(row.topic), std::move(row.row)});
     history_.push_back(recorded_step(done));
     ++steps_done_;
@@ -176,17 +229,9 @@ void ScriptDriver::on_end(model::script::End end) {
       return;
     case model::script::End::Kind::failed:
       return control_->fail(end_->failure, end_->path);
-    case model::script::End::Kind::mismatch: {
-      const auto& asked = end_->requested;
-      std::string why = "the script does not go the way that is recorded: step " + end_->path + " is recorded";
-      if (const auto* line = asked.if_contains("line"))
-        why += ", but " + std::string(asked.at("file").as_string()) + ":" +
-               std::to_string(line->to_number<std::int64_t>()) + " asks for " +
-               std::string(asked.at("path").as_string());
-      else
-        why += ", but the script ended without asking for it";
-      return control_->block(why, end_->path, json::object{{"recorded", end_->recorded}, {"requested", asked}});
-    }
+    case model::script::End::Kind::mismatch:
+      return control_->block(mismatch_text(*end_), end_->path,
+                             json::object{{"recorded", end_->recorded}, {"requested", end_->requested}});
   }
 }
 
@@ -220,13 +265,27 @@ std::optional<StepRequest> ScriptDriver::request_for(const Request& asked) {
 }
 
 StepWork ScriptDriver::work_of(const Request& asked, StepRequest& request, Handed& handed) {
-  if (asked.kind == "call") {
-    handed.step = job_->script_steps().step(asked.uses, asked.options);
-    request.policy = handed.step->graph().stages().front().policy;
-    for (const auto& [limit, count] : request.policy->limits) check_limit(*control_, limit, count);
-    return CallWork{control_->resolve(asked.uses, asked.path)};
+  const bool call = asked.kind == "call";
+  if (!call && asked.kind != "sql") return script_wait(asked, control_->now());
+  handed.step = job_->script_steps().step(call ? asked.uses : "sql.exec", asked.options);
+  const CompiledStage& stage = handed.step->graph().stages().front();
+  request.policy = stage.policy;
+  for (const auto& [limit, count] : request.policy->limits) check_limit(*control_, limit, count);
+  if (!call) return script_wait(asked, control_->now());
+  CallWork work{control_->resolve(asked.uses, asked.path)};
+  if (work.callable && stage.env) {
+    expression::Scope scope;
+    auto input = base::parse_json(request.input);
+    scope.set("params", params());
+    scope.set("item", input);
+    request.input = json::serialize(with_env(input, stage, *work.callable, handed.step->language(), scope));
   }
-  return script_wait(asked, control_->now());
+  return work;
+}
+
+const json::value& ScriptDriver::params() {
+  if (!params_) params_ = base::parse_json(control_->record().params);
+  return *params_;
 }
 
 void ScriptDriver::shape(const StepRequest& request, StepSucceeded& success) {
@@ -235,10 +294,9 @@ void ScriptDriver::shape(const StepRequest& request, StepSucceeded& success) {
   const CompiledJob& step = *handed->second.step;
   const CompiledStage& stage = step.graph().stages().front();
   if (!stage.output && !stage.emit_rows) return;
-  if (!params_) params_ = base::parse_json(control_->record().params);
   expression::Scope scope;
   const json::value item = base::parse_json(request.input);
-  scope.set("params", *params_);
+  scope.set("params", params());
   scope.set("item", item);
   shape_output(stage, step.language(), scope, success);
 }

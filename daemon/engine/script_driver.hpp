@@ -12,6 +12,18 @@
 
 namespace godwit::engine {
 
+// What a machine is made of, with what is recorded of the run: steps in the order of their ends, and loops that were
+// folded.
+ScriptStart script_start(const CompiledJob& job, const Submitted& record,
+                         std::vector<model::script::RecordedStep> recorded);
+std::vector<model::script::RecordedStep> script_history(const Recorded& recorded);
+
+// The end of the run ("on_failure") whose step this is; empty for the run's own.
+std::string_view of_ending(std::string_view path);
+
+// A mismatch in a sentence.
+std::string mismatch_text(const model::script::End& end);
+
 // Drives a run of a Lua job: the script runs in a host process and says which steps it wants; this keeps what is
 // recorded, so that a machine that was lost can be made anew.
 class ScriptDriver : public Driver, private ScriptListener {
@@ -31,6 +43,8 @@ class ScriptDriver : public Driver, private ScriptListener {
   bool done() const override;
   bool idle() const override { return expected_ == 0 && pending_.empty(); }
   std::string result() override { return end_->result; }
+  bool has_closing(const Outcome& outcome) const override;
+  void begin_closing(const Outcome& outcome) override;
   base::json::object progress() const override;
 
  private:
@@ -48,6 +62,7 @@ class ScriptDriver : public Driver, private ScriptListener {
   void record(model::script::Note note);
   void on_request(Request request);
   void on_end(model::script::End end);
+  const base::json::value& params();
   std::optional<StepRequest> request_for(const Request& asked);
   void fold(const model::script::Note& note, CursorMoved& cursor);
   StepWork work_of(const Request& asked, StepRequest& request, Handed& handed);
@@ -61,6 +76,8 @@ class ScriptDriver : public Driver, private ScriptListener {
   std::deque<Request> pending_;
   std::map<std::string, Handed> handed_;  // by path
   std::optional<model::script::End> end_;
+  std::string ending_;   // the name of the end that has begun; empty before
+  std::string outcome_;  // how the run ends then, as JSON
   std::optional<base::json::value> params_;  // when an output needs them
   std::vector<model::script::LoopProgress> loops_;
   std::int64_t steps_done_ = 0;

@@ -20,6 +20,8 @@ std::shared_ptr<const CompiledJob> ScriptSteps::step(const std::string& uses, co
   json::value given = base::parse_json(options);
   for (auto& option : given.as_object()) stage[option.key()] = std::move(option.value());
   stage["uses"] = uses;
+  // The statement itself is the request's.
+  if (uses == "sql.exec") stage["with"] = json::object{{"statement", ""}};
   // As in a foreach, so that `item` may be used (it is the step's input) and a failure is the script's to judge.
   stage["foreach"] = "${ {} }";
   stage["on_item_error"] = "record";

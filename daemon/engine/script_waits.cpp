@@ -36,6 +36,14 @@ std::vector<std::string> texts(const json::object& input, std::string_view key) 
   return result;
 }
 
+// Whether what ends without what was waited for is a failure of the step.
+bool fails(const json::object& input) {
+  const std::string otherwise = text(input, "otherwise");
+  if (otherwise != "" && otherwise != "fail" && otherwise != "go_on")
+    throw base::refused("otherwise must be \"fail\" or \"go_on\", not \"" + otherwise.substr(0, 40) + "\"");
+  return otherwise == "fail";
+}
+
 SqlWork statement(const json::object& input) {
   SqlWork work{text(input, "statement"), {}};
   if (const auto* args = input.if_contains("args")) {
@@ -50,10 +58,13 @@ SqlWork statement(const json::object& input) {
 StepWork script_wait(const model::script::Request& asked, base::Instant now) {
   const json::value parsed = base::parse_json(asked.input);
   const json::object& input = parsed.as_object();
-  if (asked.kind == "sleep") return SleepWork{now + duration(input, "for").value_or(base::Duration(0))};
-  if (asked.kind == "wait") return SignalWork{asked.uses, duration(input, "timeout"), false};
+  if (asked.kind == "sleep") {
+    if (const auto until = base::parse_instant(text(input, "until"))) return SleepWork{*until};
+    return SleepWork{now + duration(input, "for").value_or(base::Duration(0))};
+  }
+  if (asked.kind == "wait") return SignalWork{asked.uses, duration(input, "timeout"), fails(input)};
   if (asked.kind == "approve") {
-    ApprovalWork work{.rejection_fails = false};
+    ApprovalWork work{.rejection_fails = fails(input)};
     work.text = text(input, "message");
     if (work.text.empty()) work.text = asked.path;
     work.who = texts(input, "who");

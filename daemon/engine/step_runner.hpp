@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -103,6 +104,12 @@ class StepRunner {
     (void)version;
     return resolve(uses);
   }
+  // What is installed: the newest version of each plugin, and the unit that a contract means, where one is chosen.
+  struct Installed {
+    std::map<std::string, std::string> versions;   // by plugin
+    std::map<std::string, std::string> providers;  // by contract
+  };
+  virtual Installed installed() const { return {}; }
   // Starts an attempt; `listener` must live until its finished(). Returns a number for cancel(), unique for the life of
   // the runner.
   virtual std::uint64_t start(std::shared_ptr<const Callable> callable, StepCall call, StepListener& listener) = 0;

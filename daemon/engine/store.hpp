@@ -230,10 +230,15 @@ struct Verdict {
 // A step whose own statement runs in the transaction that records it. Its output is what the statement gave:
 // {"rows": [{column: value}...], "count": rows given or changed}.
 struct SqlStep {
-  StepDone done;  // without its output
+  StepDone done;  // without its output, and without its end
   std::string statement;
   std::vector<std::string> parameters;  // JSON texts, $1 is the first
   base::Duration timeout{};
+};
+// How it ended, as it is recorded.
+struct SqlDone {
+  std::string output;
+  base::Instant at;
 };
 
 // What the store knows of one run that has not ended.
@@ -309,9 +314,9 @@ class Store {
   virtual void load_runs(std::vector<model::RunId> runs, Answer<std::vector<UnfinishedRun>> answer) = 0;
   // This node's runs that rest.
   virtual void load_resting(Answer<std::vector<Resting>> answer) = 0;
-  // Runs the statement and records the step in one transaction; gives the output. An error means that neither happened;
+  // Runs the statement and records the step in one transaction. An error means that neither happened;
   // of kind `refused` when the database refused the statement. Give it only what builds on committed facts.
-  virtual void execute(SqlStep step, Answer<std::string> answer) = 0;
+  virtual void execute(SqlStep step, Answer<SqlDone> answer) = 0;
   virtual void read_outputs(model::RunId run, std::vector<std::string> paths,
                             Answer<std::map<std::string, std::string>> answer) = 0;
   virtual void read_checkpoint(model::RunId run, std::string path, std::string key,

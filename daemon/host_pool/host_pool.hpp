@@ -30,6 +30,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
                                                           const std::string& version) const override {
     return catalog_.resolve_version(uses, version);
   }
+  Installed installed() const override { return catalog_.installed(); }
   // `callable` came from resolve() or resolve_version().
   std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
                       engine::StepListener& listener) override;

@@ -232,6 +232,19 @@ std::shared_ptr<const PluginCallable> PluginCatalog::resolve_contract(const std:
                       "it has: " + joined(methods));
 }
 
+engine::StepRunner::Installed PluginCatalog::installed() const {
+  engine::StepRunner::Installed all;
+  for (const auto& [id, versions] : versions_) all.versions[id] = versions.front()->manifest.version;
+  for (const auto& [contract, units] : implementers_) {
+    const auto chosen = providers_.find(contract);
+    if (chosen != providers_.end())
+      all.providers[contract] = chosen->second;
+    else if (units.size() == 1)
+      all.providers[contract] = units.front();
+  }
+  return all;
+}
+
 const std::string& PluginCatalog::chosen_unit(const std::string& contract) const {
   const auto units = implementers_.find(contract);
   if (units == implementers_.end()) {

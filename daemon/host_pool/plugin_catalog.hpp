@@ -47,6 +47,7 @@ class PluginCatalog {
   // As engine::StepRunner::resolve() and resolve_version().
   std::shared_ptr<const PluginCallable> resolve(const std::string& uses) const;
   std::shared_ptr<const PluginCallable> resolve_version(const std::string& uses, const std::string& version) const;
+  engine::StepRunner::Installed installed() const;
   // Everything about the plugins and their units, for people: [{id, version, current, path, sha256, units: [...]}],
   // then the files that were refused: [{id: "", path, refused: why, units: []}].
   base::json::array describe() const;

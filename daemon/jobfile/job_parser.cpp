@@ -219,7 +219,32 @@ void read_step_retry(Reader& reader, Node node, Path path, model::Job& job) {
   check_retry(reader, node, path);
 }
 
-constexpr std::array<Key<JobDraft>, 2> kScriptKeys{{{"budget", of_job<read_budget>}, {"retry", of_job<read_step_retry>}}};
+// What holds for all calls is kept as it stands: each becomes a stage of its own.
+void read_script_defaults(Reader& reader, Node node, Path path, JobDraft& draft) {
+  read_default_keys(reader, node, path, draft);
+  auto given = reader.any(node, path);
+  if (auto* defaults = given.if_object())
+    for (auto& [key, value] : *defaults) draft.job.script->step_defaults[key] = std::move(value);
+}
+
+void read_script_env(Reader& reader, Node node, Path path, JobDraft& draft) {
+  const model::Template env = read_env(reader, node, path, {});
+  if (env.value.is_object()) draft.job.script->step_defaults["env"] = env.value;
+}
+
+// A script says only that it has a function for it.
+template <model::Ending ending>
+void read_script_ending(Reader& reader, Node node, Path path, model::Job& job) {
+  job.script->endings[static_cast<std::size_t>(ending)] = reader.flag(node, path);
+}
+
+constexpr std::array<Key<JobDraft>, 7> kScriptKeys{{{"budget", of_job<read_budget>},
+                                                    {"retry", of_job<read_step_retry>},
+                                                    {"defaults", read_script_defaults},
+                                                    {"env", read_script_env},
+                                                    {"on_failure", of_job<read_script_ending<model::Ending::failure>>},
+                                                    {"on_success", of_job<read_script_ending<model::Ending::success>>},
+                                                    {"on_cancel", of_job<read_script_ending<model::Ending::cancel>>}}};
 // What a script says by what it does.
 constexpr std::array<std::string_view, 7> kOfStages{"stages",     "result",     "defaults", "env",
                                                     "on_failure", "on_success", "on_cancel"};

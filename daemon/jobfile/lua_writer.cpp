@@ -8,6 +8,7 @@
 #include "expression/language.hpp"
 #include "expression/text_parts.hpp"
 #include "jobfile/job_parser.hpp"
+#include "jobfile/lua_helpers.hpp"
 #include "jobfile/lua_text.hpp"
 #include "jobfile/yaml_comments.hpp"
 
@@ -15,38 +16,6 @@ namespace godwit::jobfile {
 namespace {
 
 using config::YamlNode;
-
-const char* const kRecorded = R"(-- What stages.NAME of a foreach is in YAML.
-local function recorded(items)
-  local all = {count = #items, succeeded = 0, failed = 0, items = items}
-  for _, one in ipairs(items) do
-    if one.state == "succeeded" then all.succeeded = all.succeeded + 1 else all.failed = all.failed + 1 end
-  end
-  return all
-end
-
-)";
-const char* const kSucceeded = R"(-- The same where every item must succeed.
-local function succeeded(list, outputs)
-  local items = gw.array {}
-  for index, item in ipairs(list) do
-    items[index] = {item = item, index = index - 1, state = "succeeded", output = outputs[index]}
-  end
-  return {count = #items, succeeded = #items, failed = 0, items = items}
-end
-
-)";
-const char* const kLiteral = R"(-- A value as the text of an expression.
-local function literal(value)
-  if value == gw.null then return "null" end
-  if type(value) == "string" then return string.format("%q", value) end
-  if type(value) ~= "table" then return tostring(value) end
-  local members = {}
-  for key, member in pairs(value) do members[#members + 1] = "[" .. literal(key) .. "] = " .. literal(member) end
-  return "{" .. table.concat(members, ", ") .. "}"
-end
-
-)";
 
 // stages.name, or stages["name"].
 std::string output_of(const model::Stage& stage) {
@@ -66,16 +35,30 @@ class JobWriter {
   std::string write() {
     const YamlNode& root = document_.root();
     const std::string header = write_header(root);
-    const std::string body = write_body();
+    const std::string body = write_run();
+    const std::string endings = write_endings();
     std::string text;
     for (const auto& comment : comments_.between(1, root.members.front().line)) text += comment_line(comment, 0);
     text += "local gw = require \"godwit\"\n\n";
-    for (const auto* helper : {kRecorded, kSucceeded, kLiteral})
+    for (const auto* helper : kHelpers)
       if (helpers_.contains(helper)) text += helper;
-    return text + "return gw.job {\n" + header + "  run = function(params)\n" + body + "  end,\n}\n";
+    return text + "return gw.job {\n" + header + "  run = function(params)\n" + body + "  end,\n" + endings + "}\n";
   }
 
  private:
+  // A list of stages: of the job, of one of its endings, or of the items of a stage.
+  struct List {
+    const std::vector<model::Stage>& stages;
+    const YamlNode& node;
+    bool top = false;    // its comments are kept
+  };
+  const YamlNode& node_of(const List& list, const model::Stage& stage) const { return *list.node.find(stage.name); }
+
+  [[noreturn]] void refuse(const YamlNode& node, const std::string& path, const std::string& what,
+                           const std::string& hint) const {
+    throw base::refused(what, document_.place(node, path), hint);
+  }
+
   static std::string comment_line(const std::string& comment, std::size_t indent) {
     return spaces(indent) + "--" + (comment.empty() ? "" : " ") + comment + "\n";
   }
@@ -95,11 +78,17 @@ class JobWriter {
     return document_.to_json(node, {}, ignored);
   }
 
+  // What scripts say by what they do; everything else they say in the same words.
+  static bool is_done(std::string_view key) {
+    return key == "job" || key == "stages" || key == "result" ||
+           std::find(model::kEndings.begin(), model::kEndings.end(), key) != model::kEndings.end();
+  }
+
   std::string write_header(const YamlNode& root) {
     std::string text = "  name = " + lua_string(job_.name) + ",\n";
     for (std::size_t i = 0; i < root.members.size(); ++i) {
       const auto& [key, line, column, value] = root.members[i];
-      if (key == "job" || key == "stages" || key == "result") continue;
+      if (is_done(key)) continue;
       text += comments_of(root, i, comments_.end(), 2);
       text += "  " + lua_key(key) + " = " + lua_value(data(value), 2) + ",\n";
     }
@@ -107,131 +96,223 @@ class JobWriter {
   }
 
   // Stages that do not wait for each other go side by side, wave by wave.
-  std::vector<std::vector<std::size_t>> waves() const {
+  static std::vector<std::vector<std::size_t>> waves(const std::vector<model::Stage>& stages) {
     std::map<std::string, std::size_t> wave;
-    for (std::size_t pass = 0; pass < job_.stages.size(); ++pass)
-      for (const auto& stage : job_.stages)
-        for (const auto& need : stage.needs) wave[stage.name] = std::max(wave[stage.name], wave[need] + 1);
+    for (const auto& stage : stages) wave[stage.name] = 0;
+    for (std::size_t pass = 0; pass < stages.size(); ++pass)
+      for (const auto& stage : stages)
+        for (const auto& need : stage.needs)
+          if (const auto before = wave.find(need); before != wave.end())
+            wave[stage.name] = std::max(wave[stage.name], before->second + 1);
     std::vector<std::vector<std::size_t>> result;
-    for (std::size_t i = 0; i < job_.stages.size(); ++i) {
-      const std::size_t number = wave[job_.stages[i].name];
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const std::size_t number = wave[stages[i].name];
       if (number >= result.size()) result.resize(number + 1);
       result[number].push_back(i);
     }
     return result;
   }
 
-  std::string write_body() {
-    std::string text = "    local stages = {}\n";
-    const auto all = waves();
-    std::size_t groups = 0;
-    for (const auto& wave : all) {
-      if (wave.size() == 1) {
-        text += write_stage(wave[0], 4, false);
-        continue;
-      }
-      text += "    gw.all(" + lua_string("together" + (++groups > 1 ? std::to_string(groups) : "")) + ", {\n";
-      for (const std::size_t number : wave)
-        text += "      " + lua_key(job_.stages[number].name) + " = function()\n" + write_stage(number, 8, true) +
-                "      end,\n";
-      text += "    })\n";
-    }
+  std::string about_run(std::size_t indent) {
+    if (!std::exchange(uses_run_, false)) return {};
+    return spaces(indent) + "local run = {id = tonumber(gw.run_id()), job = " + lua_string(job_.name) +
+           ", submitted_at = (gw.now())}\n";
+  }
+
+  std::string write_run() {
+    const List list{job_.stages, *document_.root().find("stages"), true};
+    std::string text = "    local stages = {}\n" + write_stages(list, 4);
     if (job_.result) {
       note_references(*job_.result);
       text += "    return " + lua_template(job_.result->value, 4) + "\n";
     } else {
       text += "    return " + output_of(job_.stages.back()) + "\n";
     }
-    if (uses_run_)
-      text.insert(0, "    local run = {id = tonumber(gw.run_id()), job = " + lua_string(job_.name) + "}\n");
+    return about_run(4) + text;
+  }
+
+  std::string write_endings() {
+    std::string text;
+    for (std::size_t i = 0; i < job_.endings.size(); ++i) {
+      if (job_.endings[i].empty()) continue;
+      const std::string name(model::kEndings[i]);
+      const YamlNode& node = *document_.root().find(name);
+      own_stages_ = &job_.endings[i];
+      ending_ = &node;
+      const std::string body = write_stages({job_.endings[i], node}, 4);
+      ending_ = nullptr;
+      text += "  " + name + " = function(outcome, params)\n" + about_run(4) + "    local stages = {}\n" + body + "  end,\n";
+    }
     return text;
   }
 
-  const YamlNode& stage_node(std::size_t number) const {
-    return document_.root().find("stages")->members[number].value;
+  std::string write_stages(const List& list, std::size_t indent) {
+    std::string text;
+    for (const auto& wave : waves(list.stages)) {
+      if (wave.size() == 1) {
+        text += write_stage(list, wave[0], indent, false);
+        continue;
+      }
+      text += spaces(indent) + "gw.all(" + lua_string("together" + (++groups_ > 1 ? std::to_string(groups_) : "")) + ", {\n";
+      for (const std::size_t number : wave)
+        text += spaces(indent + 2) + lua_key(list.stages[number].name) + " = function()\n" +
+                write_stage(list, number, indent + 4, true) + spaces(indent + 2) + "end,\n";
+      text += spaces(indent) + "})\n";
+    }
+    return text;
   }
 
-  std::string write_stage(std::size_t number, std::size_t indent, bool branch) {
-    const model::Stage& stage = job_.stages[number];
-    const YamlNode& stages = *document_.root().find("stages");
-    const auto& root = document_.root();
+  std::string stage_comments(const List& list, std::size_t number, std::size_t indent) const {
+    if (!list.top) return {};
     int end = comments_.end();
-    for (const auto& member : root.members)
-      if (member.line > stages.members.front().line) end = std::min(end, comments_.first_above(member.line));
-    std::string text = comments_of(stages, number, end, indent);
+    for (const auto& member : document_.root().members)
+      if (member.line > list.node.members.front().line) end = std::min(end, comments_.first_above(member.line));
+    return comments_of(list.node, number, end, indent);
+  }
+
+  std::string write_stage(const List& list, std::size_t number, std::size_t indent, bool branch) {
+    const model::Stage& stage = list.stages[number];
+    std::string text = stage_comments(list, number, indent);
     if (stage.when) {
       note_references(*stage.when);
       text += spaces(indent) + "if " + trimmed(stage.when->source) + " then\n";
       indent += 2;
     }
-    text += stage.foreach ? write_loop(stage, number, indent)
-                          : spaces(indent) + output_of(stage) + " = " + work(stage, number, indent, branch) + "\n" +
-                                check(stage, output_of(stage), indent);
+    text += stage.foreach ? write_loop(list, stage, indent)
+                          : spaces(indent) + output_of(stage) + " = " + work(list, stage, indent, branch) + "\n";
     if (stage.when) text += spaces(indent - 2) + "end\n";
     return text;
   }
 
-  std::string write_loop(const model::Stage& stage, std::size_t number, std::size_t indent) {
+  std::string write_loop(const List& list, const model::Stage& stage, std::size_t indent) {
     note_references(*stage.foreach);
     const bool all = stage.on_item_error == model::OnItemError::fail;
     helpers_.insert(all ? kSucceeded : kRecorded);
-    const std::string list = trimmed(stage.foreach->source);
+    if (all && stage.grow) helpers_.insert(kGrown);
+    const bool skip = stage.on_item_error == model::OnItemError::skip;
+    if (skip) helpers_.insert(kWithoutFailed);
     std::string text;
-    std::string over = list;
-    if (all) {
+    std::string over = trimmed(stage.foreach->source);
+    std::string shaped = skip ? "without_failed(recorded(" : "recorded(";
+    if (all && stage.grow) {
+      shaped = "grown(";
+    } else if (all) {
+      text += spaces(indent) + "local " + stage.name + "_list = " + over + "\n";
       over = stage.name + "_list";
-      text += spaces(indent) + "local " + over + " = " + list + "\n";
+      shaped = "succeeded(" + over + ", ";
     }
-    text += spaces(indent) + output_of(stage) + " = " + (all ? "succeeded(" + over + ", " : "recorded(");
-    text += "gw.each(" + lua_string(stage.name) + ", " + over + ", {parallel = " + std::to_string(stage.parallel) +
-            (all ? "" : ", on_error = \"record\"") + "}, function(item, index)\n";
-    const std::string inner = work(stage, number, indent + 2, true);
+    text += spaces(indent) + output_of(stage) + " = " + shaped + (stage.grow ? "gw.frontier(" : "gw.each(") +
+            lua_string(stage.name) + ", " + over + ", " + loop_options(stage, all) + ", function(item, " +
+            (stage.grow ? "grow" : "index") + ")\n";
+    // What is inside says whether it needs the index, which is that of the innermost loop.
+    const bool outer = std::exchange(uses_index_, false);
+    const std::string inner = write_item(list, stage, indent + 2, all);
+    if (uses_index_ && stage.grow)
+      refuse(node_of(list, stage), stage.name, "stage '" + stage.name + "' reads `index` in a list that grows",
+             "gw.frontier does not tell the index; tell items apart by what they are");
     if (uses_index_) text += spaces(indent + 2) + "index = index - 1\n";
-    uses_index_ = false;
-    const std::string checked = check(stage, "output", indent + 2);
-    text += checked.empty() ? spaces(indent + 2) + "return " + inner + "\n"
-                            : spaces(indent + 2) + "local output = " + inner + "\n" + checked + spaces(indent + 2) +
-                                  "return output\n";
-    return text + spaces(indent) + "end))\n";
+    uses_index_ = outer;
+    return text + inner + spaces(indent) + (skip ? "end)))\n" : "end))\n");
   }
 
-  // The call of gw that does what the stage does.
-  std::string work(const model::Stage& stage, std::size_t number, std::size_t indent, bool own_scope) {
+  std::string loop_options(const model::Stage& stage, bool all) {
+    std::string text = "{parallel = " + std::to_string(stage.parallel);
+    if (!all) text += ", on_error = \"record\"";
+    if (stage.grow) {
+      if (stage.grow->key) {
+        note_references(*stage.grow->key);
+        helpers_.insert(kLiteral);
+        text += ", key = function(item) return literal(" + trimmed(stage.grow->key->source) + ") end";
+      }
+      text += ", depth = " + std::to_string(stage.grow->depth) + ", max = " + std::to_string(stage.grow->max);
+    }
+    return text + "}";
+  }
+
+  // What is done for one item.
+  std::string write_item(const List& list, const model::Stage& stage, std::size_t indent, bool all) {
+    std::string text, output;
+    if (stage.stages.empty()) {
+      output = work(list, stage, indent, true);
+    } else {
+      helpers_.insert(kWithin);
+      const List body{stage.stages, *node_of(list, stage).find("stages")};
+      text = spaces(indent) + "local stages = within(stages)\n" + write_stages(body, indent);
+      if (stage.output) note_references(*stage.output);
+      output = stage.output ? lua_template(stage.output->value, indent) : output_of(stage.stages.back());
+    }
+    if (!stage.grow) return text + spaces(indent) + "return " + output + "\n";
+    note_references(stage.grow->items);
+    text += spaces(indent) + "local output = " + output + "\n";
+    text += spaces(indent) + "local found = " + trimmed(stage.grow->items.source) + "\n";
+    text += spaces(indent) + "for _, one in ipairs(type(found) == \"table\" and found or {}) do grow(one) end\n";
+    return text + spaces(indent) + (all ? "return {item, output}\n" : "return output\n");
+  }
+
+  // The call of gw that does what the stage does. A step that is the only one of its scope is called like the scope.
+  std::string work(const List& list, const model::Stage& stage, std::size_t indent, bool own_scope) {
     note_references(stage.with);
     note_references(stage.wait.what);
     const std::string input = lua_template(stage.with.value, indent);
+    if (stage.kind != model::StageKind::call) check_no_emit(list, stage);
     switch (stage.kind) {
       case model::StageKind::call: {
         const std::string begin = own_scope ? "gw.call(" : "gw.stage(" + lua_string(stage.name) + ", ";
-        return begin + lua_string(stage.uses) + arguments(input, options(stage, number, indent)) + ")";
+        return begin + lua_string(stage.uses) + arguments(input, options(list, stage, {}, indent)) + ")";
       }
       case model::StageKind::statement: {
-        const auto& with = stage.with.value.as_object();
-        const auto* parameters = with.if_contains("parameters");
-        return "gw.sql(" + lua_template(with.at("statement"), indent) + ", " +
-               (parameters ? lua_template(*parameters, indent) : "{}") + name_and_timeout(stage, own_scope) + ")";
+        const auto* with = stage.with.value.if_object();
+        if (!with)
+          refuse(*node_of(list, stage).find("with"), stage.name + ".with",
+                 "the statement of stage '" + stage.name + "' is known only when it runs",
+                 "write `with: {statement: ..., parameters: ...}`");
+        const auto* parameters = with->if_contains("parameters");
+        return "gw.sql(" + lua_template(with->at("statement"), indent) +
+               arguments(parameters ? lua_template(*parameters, indent) : "{}",
+                         options(list, stage, own_scope ? "" : stage.name, indent)) +
+               ")";
       }
       case model::StageKind::child:
-        return "gw.child(" + lua_string(stage.uses) + ", " + input + name_and_timeout(stage, own_scope) + ")";
+        return shaped(stage, indent,
+                      "gw.child(" + lua_string(stage.uses) + ", " + input + wait_options(stage, own_scope) + ")");
       case model::StageKind::sleep:
-        return "gw.sleep(" + lua_template(stage.wait.what.value, indent) +
-               (own_scope ? "" : ", " + lua_string(stage.name)) + ")";
-      case model::StageKind::signal:
-        return "{payload = gw.wait(" + lua_template(stage.wait.what.value, indent) +
-               name_and_timeout(stage, own_scope) + ")}";
+        return shaped(stage, indent,
+                      "gw.sleep(" + lua_template(stage.wait.what.value, indent) +
+                          (own_scope ? "" : ", " + lua_string(stage.name)) + ")");
+      case model::StageKind::signal: {
+        const std::string wait = "select(2, gw.wait(" + lua_template(stage.wait.what.value, indent) +
+                                 wait_options(stage, own_scope) + "))";
+        // When the time is over there is nothing, and not a reason.
+        return shaped(stage, indent, stage.wait.goes_on ? "(function(about) return type(about) == \"table\" and about or nil end)(" + wait + ")" : wait);
+      }
       case model::StageKind::approval:
-        return "select(2, gw.approve(" + lua_string(stage.name) + approval(stage, indent) + "))";
+        return shaped(stage, indent, "select(2, gw.approve(" + lua_string(stage.name) + approval(stage, indent) + "))");
     }
     return "nil";
   }
 
-  // A step that is the only one of its scope is called like the scope.
-  static std::string name_and_timeout(const model::Stage& stage, bool own_scope) {
+  void check_no_emit(const List& list, const model::Stage& stage) const {
+    if (const YamlNode* emit = node_of(list, stage).find("emit"))
+      refuse(*emit, stage.name + ".emit", "stage '" + stage.name + "' emits rows with a step that calls no method",
+             "gw.emit after the step writes them, as a step of its own");
+  }
+
+  // What is kept of the output of a step that no plugin does.
+  std::string shaped(const model::Stage& stage, std::size_t indent, const std::string& work) {
+    if (!stage.output) return work;
+    note_references(*stage.output);
+    return "(function(output) return " + lua_template(stage.output->value, indent) + " end)(" + work + ")";
+  }
+
+  // Of gw.child and gw.wait.
+  static std::string wait_options(const model::Stage& stage, bool own_scope) {
     std::string text;
-    if (!own_scope) text = "name = " + lua_string(stage.name);
-    if (stage.timeout)
-      text +=
-          (text.empty() ? "" : ", ") + std::string("timeout = ") + lua_string(base::format_duration(*stage.timeout));
+    const auto add = [&](const char* key, const std::string& value) {
+      text += (text.empty() ? "" : ", ") + std::string(key) + " = " + value;
+    };
+    if (!own_scope) add("name", lua_string(stage.name));
+    if (stage.timeout) add("timeout", lua_string(base::format_duration(*stage.timeout)));
+    if (stage.kind == model::StageKind::signal && stage.timeout && !stage.wait.goes_on) add("otherwise", "\"fail\"");
     return text.empty() ? text : ", {" + text + "}";
   }
 
@@ -249,27 +330,18 @@ class JobWriter {
     if (!stage.wait.who.empty()) add("who", lua_value(json::value_from(stage.wait.who), indent));
     if (stage.timeout) add("within", lua_string(base::format_duration(*stage.timeout)));
     if (stage.wait.reminder) add("reminder", lua_string(base::format_duration(*stage.wait.reminder)));
+    if (!stage.wait.goes_on) add("otherwise", "\"fail\"");
     return text.empty() ? "" : ", {" + text + "}";
   }
 
-  // What fails the run where YAML's wait would.
-  std::string check(const model::Stage& stage, const std::string& name, std::size_t indent) const {
-    if (stage.wait.goes_on) return {};
-    if (stage.kind == model::StageKind::signal)
-      return spaces(indent) + "if " + name +
-             ".payload == nil then gw.fail(\"timeout\", \"the signal did not come\") end\n";
-    if (stage.kind == model::StageKind::approval)
-      return spaces(indent) + "if not " + name + ".approved then gw.fail(\"rejected\", \"it was not approved\") end\n";
-    return {};
-  }
-
   // The keys of a stage that say how a call is done, as they stand in the file.
-  std::string options(const model::Stage& stage, std::size_t number, std::size_t indent) {
+  std::string options(const List& list, const model::Stage& stage, const std::string& name, std::size_t indent) {
     std::string text;
-    for (const auto& [key, line, column, value] : stage_node(number).members) {
-      static const std::set<std::string> kOptions{"limits", "retry", "timeout", "retry_safe", "output", "emit"};
+    if (!name.empty()) text = "name = " + lua_string(name);
+    for (const auto& [key, line, column, value] : node_of(list, stage).members) {
+      static const std::set<std::string> kOptions{"limits", "retry", "timeout", "retry_safe", "output", "emit", "env"};
       if (!kOptions.contains(key)) continue;
-      const bool evaluated = key == "output" || key == "emit";
+      const bool evaluated = key == "output" || key == "emit" || key == "env";
       const std::string shown = evaluated ? bound(data(value), stage, indent) : lua_value(data(value), indent);
       text += (text.empty() ? "" : ", ") + key + " = " + shown;
     }
@@ -330,6 +402,13 @@ class JobWriter {
     return names;
   }
 
+  // Whether a stage of the list that is being written, or of the items in it, has this name.
+  static bool has_stage(const std::vector<model::Stage>& stages, const std::string& name) {
+    return std::any_of(stages.begin(), stages.end(), [&](const model::Stage& stage) {
+      return stage.name == name || has_stage(stage.stages, name);
+    });
+  }
+
   void note_names(const std::set<std::string>& names) {
     uses_run_ = uses_run_ || names.contains("run");
     uses_index_ = uses_index_ || names.contains("index");
@@ -338,7 +417,12 @@ class JobWriter {
   void note_references(const Source& source) {
     std::set<std::string> names;
     const auto compiled = language_.compile(source);
-    for (const auto& reference : compiled->references()) names.insert(reference.root);
+    for (const auto& reference : compiled->references()) {
+      names.insert(reference.root);
+      if (ending_ && reference.root == "stages" && !has_stage(*own_stages_, reference.member))
+        refuse(*ending_, {}, "the end of the run reads stages." + reference.member + ", which a script's end does not see",
+               "it gets (outcome, params); let the run give what is needed as its result");
+    }
     note_names(names);
   }
 
@@ -353,6 +437,9 @@ class JobWriter {
   YamlComments comments_;
   expression::Language language_;
   std::set<const char*> helpers_;
+  const std::vector<model::Stage>* own_stages_ = nullptr;  // of the ending that is being written
+  const YamlNode* ending_ = nullptr;
+  std::size_t groups_ = 0;  // of stages that go side by side
   bool uses_run_ = false;
   bool uses_index_ = false;
 };

@@ -70,32 +70,70 @@ json::object journal_view(const Memory::Run& run) {
 
 namespace {
 
-bool has_index(std::string_view segment) {
-  const auto bracket = segment.find('[');
-  return bracket != std::string_view::npos && bracket + 1 < segment.size() && segment[bracket + 1] >= '0' &&
-         segment[bracket + 1] <= '9';
+// The parts of a path, which slashes outside of brackets separate.
+std::vector<std::string> segments_of(const std::string& path) {
+  std::vector<std::string> segments(1);
+  int depth = 0;
+  for (const char c : path) {
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+    if (c == '/' && depth == 0)
+      segments.emplace_back();
+    else
+      segments.back() += c;
+  }
+  return segments;
 }
 
-// "together[hotels]/hotels[2]" is hotels[2], "together[weather]" is weather; "guides[0]/ask" is a step of guides[0].
-std::string common_path(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string last = path.substr(slash == std::string::npos ? 0 : slash + 1);
-  if (slash != std::string::npos && !has_index(last)) {
-    const auto before = path.rfind('/', slash - 1);
-    const std::string above = path.substr(before == std::string::npos ? 0 : before + 1,
-                                          slash - (before == std::string::npos ? 0 : before + 1));
-    if (has_index(above)) return above;
+// What stands in the brackets at the end of "hotels[2]"; empty when there are none.
+std::string inside(const std::string& segment) {
+  const auto bracket = segment.find('[');
+  return bracket == std::string::npos || segment.back() != ']'
+             ? std::string()
+             : segment.substr(bracket + 1, segment.size() - bracket - 2);
+}
+bool has_index(const std::string& segment) {
+  const std::string text = inside(segment);
+  return !text.empty() && text[0] >= '0' && text[0] <= '9';
+}
+
+// Without the branches in which a script does what stands side by side in YAML: "together[hotels]/hotels[2]" is
+// hotels[2], "together[weather]" is weather.
+std::string without_branches(const std::string& path) {
+  const auto segments = segments_of(path);
+  std::string result;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const bool branch = !inside(segments[i]).empty() && !has_index(segments[i]);
+    if (branch && i + 1 < segments.size()) continue;
+    result += (result.empty() ? "" : "/") + (branch ? inside(segments[i]) : segments[i]);
   }
-  if (last.ends_with(']') && !has_index(last)) return last.substr(last.find('[') + 1, last.size() - last.find('[') - 2);
-  return last;
+  return result;
+}
+
+// The step that a step stands right below, "guides[0]" for "guides[0]/ask"; empty when it is no item.
+std::string item_of(const std::string& path) {
+  const auto segments = segments_of(path);
+  if (segments.size() < 2 || !has_index(segments[segments.size() - 2])) return {};
+  return path.substr(0, path.size() - segments.back().size() - 1);
 }
 
 }  // namespace
 
+// Steps by paths that both forms of a job have. An item with one step is that step; of one with several, YAML records
+// what comes of them as well.
 json::object common_view(const Memory::Run& run) {
-  json::object steps;
+  std::map<std::string, const engine::StepDone*> known;
   for (const auto& [path, step] : run.steps)
-    if (step.state != model::StepState::skipped && !path.ends_with("[]")) steps[common_path(path)] = step_view(step);
+    if (step.state != model::StepState::skipped && !path.ends_with("[]") && path.find("[+") == std::string::npos)
+      known[without_branches(path)] = &step;
+  std::map<std::string, int> below;
+  for (const auto& [path, step] : known)
+    if (const auto item = item_of(path); !item.empty()) ++below[item];
+  json::object steps;
+  for (const auto& [path, step] : known) {
+    if (below.contains(path)) continue;
+    const auto item = item_of(path);
+    steps[!item.empty() && below.at(item) == 1 && !has_index(segments_of(path).back()) ? item : path] = step_view(*step);
+  }
   json::object view = journal_view(run);
   view["steps"] = std::move(steps);
   view.erase("failed_step");

@@ -237,11 +237,11 @@ void MemoryStore::load_resting(Answer<std::vector<Resting>> answer) {
   });
 }
 
-void MemoryStore::execute(SqlStep step, Answer<std::string> answer) {
+void MemoryStore::execute(SqlStep step, Answer<SqlDone> answer) {
   clock_.post([this, step = std::move(step), answer = std::move(answer)]() mutable {
     if (dead_) return;
     auto& steps = memory_.runs.at(step.done.run).steps;
-    if (const auto found = steps.find(step.done.path); found != steps.end()) return answer(found->second.output);
+    if (const auto found = steps.find(step.done.path); found != steps.end()) return answer(SqlDone{found->second.output, found->second.finished_at});
     try {
       if (!statements) throw base::refused("there is no database here: the test must say what sql.exec gives");
       step.done.output = statements(step);
@@ -250,9 +250,10 @@ void MemoryStore::execute(SqlStep step, Answer<std::string> answer) {
     }
     if (dies_before_commit()) return;
     ++memory_.executed[step.statement];
-    const std::string output = step.done.output;
+    step.done.finished_at = std::max(clock_.now(), step.done.started_at);
+    SqlDone done{step.done.output, step.done.finished_at};
     commit({std::move(step.done)});
-    if (!dead_) answer(output);
+    if (!dead_) answer(std::move(done));
   });
 }
 

@@ -129,6 +129,7 @@ std::string work_text(const Stage& stage);
 struct Script {
   script::Budget budget;
   json::object step_defaults;  // keys of a stage that hold for every gw.call, such as `retry`
+  std::array<bool, kEndings.size()> endings{};  // which of them it has a function for
 };
 
 // One version of a job: what a file says, checked. Its version is the SHA-256 of the file's bytes; of a Lua job, of its

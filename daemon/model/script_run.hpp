@@ -27,6 +27,8 @@ struct RunFacts {
   std::string params;  // JSON object
   std::string seed;    // of random numbers: the same for all lives of the run, unlike for any other run
   base::Instant submitted_at;
+  std::string ending;   // the function to be run at the run's end, "on_failure"; empty for the run itself
+  std::string outcome;  // JSON object: how the run ended, for that function
 };
 
 // One finished step as the journal has it.

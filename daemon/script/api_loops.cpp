@@ -134,33 +134,13 @@ int frontier(lua_State* lua) {
   loop->function = Ref(lua);
   // The list grows, and the script's own shall not.
   const auto seeds = static_cast<lua_Integer>(loop->count);
-  lua_newtable(lua);
-  const int own = lua_gettop(lua);
   loop->count = 0;
+  lua_newtable(lua);
+  loop->items = Ref(lua);
   for (lua_Integer i = 1; i <= seeds; ++i) {
     lua_rawgeti(lua, 2, i);
-    std::string key;
-    if (loop->key) {
-      loop->key.push(lua);
-      lua_pushvalue(lua, -2);
-      lua_call(lua, 1, 1);
-      if (lua_type(lua, -1) != LUA_TSTRING && !lua_isinteger(lua, -1))
-        luaL_error(lua, "gw.frontier %s: a key must be a text or an integer", loop->name.c_str());
-      key = lua_tostring(lua, -1);
-      lua_pop(lua, 1);
-    } else {
-      key = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : json_text(lua, -1, "the item", 64u << 10);
-    }
-    if (!loop->known.emplace(key, loop->count).second) {
-      lua_pop(lua, 1);
-      continue;
-    }
-    loop->keys.push_back(key);
-    loop->depths.push_back(0);
-    lua_rawseti(lua, own, static_cast<lua_Integer>(++loop->count));
+    Execution::of(lua).add_item(lua, *loop, 0);
   }
-  lua_pushvalue(lua, own);
-  loop->items = Ref(lua);
   return Execution::of(lua).run_loop(lua, std::move(loop), hash, recorded);
 }
 

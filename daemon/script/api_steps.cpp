@@ -1,8 +1,10 @@
 // The functions of gw that make a step.
 #include <cctype>
 
+#include "base/base64.hpp"
 #include "base/digest.hpp"
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 #include "script/api.hpp"
 #include "script/arguments.hpp"
 #include "script/execution.hpp"
@@ -36,7 +38,8 @@ int give_or_nil(lua_State* lua, int status, lua_KContext context) {
   give_output(lua, status, context);
   if (lua_type(lua, -1) == LUA_TTABLE) {
     lua_getfield(lua, -1, "payload");
-    return 1;
+    lua_insert(lua, -2);
+    return 2;
   }
   lua_pushnil(lua);
   lua_pushliteral(lua, "timeout");
@@ -124,17 +127,64 @@ int stage(lua_State* lua) {
   return ask_call(lua, "stage", luaL_checkstring(lua, 2), checked_name(lua, 1, "stage"), 3);
 }
 
+// Keeps bytes as an artifact: text as it is, others as base64, since JSON has none.
+int artifact(lua_State* lua) {
+  std::size_t size = 0;
+  const std::string name = luaL_checkstring(lua, 1);
+  const char* data = luaL_checklstring(lua, 2, &size);
+  const std::string_view bytes(data, size);
+  lua_settop(lua, 3);
+  check_options(lua, 3, "artifact", "godwit.ArtifactOptions");
+  json::object input{{"name", name}};
+  if (base::is_utf8(bytes))
+    input["text"] = bytes;
+  else
+    input["base64"] = base::base64(bytes);
+  if (lua_getfield(lua, 3, "media_type") != LUA_TNIL) input["media_type"] = luaL_checkstring(lua, -1);
+  Execution::Ask ask;
+  const std::string own = take_name(lua, 3, "artifact");
+  ask.name = own.empty() ? "artifact.put" : own;
+  ask.named = !own.empty();
+  ask.uses = "artifact.put";
+  ask.input = json::serialize(input);
+  return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
+}
+
+int give_content(lua_State* lua, int status, lua_KContext context) {
+  give_output(lua, status, context);
+  if (lua_type(lua, -1) != LUA_TTABLE || lua_getfield(lua, -1, "base64") != LUA_TSTRING) {
+    lua_getfield(lua, -2, "text");
+    return 1;
+  }
+  std::size_t size = 0;
+  const char* text = lua_tolstring(lua, -1, &size);
+  const auto bytes = base::from_base64({text, size});
+  if (!bytes) return luaL_error(lua, "gw.content: the step gave no base64");
+  lua_pushlstring(lua, bytes->data(), bytes->size());
+  return 1;
+}
+
+int content(lua_State* lua) {
+  if (lua_type(lua, 1) == LUA_TTABLE) {
+    lua_getfield(lua, 1, "artifact");
+    lua_replace(lua, 1);
+  }
+  Execution::Ask ask;
+  ask.name = ask.uses = "artifact.get";
+  ask.input = json::serialize(json::object{{"artifact", luaL_checkstring(lua, 1)}});
+  return Execution::of(lua).ask(lua, std::move(ask), 0, give_content);
+}
+
+// A duration, or the instant until which it sleeps.
 int sleep(lua_State* lua) {
-  const std::string duration = duration_at(lua, 1, "sleep");
+  const auto until = lua_type(lua, 1) == LUA_TSTRING ? base::parse_instant(lua_tostring(lua, 1)) : std::nullopt;
   Execution::Ask ask;
   ask.kind = "sleep";
   ask.named = !lua_isnoneornil(lua, 2);
   ask.name = ask.named ? checked_name(lua, 2, "sleep") : "sleep";
-  ask.input = "{\"for\":\"" + duration + "\"}";
-  return Execution::of(lua).ask(lua, std::move(ask), 0, [](lua_State* inner, int status, lua_KContext context) {
-    give_output(inner, status, context);
-    return 0;
-  });
+  ask.input = until ? "{\"until\":\"" + base::format_instant(*until) + "\"}"
+                    : "{\"for\":\"" + duration_at(lua, 1, "sleep") + "\"}";
+  return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
 }
 
 int wait(lua_State* lua) {
@@ -189,7 +239,7 @@ int sql(lua_State* lua) {
     lua_setfield(lua, -2, "args");
   }
   ask.input = json_text(lua, -1, "the arguments of gw.sql", value_max(lua));
-  check_options(lua, 3, "sql", "godwit.CallOptions");
+  check_options(lua, 3, "sql", "godwit.SqlOptions");
   const std::string own = take_name(lua, 3, "sql");
   ask.name = own.empty() ? "sql" : own;
   ask.named = !own.empty();
@@ -207,7 +257,10 @@ int memo(lua_State* lua) {
     return 1;
   }
   lua_settop(lua, 2);
-  lua_call(lua, 0, 1);
+  {
+    const Execution::Aside aside(execution, execution.current().path + "\nmemo\n" + name);
+    lua_call(lua, 0, 1);
+  }
   // What is given back is what a later life will get.
   std::string value = json_text(lua, -1, ("the value of memo " + name).c_str(), value_max(lua));
   push_json_text(lua, value);
@@ -302,20 +355,22 @@ std::vector<ApiFunction> step_functions() {
        stage},
       {"sleep",
        "Waits. The run holds nothing meanwhile, however long it is; a restart does not make it longer.",
-       {{"duration", "string|number", "\"24h\", or seconds"}, {"name", "string?", "of the step"}},
-       "",
+       {{"duration", "string|number", "\"24h\", seconds, or an instant such as \"2026-05-01T08:00:00Z\""},
+        {"name", "string?", "of the step"}},
+       "table",
        "sleep",
        sleep},
       {"wait",
-       "Waits for a signal (`godwit signal RUN NAME JSON`) and gives what came with it; nil when the time is over.",
+       "Waits for a signal (`godwit signal RUN NAME JSON`) and gives what came with it, and {payload, by, at}; nil when the "
+       "time is over.",
        {{"signal", "string", "its name"}, {"opts", "godwit.WaitOptions?", "how long"}},
-       "any",
+       "any, table|string",
        "wait_signal",
        wait},
       {"approve",
        "Waits until a person approves or refuses; gives true or false, and {approved, by, comment}.",
        {{"name", "string", "of the step"}, {"opts", "godwit.ApproveOptions?", "who and how long"}},
-       "boolean",
+       "boolean, table",
        "approve",
        approve},
       {"child",
@@ -327,10 +382,26 @@ std::vector<ApiFunction> step_functions() {
       {"sql",
        "Executes a statement on the daemon's own database, committed in the transaction that records the step: never "
        "without it, never twice. Gives {rows, count}.",
-       {{"statement", "string", "with $1, $2 for the values"}, {"args", "any[]?", "the values"}, options},
+       {{"statement", "string", "with $1, $2 for the values"}, {"args", "any[]?", "the values"},
+        {"opts", "godwit.SqlOptions?", "how it is done"}},
        "table",
        "uses: sql.exec",
        sql},
+      {"artifact",
+       "Keeps a text or bytes as an artifact, once by its content: one step. Gives {artifact = \"sha256:...\", size, "
+       "name, media_type}, which may stand in results and arguments.",
+       {{"name", "string", "for people: \"report.csv\""},
+        {"content", "string", "text or bytes, at most 16 MiB"},
+        {"opts", "godwit.ArtifactOptions?", "its type"}},
+       "table",
+       "uses: artifact.put",
+       artifact},
+      {"content",
+       "The content of an artifact, as text or bytes: one step.",
+       {{"artifact", "string|table", "\"sha256:...\", or what gw.artifact or another step gave"}},
+       "string",
+       "uses: artifact.get",
+       content},
       {"memo",
        "Computes a value once; a later life of the run gets the recorded value. For work that costs more than a "
        "commit. "

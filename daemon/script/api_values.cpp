@@ -29,7 +29,7 @@ int now(lua_State* lua) {
 }
 
 std::uint64_t draw(lua_State* lua) {
-  return Execution::of(lua).current().random();
+  return Execution::of(lua).draw();
 }
 
 int uuid(lua_State* lua) {

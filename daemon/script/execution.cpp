@@ -40,6 +40,11 @@ Execution::Execution(const model::ScriptBundle& bundle, const Budget& budget) : 
 
 Execution::~Execution() = default;
 
+Execution::Aside::Aside(Execution& execution, const std::string& seed)
+    : execution_(execution),
+      random_(static_cast<std::uint64_t>(base::sha256_prefix(execution.facts_.seed + '\n' + seed))),
+      before_(std::exchange(execution.aside_, &random_)) {}
+
 // --- loading
 
 void Execution::load() {
@@ -81,6 +86,17 @@ void Execution::read_header() {
   run_function_ = Ref(lua);
   lua_pushnil(lua);
   lua_setfield(lua, 1, "run");
+  for (const auto* name : {"on_failure", "on_success", "on_cancel"}) {
+    if (lua_getfield(lua, 1, name) == LUA_TNIL) {
+      lua_settop(lua, 1);
+      continue;
+    }
+    if (lua_type(lua, -1) != LUA_TFUNCTION)
+      throw base::refused(std::string(name) + " must be a function of (outcome, params)", {bundle_.file});
+    endings_[name] = Ref(lua);
+    lua_pushboolean(lua, 1);
+    lua_setfield(lua, 1, name);
+  }
   struct Text {
     std::string value;
   } text;
@@ -129,8 +145,14 @@ void Execution::start(RunFacts facts) {
   live_steps_ = recording_.size();
   main_->now = facts_.submitted_at;
   main_->random.seed(static_cast<std::uint64_t>(base::sha256_prefix(facts_.seed + '\n')));
-  run_function_.push(main_->thread);
   try {
+    if (facts_.ending.empty()) {
+      run_function_.push(main_->thread);
+    } else {
+      main_->path = facts_.ending;
+      endings_.at(facts_.ending).push(main_->thread);
+      push_json(main_->thread, base::parse_json(facts_.outcome));
+    }
     push_json(main_->thread, base::parse_json(facts_.params));
   } catch (const base::Error& error) {
     return fail({"internal", std::string("the parameters are no JSON: ") + error.what(), false, {}}, {});

@@ -66,6 +66,8 @@ class Execution {
   int run_loop(lua_State* lua, std::unique_ptr<Loop> loop, std::int64_t hash, const std::string& value);
   // Adds an item to the frontier whose branch is running; the item is on top of the stack. False when it is known.
   bool grow(lua_State* lua);
+  // The same for a list that is being made; takes the item from the stack.
+  bool add_item(lua_State* lua, Loop& loop, int depth);
   // Ends the whole run, from whatever branch.
   void end_with(lua_State* lua, End end);
   // An error was caught in the current scope: the loop it waited for is over.
@@ -74,6 +76,20 @@ class Execution {
   void set_progress(std::string fields) { output_.progress = std::move(fields); }
 
   Scope& current() { return *current_; }
+  std::uint64_t draw() { return aside_ ? (*aside_)() : current_->random(); }
+  // While it lives, random numbers come from a stream of its own. For functions that a later life of the run may not
+  // call again, because what they gave is recorded: what is drawn in them must not move the scope's own stream.
+  class Aside {
+   public:
+    Aside(Execution& execution, const std::string& seed);
+    ~Aside() { execution_.aside_ = before_; }
+    Aside(const Aside&) = delete;
+
+   private:
+    Execution& execution_;
+    std::mt19937_64 random_;
+    std::mt19937_64* before_;
+  };
   bool loading() const { return loading_; }
   const RunFacts& facts() const { return facts_; }
   const model::ScriptBundle& bundle() const { return bundle_; }
@@ -128,6 +144,7 @@ class Execution {
   Recording recording_;
   Output output_;
   Ref run_function_;
+  std::map<std::string, Ref> endings_;  // by name
   bool loading_ = true;
   bool ended_ = false;
 
@@ -140,6 +157,7 @@ class Execution {
   std::uint64_t last_request_ = 0;
   std::size_t live_steps_ = 0;  // recorded and not folded away
   std::optional<End> end_;      // what the script is being stopped for
+  std::mt19937_64* aside_ = nullptr;
 };
 
 // The file and line of the script's innermost function, and the lines of all of them.

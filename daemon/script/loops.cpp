@@ -151,14 +151,16 @@ void Execution::fill(lua_State* lua, Loop& loop) {
 }
 
 void Execution::begin_branch(lua_State* lua, Loop& loop, std::size_t index) {
+  // Items of a frontier are told apart by the order in which they were found, as in YAML: it is the same in every life.
   std::string key = std::to_string(index);
   if (index < loop.keys.size()) {
     key = loop.keys[index];
-  } else if (loop.key) {
+  } else if (loop.key && loop.kind == Loop::Kind::each) {
     loop.key.push(lua);
     loop.items.push(lua);
     lua_rawgeti(lua, -1, static_cast<lua_Integer>(index + 1));
     lua_remove(lua, -2);
+    const Aside aside(*this, loop.path + "\nkey\n" + std::to_string(index));
     lua_call(lua, 1, 1);
     if (lua_type(lua, -1) != LUA_TSTRING && !lua_isinteger(lua, -1))
       luaL_error(lua, "gw.each %s: the key of item %d must be a text or an integer", loop.name.c_str(),
@@ -283,6 +285,7 @@ void Execution::keep(lua_State* lua, Loop& loop, std::size_t index) {
     lua_rawgeti(lua, -1, static_cast<lua_Integer>(index + 1));
     lua_remove(lua, -2);
     lua_pushinteger(lua, static_cast<lua_Integer>(index + 1));
+    const Aside aside(*this, loop.path + "\nfold\n" + std::to_string(index));
     lua_call(lua, 4, 1);
     loop.value = Ref(lua);
     return;
@@ -349,28 +352,36 @@ bool Execution::grow(lua_State* lua) {
   Loop* loop = current_->in;
   if (!loop || loop->kind != Loop::Kind::frontier)
     return luaL_error(lua, "grow belongs to the function that gw.frontier called, not to a loop inside of it") != 0;
+  lua_settop(lua, 1);
+  if (!add_item(lua, *loop, loop->depths[current_->index] + 1)) return false;
+  make_ready(*loop->parent);
+  return true;
+}
+
+bool Execution::add_item(lua_State* lua, Loop& loop, int depth) {
   std::string key;
-  if (loop->key) {
-    loop->key.push(lua);
-    lua_pushvalue(lua, 1);
+  if (loop.key) {
+    loop.key.push(lua);
+    lua_pushvalue(lua, -2);
+    const Aside aside(*this, loop.path + "\nkey\n" + std::to_string(loop.count));
     lua_call(lua, 1, 1);
     if (lua_type(lua, -1) != LUA_TSTRING && !lua_isinteger(lua, -1))
-      luaL_error(lua, "gw.frontier %s: a key must be a text or an integer", loop->name.c_str());
+      luaL_error(lua, "gw.frontier %s: a key must be a text or an integer", loop.name.c_str());
     key = lua_tostring(lua, -1);
     lua_pop(lua, 1);
   } else {
-    key = lua_type(lua, 1) == LUA_TSTRING ? lua_tostring(lua, 1) : json_text(lua, 1, "the item", 64u << 10);
+    key = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : json_text(lua, -1, "the item", 64u << 10);
   }
-  const int depth = loop->depths[current_->index] + 1;
-  if (depth > loop->depth_max || loop->count >= loop->items_max || loop->known.contains(key)) return false;
-  loop->known.emplace(key, loop->count);
-  loop->keys.push_back(key);
-  loop->depths.push_back(depth);
-  loop->items.push(lua);
-  lua_pushvalue(lua, 1);
-  lua_rawseti(lua, -2, static_cast<lua_Integer>(++loop->count));
+  const bool fits = depth <= loop.depth_max && loop.count < loop.items_max;
+  if (!fits || !loop.known.emplace(key, loop.count).second) {
+    lua_pop(lua, 1);
+    return false;
+  }
+  loop.depths.push_back(depth);
+  loop.items.push(lua);
+  lua_insert(lua, -2);
+  lua_rawseti(lua, -2, static_cast<lua_Integer>(++loop.count));
   lua_pop(lua, 1);
-  make_ready(*loop->parent);
   return true;
 }
 

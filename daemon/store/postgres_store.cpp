@@ -78,8 +78,8 @@ class PostgresStore::Impl {
     ask<T>(history_, std::move(query), std::move(answer));
   }
 
-  void execute(engine::SqlStep step, engine::Answer<std::string> answer) {
-    ask<std::string>(
+  void execute(engine::SqlStep step, engine::Answer<engine::SqlDone> answer) {
+    ask<engine::SqlDone>(
         statements_,
         [this, step = std::move(step)](Connection& connection) { return execute_step(connection, seat(), step); },
         std::move(answer));
@@ -318,7 +318,7 @@ void PostgresStore::load_resting(engine::Answer<std::vector<engine::Resting>> an
   impl_->read<std::vector<engine::Resting>>(
       std::move(answer), [this](Connection& connection) { return store::load_resting(connection, impl_->seat()); });
 }
-void PostgresStore::execute(engine::SqlStep step, engine::Answer<std::string> answer) {
+void PostgresStore::execute(engine::SqlStep step, engine::Answer<engine::SqlDone> answer) {
   impl_->execute(std::move(step), std::move(answer));
 }
 void PostgresStore::read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) {

@@ -43,7 +43,7 @@ class PostgresStore : public engine::Store, public engine::History {
   void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
   void load_runs(std::vector<model::RunId> runs, engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
   void load_resting(engine::Answer<std::vector<engine::Resting>> answer) override;
-  void execute(engine::SqlStep step, engine::Answer<std::string> answer) override;
+  void execute(engine::SqlStep step, engine::Answer<engine::SqlDone> answer) override;
   void read_outputs(model::RunId run, std::vector<std::string> paths,
                     engine::Answer<std::map<std::string, std::string>> answer) override;
   void read_checkpoint(model::RunId run, std::string path, std::string key,

@@ -133,25 +133,26 @@ void record(pqxx::work& work, const NodeSeat& seat, const engine::StepDone& done
     throw base::Error(base::ErrorKind::unavailable, "another godwitd took the place of this node");
 }
 
-std::string in_transaction(pqxx::work& work, const NodeSeat& seat, const engine::SqlStep& step) {
-  const auto earlier = work.exec_params("SELECT output FROM godwit.step WHERE run = $1 AND path = $2",
+engine::SqlDone in_transaction(pqxx::work& work, const NodeSeat& seat, const engine::SqlStep& step) {
+  const auto earlier = work.exec_params("SELECT output, finished_at FROM godwit.step WHERE run = $1 AND path = $2",
                                         model::number(step.done.run), step.done.path);
-  if (!earlier.empty()) return text(earlier[0][0]);
+  if (!earlier.empty()) return {text(earlier[0][0]), instant(earlier[0][1])};
   engine::StepDone done = step.done;
   done.output = output_of(run_statement(work, step));
   work.exec0("SET LOCAL statement_timeout = 0");
+  done.finished_at = std::max(base::now(), step.done.started_at);
   record(work, seat, done);
-  return done.output;
+  return {done.output, done.finished_at};
 }
 
 }  // namespace
 
-std::string execute_step(Connection& connection, const NodeSeat& seat, const engine::SqlStep& step) {
+engine::SqlDone execute_step(Connection& connection, const NodeSeat& seat, const engine::SqlStep& step) {
   check_statement(step.statement);
   try {
-    std::string output;
-    connection.transaction([&](pqxx::work& work) { output = in_transaction(work, seat, step); });
-    return output;
+    engine::SqlDone done;
+    connection.transaction([&](pqxx::work& work) { done = in_transaction(work, seat, step); });
+    return done;
   } catch (const pqxx::broken_connection& error) {
     // So libpqxx calls a statement with other parameters than it was given, too.
     if (!connection.session().is_open()) throw;

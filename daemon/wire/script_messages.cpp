@@ -121,7 +121,8 @@ void fields(Archive& archive, Value& value) {
   if constexpr (std::is_same_v<Bare, Budget>) {
     archive.all(value.memory, value.text, value.cpu, value.steps);
   } else if constexpr (std::is_same_v<Bare, RunFacts>) {
-    archive.all(value.id, value.job, value.version, value.params, value.seed, value.submitted_at);
+    archive.all(value.id, value.job, value.version, value.params, value.seed, value.submitted_at, value.ending,
+                value.outcome);
   } else if constexpr (std::is_same_v<Bare, model::Failure>) {
     archive.all(value.code, value.message, value.retryable, value.retry_after);
   } else if constexpr (std::is_same_v<Bare, RecordedStep>) {

@@ -102,6 +102,8 @@ GODWIT_STAGE(Fail, "fail")
 
 GODWIT_UNIT(Shell)
 GODWIT_UNIT(Http)
-GODWIT_PLUGIN(&gw_unit_Shell, &gw_unit_Http, &gw_unit_Sleep, &gw_unit_Fail)
+GODWIT_UNIT(ArtifactPut)
+GODWIT_UNIT(ArtifactGet)
+GODWIT_PLUGIN(&gw_unit_Shell, &gw_unit_Http, &gw_unit_ArtifactPut, &gw_unit_ArtifactGet, &gw_unit_Sleep, &gw_unit_Fail)
 
 }  // namespace core

@@ -64,7 +64,10 @@ class Bench {
     write("parked",
           "job: parked\nstages:\n  only: {uses: hold, with: {file: '" + (jobs_ / "parked").string() + "'}}\n");
     write("listening", "job: listening\nstages:\n  wait: {wait_signal: wake}\n");
-    write("napping", "job: napping\nparams: {until: string}\nstages:\n  nap: {sleep: '${ params.until }'}\n");
+    write("napping", "job: napping\nparams: {due: string}\nstages:\n  nap: {sleep: '${ params.due }'}\n");
+    std::ofstream(jobs_ / "jobs" / "listening_script.lua")
+        << "local gw = require 'godwit'\nreturn gw.job { name = 'listening_script', run = function()\n"
+           "  return gw.wait('wake')\nend }\n";
     write("fan",
           "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: "
           "http.request, retry_safe: true,\n"
@@ -235,32 +238,36 @@ class Bench {
     settle();
   }
 
-  // 100,000 runs that wait are rows and a few bytes each; a thousand of them come back within a second, by a signal or
-  // because their time has come.
+  // 100,000 runs that wait are rows and a few bytes each, a fifth of them runs of a script; a thousand of each kind come
+  // back within a second, by a signal or because their time has come.
   void asleep(Report& report) {
-    const int count = 100'000, woken = 1000;
+    const int count = 100'000, scripts = count / 5, woken = 1000;
     submit_many("noop", 2000);
+    submit_and_wait("million", {{"n", 100}});
     settle();
-    const double before = bench::resident_bytes(daemon_->pid());
-    submit_many("listening", count);
+    const double before = resident_bytes();
+    submit_many("listening", count - scripts);
+    submit_many("listening_script", scripts);
     wait_for_resting(count);
-    const double grown = bench::resident_bytes(daemon_->pid()) - before;
-    report.add(
-        {"100,000 runs asleep: the daemon grows by", figure(grown / 1e6, "MB"), "100 MB", grown / 100e6, 1, true});
+    const double grown = resident_bytes() - before;
+    report.add({"100,000 runs asleep: daemon and hosts grow by", figure(grown / 1e6, "MB"), "100 MB", grown / 100e6, 1,
+                true});
 
-    const auto runs = daemon_->query("select run from godwit.runs where job = 'listening' order by run limit 1000");
     RpcConnection connection(daemon_->socket());
-    const auto start = base::tick();
-    for (const auto& run : runs) connection.send("run.signal", {{"run", std::stoll(run)}, {"name", "wake"}});
-    for (int i = 0; i < woken; ++i) connection.receive_text();
-    wait_for_ended("listening", woken);
-    const double by_signal = seconds_since(start);
-    report.add({"1,000 of them woken by signals and ended", figure(by_signal, "s"), "1 s", by_signal, 1, true});
+    for (const std::string job : {"listening", "listening_script"}) {
+      const auto runs = daemon_->query("select run from godwit.runs where job = '" + job + "' order by run limit 1000");
+      const auto start = base::tick();
+      for (const auto& run : runs) connection.send("run.signal", {{"run", std::stoll(run)}, {"name", "wake"}});
+      for (int i = 0; i < woken; ++i) connection.receive_text();
+      wait_for_ended(job, woken);
+      const double by_signal = seconds_since(start);
+      report.add({"1,000 of " + job + " woken by signals and ended", figure(by_signal, "s"), "1 s", by_signal, 1, true});
+    }
 
     const auto due = base::now() + 15s;
-    json::array params(static_cast<std::size_t>(woken), json::object{{"until", base::format_instant(due)}});
+    json::array params(static_cast<std::size_t>(woken), json::object{{"due", base::format_instant(due)}});
     connection.call("run.submit_many", {{"job", "napping"}, {"params", std::move(params)}});
-    wait_for_resting(count);
+    wait_for_resting(count - woken);
     wait_for_ended("napping", woken);
     const double late = std::chrono::duration<double>(base::now() - due).count();
     report.add({"1,000 of them woken by the clock and ended", figure(late, "s"), "1 s", late, 1, true});
@@ -328,6 +335,13 @@ class Bench {
     return bench::Floor("host=" + directory + " dbname=godwit user=godwit");
   }
   double postgres_cpu() { return bench::cpu_seconds_of_tree(daemon_->postmaster()); }
+
+  // Of the daemon and its hosts.
+  double resident_bytes() {
+    double bytes = bench::resident_bytes(daemon_->pid());
+    for (const pid_t host : daemon_->hosts()) bytes += bench::resident_bytes(host);
+    return bytes;
+  }
 
   void submit_many(const std::string& job, int count) {
     RpcConnection connection(daemon_->socket());

@@ -38,6 +38,11 @@ class ScriptedRunner : public lab::VirtualRunner {
     callable->args_schema = found->second.schema;
     return callable;
   }
+  Installed installed() const override {
+    Installed all;
+    for (const auto& [name, plugin] : plugins) all.versions[name] = plugin.version;
+    return all;
+  }
 
  private:
   std::optional<base::Duration> takes(const engine::Callable& callable, const engine::StepCall& call) override {

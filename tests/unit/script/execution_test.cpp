@@ -179,6 +179,7 @@ TEST_CASE("a frontier grows, each key once") {
   REQUIRE(world.go());
   CHECK(world.result() == R"(["a","b","c","d"])");
   CHECK(world.calls.empty());
+  CHECK(world.paths() == list({"crawl[]", "crawl[0]", "crawl[1]", "crawl[2]", "crawl[3]"}));
 }
 
 TEST_CASE("clock, random numbers and uuids are the same in every life") {
@@ -284,4 +285,27 @@ TEST_CASE("results of a long list are kept in slices") {
   CHECK_FALSE(world.go(5'500));
   CHECK(world.go());
   CHECK(world.result() == "[12000,1,12000]");
+}
+
+TEST_CASE("random numbers drawn where a later life does not come are drawn from another stream") {
+  ScriptWorld memo(job("local a = gw.memo('m', function() return gw.random(1000000) end)\n"
+                       "local b = gw.random(1000000)\ngw.call('a.b', {b = b})\nreturn {a, b, gw.uuid()}"));
+  CHECK_FALSE(memo.go(1));
+  CHECK(memo.go());
+  const std::string first = memo.result();
+  CHECK(first.front() == '[');
+  CHECK(memo.go());
+  CHECK(memo.result() == first);
+  ScriptWorld fold(job("local r = gw.each('n', range(1, 10500), {fold = {0, function(acc) return acc + gw.random(10) end}},\n"
+                       "function(n) return gw.call('a.b', {n = n}).n end)\nlocal x = gw.random(1000000)\n"
+                       "return {r, x, gw.call('a.c', {x = x}).x}"));
+  ScriptWorld whole(fold.bundle.text);
+  CHECK(whole.go());
+  CHECK_FALSE(fold.go(4'321));
+  CHECK_FALSE(fold.go(6'000));
+  CHECK(fold.go());
+  CHECK(fold.result() == whole.result());
+  const std::string done = fold.result();
+  CHECK(fold.go());
+  CHECK(fold.result() == done);
 }

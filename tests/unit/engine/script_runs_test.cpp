@@ -1,0 +1,220 @@
+// Goal: runs of scripts are continued, moved to other versions and pinned as those of stages are. Method: the engine's
+// world, with scripts in this process.
+#include <catch2/catch.hpp>
+
+#include "lab/local_scripts.hpp"
+#include "model/script_bundle.hpp"
+#include "script/execution.hpp"
+#include "support/engine_world.hpp"
+
+using namespace godwit;
+using namespace std::chrono_literals;
+using support::EngineWorld;
+namespace json = base::json;
+
+namespace {
+
+// A script as it is stored: with what it says of itself.
+std::string script(const std::string& body, const std::string& header = {}) {
+  model::ScriptBundle bundle{.file = "s.lua",
+                             .text = "local gw = require 'godwit'\nreturn gw.job { name = 's', " + header +
+                                     " run = function(p)\n" + body + "\nend }\n",
+                             .modules = {},
+                             .header = {}};
+  bundle.header = script::Execution(bundle, {}).header();
+  return bundle.to_text();
+}
+
+class ScriptsWorld : public EngineWorld {
+ public:
+  ScriptsWorld() : scripts_(std::make_unique<lab::LocalScripts>(clock)) {
+    settings.scripts = scripts_.get();
+    start();
+    plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
+    plugin("flaky", {[this](const engine::StepCall&) {
+             return broken ? support::fail("down") : support::succeed("\"up\"");
+           }});
+  }
+  void die() {
+    std::mt19937_64 random(1);
+    crash(random);
+    scripts_ = std::make_unique<lab::LocalScripts>(clock);
+    settings.scripts = scripts_.get();
+    start();
+  }
+  model::RunId retry(model::RunId run, engine::Engine::Retry how = {}) {
+    std::optional<engine::Result<model::RunId>> anew;
+    runner->sent.clear();
+    engine->retry(run, std::move(how), {7, "ann", {}}, [&](engine::Result<model::RunId> id) { anew.emplace(std::move(id)); });
+    clock.run_posted();
+    REQUIRE(anew);
+    if (!*anew) throw anew->error();
+    run_to_end();
+    return **anew;
+  }
+  json::object migrate(model::RunId run, const std::string& to, bool dry) {
+    std::optional<engine::Result<json::object>> report;
+    engine->migrate(run, to, dry, {7, "ann", {}},
+                    [&](engine::Result<json::object> given) { report.emplace(std::move(given)); });
+    for (int i = 0; i < 50 && !report; ++i) clock.run_posted();
+    REQUIRE(report);
+    if (!*report) throw report->error();
+    return **report;
+  }
+  std::size_t calls(const std::string& path) const {
+    return static_cast<std::size_t>(std::count_if(runner->sent.begin(), runner->sent.end(),
+                                                  [&](const auto& call) { return call.path.starts_with(path); }));
+  }
+
+  bool broken = true;
+
+ private:
+  std::unique_ptr<lab::LocalScripts> scripts_;
+};
+
+constexpr auto kLongLoop =
+    "local sum = gw.each('n', range(1, 10500), {parallel = 100, fold = {0, function(a, r) return a + r end}},\n"
+    "  function(n) return gw.call('echo', {n = n}).n end)\n"
+    "local up = gw.stage('after', 'flaky')\nreturn {sum = sum, up = up}";
+
+}  // namespace
+
+TEST_CASE("what a loop has folded away is not done again by a run that continues another") {
+  ScriptsWorld world;
+  const auto run = world.submit(script(kLongLoop));
+  world.run_to_end();
+  REQUIRE(world.result(run).find("failed down") == 0);
+  REQUIRE(world.calls("n[") == 10500);
+  world.broken = false;
+  const auto second = world.retry(run);
+  CHECK(world.result(second) == R"({"sum":55130250,"up":"up"})");
+  CHECK(world.calls("n[") == 0);
+  const auto third = world.retry(run, {.from = "after"});
+  CHECK(world.result(third) == R"({"sum":55130250,"up":"up"})");
+  CHECK(world.calls("n[") == 0);
+  // From the loop itself on, all of it is done again.
+  const auto fourth = world.retry(run, {.from = "n[]"});
+  CHECK(world.result(fourth) == R"({"sum":55130250,"up":"up"})");
+  CHECK(world.calls("n[") == 10500);
+  CHECK_THROWS_WITH(world.retry(run, {.from = "n[3]"}), Catch::Contains("folded away as a part of n[0..9999]"));
+  CHECK_THROWS_WITH(world.retry(run, {.set = {{"n[3]", "1"}}}), Catch::Contains("folded away"));
+  CHECK_THROWS_WITH(world.retry(run, {.skip = {"nowhere"}}), Catch::Contains("has recorded no step 'nowhere'"));
+  CHECK(world.memory.faults.empty());
+}
+
+TEST_CASE("a person gives a script's steps other outputs, or none") {
+  ScriptsWorld world;
+  const auto run = world.submit(script(
+      "local a = gw.stage('a', 'echo', {v = 1})\nlocal b = gw.stage('b', 'flaky')\n"
+      "local each = gw.each('each', {1, 2}, function(n) return gw.call('echo', {n = n}).n end)\n"
+      "return {a = a.v, b = b or 'nothing', each = each}"));
+  world.run_to_end();
+  REQUIRE(world.result(run).find("failed down") == 0);
+  const auto second = world.retry(run, {.set = {{"a", "{\"v\":9}"}}, .skip = {"b"}});
+  CHECK(world.result(second) == R"({"a":9,"b":"nothing","each":[1,2]})");
+  CHECK(world.calls("a") == 0);
+  CHECK(world.calls("each") == 2);
+  const auto third = world.retry(second, {.set = {{"each[1]", "{\"n\":7}"}}});
+  CHECK(world.result(third) == R"({"a":9,"b":"nothing","each":[1,7]})");
+  CHECK(world.runner->sent.empty());
+}
+
+TEST_CASE("a run that continues another one has its time, its random numbers and its name") {
+  ScriptsWorld world;
+  const auto run = world.submit(script(
+      "local a = gw.call('echo', {at = gw.now(), id = gw.run_id(), number = gw.random(1000000), uuid = gw.uuid()})\n"
+      "gw.stage('b', 'flaky')\nreturn a.id"));
+  world.run_to_end();
+  world.clock.advance(1h);
+  world.broken = false;
+  const auto second = world.retry(run);
+  CHECK(world.result(second) == "\"" + model::text(run) + "\"");
+  CHECK(world.calls("echo") == 0);
+  world.broken = true;
+  CHECK(world.result(world.retry(second, {.from = "b"})).find("failed down") == 0);
+}
+
+TEST_CASE("a run of a script goes on with a version that fits, after it was shown where") {
+  ScriptsWorld world;
+  const auto run = world.submit(script("gw.stage('a', 'echo', {v = 1})\ngw.sleep('9h')\nreturn 'old'"));
+  world.clock.advance(1s);
+  const auto version = [&](const std::string& body) {
+    const auto other = world.submit(script(body));
+    world.clock.advance(1s);
+    return world.run(other).submitted.version;
+  };
+  const auto good = version("gw.stage('a', 'echo', {v = 1})\ngw.sleep('9h')\ngw.stage('more', 'echo')\nreturn 'new'");
+  const auto bad = version("gw.stage('b', 'echo', {v = 1})\ngw.sleep('9h')\nreturn 'new'");
+  const auto report = world.migrate(run, bad, false);
+  CHECK(report.at("done") == false);
+  CHECK(std::string(report.at("problem").as_string()).find("step a is recorded, but s.lua:3 asks for b") !=
+        std::string::npos);
+  CHECK(report.at("recorded").at("path") == "a");
+  CHECK(report.at("recorded").at("version") == json::string(world.run(run).submitted.version));
+  CHECK(report.at("requested").at("path") == "b");
+  CHECK(report.at("requested").at("version") == json::string(bad));
+  CHECK(world.memory.audit.empty());
+  const auto dry = world.migrate(run, good, true);
+  CHECK(json::serialize(dry.at("next")) == R"(["sleep"])");
+  CHECK(dry.at("done") == false);
+  CHECK(dry.at("problem").is_null());
+  CHECK(world.migrate(run, good, false).at("done") == true);
+  CHECK(world.memory.audit.at(0).command == "run.migrate");
+  world.die();
+  world.run_to_end();
+  CHECK(world.result(run) == "\"new\"");
+  CHECK(world.run(run).steps.contains("more"));
+  CHECK(world.memory.faults.empty());
+}
+
+TEST_CASE("a run of a script keeps to the versions of plugins that were there at its submit") {
+  ScriptsWorld world;
+  const auto run = world.submit(script("gw.stage('a', 'echo')\ngw.sleep('9h')\ngw.stage('b', 'echo')\nreturn 'done'"));
+  world.clock.advance(1s);
+  world.plugins["echo"].version = "2.0.0";
+  world.die();
+  world.run_to_end();
+  CHECK(world.result(run) == "not ended");
+  CHECK(world.run(run).changes.back().detail.find("pinned to plugin 'echo' 1.0.0, installed is 2.0.0") !=
+        std::string::npos);
+  world.engine->retry(run, {}, {7, "ann", {}}, [](const engine::Result<model::RunId>&) {});
+  world.run_to_end();
+  CHECK(world.result(run) == "\"done\"");
+}
+
+TEST_CASE("a script has an end of its own for a run that failed, succeeded or was cancelled") {
+  ScriptsWorld world;
+  const std::string endings =
+      "on_failure = function(outcome, p) gw.stage('tell', 'echo', {why = outcome.error.code, at = outcome.error.step}) "
+      "gw.sleep('1h') gw.stage('more', 'echo') end, "
+      "on_success = function(outcome) gw.stage('tell', 'echo', {what = outcome.result}) end,";
+  const auto failed = world.submit(script("gw.stage('b', 'flaky')", endings));
+  world.clock.advance(1s);
+  CHECK(world.result(failed) == "not ended");
+  world.die();
+  world.run_to_end();
+  CHECK(world.result(failed) == "failed down: as told (s.lua:2)\n  s.lua:2: in run" );
+  CHECK(world.run(failed).steps.at("on_failure/tell").output == R"({"at":"b","why":"down"})");
+  CHECK(world.run(failed).steps.contains("on_failure/more"));
+  world.broken = false;
+  const auto good = world.submit(script("return gw.stage('b', 'flaky')", endings));
+  world.run_to_end();
+  CHECK(world.result(good) == "\"up\"");
+  CHECK(world.run(good).steps.at("on_success/tell").output == R"({"what":"up"})");
+  // What the end did is not what a run that continues this one did.
+  const auto again = world.retry(failed);
+  CHECK(world.result(again) == "null");
+  CHECK(world.memory.faults.empty());
+}
+
+TEST_CASE("variables of the job and of a call reach methods that take them") {
+  ScriptsWorld world;
+  world.plugin("shell", {.run = [](const engine::StepCall& call) { return support::succeed(call.input); },
+                         .takes = {},
+                         .schema = json::object{{"properties", json::object{{"env", json::object()}}}}});
+  const auto run = world.submit(script("return {gw.call('shell', {env = {C = '3'}}, {env = {B = '2', C = '0'}}), gw.call('echo', {x = 1})}",
+                                       "params = {t = 'string'}, env = {A = '${ params.t }', B = '1'},"),
+                                {{"t", "acme"}});
+  world.run_to_end();
+  CHECK(world.result(run) == R"([{"env":{"A":"acme","B":"2","C":"3"}},{"x":1}])");
+}
