@@ -28,6 +28,7 @@ engine::EngineSettings engine_settings(const config::Settings& settings, engine:
   result.limits = settings.limits;
   result.seed = std::random_device{}();
   result.scripts = &scripts;
+  result.locks_looked_every = std::chrono::seconds(5);
   return result;
 }
 

@@ -5,6 +5,18 @@
 
 namespace godwit::engine {
 
+ActiveRun::Turn ActiveRun::turn_of(const std::string& job, const base::json::object& given) {
+  ActiveRun::Turn turn;
+  const auto* key = given.if_contains("key");
+  turn.key = !key ? "" : key->is_string() ? std::string(key->get_string()) : base::json::serialize(*key);
+  turn.lock = "job " + job + (key ? " " + base::json::serialize(*key) : "");
+  turn.limit = given.at("limit").to_number<int>();
+  for (std::size_t i = 0; i < model::kConcurrencyThen.size(); ++i)
+    if (given.at("then").as_string() == model::kConcurrencyThen[i])
+      turn.then = static_cast<model::Concurrency::Then>(i);
+  return turn;
+}
+
 ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> compiled)
     : record(std::move(submitted)), job(std::move(compiled)) {
   if (job->job().script) {
@@ -16,6 +28,8 @@ ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> com
   if (record.options.empty()) return;
   const auto options = base::parse_json(record.options);
   if (const auto* given = options.as_object().if_contains("turn")) queue = std::string(given->as_string());
+  if (const auto* given = options.as_object().if_contains("concurrency"))
+    concurrency = turn_of(record.job, given->as_object());
 }
 
 std::optional<base::Instant> delete_at(const Submitted& run, base::Instant end) {
@@ -29,7 +43,7 @@ std::optional<base::Instant> delete_at(const Submitted& run, base::Instant end) 
 model::RunState ActiveRun::state() const {
   if (paused) return model::RunState::paused;
   if (!blocked.empty()) return model::RunState::blocked;
-  if (held) return model::RunState::waiting;
+  if (held || waits_its_turn) return model::RunState::waiting;
   bool waiting = starved;
   for (const auto& [number, task] : tasks) {
     if (task->phase == StepTask::Phase::running || task->phase == StepTask::Phase::recording)
@@ -48,11 +62,16 @@ std::optional<base::Instant> ActiveRun::deadline() const {
 bool ActiveRun::only_waits() const {
   // Its turn is known in memory only.
   if (turn) return false;
+  // What its driver would do it has not begun.
+  if (waits_its_turn && tasks.empty())
+    return !asks_its_turn && !advancing && !ending && !cancelling && !failure && blocked.empty();
   if (tasks.empty() || advancing || ending || cancelling || failure || starved || !blocked.empty()) return false;
-  for (const auto& [number, task] : tasks)
+  for (const auto& [number, task] : tasks) {
+    if (task->asking) return false;
     // How often a step lost its host is known in memory only.
     if (task->phase != StepTask::Phase::waiting && (task->phase != StepTask::Phase::backoff || task->lost > 0))
       return false;
+  }
   return driver->idle();
 }
 

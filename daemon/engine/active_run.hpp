@@ -32,8 +32,8 @@ struct ActiveRun {
   bool accepts_installed = false;  // a person said to go on with the versions that are installed
 
   base::Instant last_end{};  // of the newest recorded step
-  bool touched = false;    // a step was handed out in this life
-  bool advancing = false;  // its driver is being asked
+  bool touched = false;      // a step was handed out in this life
+  bool advancing = false;    // its driver is being asked
   bool paused = false;
   bool cancelling = false;
   std::string cancelled_by;
@@ -47,6 +47,18 @@ struct ActiveRun {
   std::string queue;               // it waits in for its turn; empty for none
   Limits::Ticket turn = 0;         // its place in the queue it was submitted to; 0 for none
   bool held = false;               // it has not had its turn yet
+  struct Turn {
+    std::string lock;  // its name
+    std::string key;   // for people
+    int limit = 1;
+    model::Concurrency::Then then = model::Concurrency::Then::queue;
+  };
+  // From what CompiledJob::options() says.
+  static Turn turn_of(const std::string& job, const base::json::object& given);
+  std::optional<Turn> concurrency;  // the lock that it has from its start to its end
+  bool waits_its_turn = false;      // it does not have that lock yet
+  bool asks_its_turn = false;       // the store is being asked for it
+  std::vector<LockRow> before;      // who has it, and who comes first
   std::uint64_t timeout_timer = 0;
   std::uint64_t rest_timer = 0;  // after which it leaves memory, if it still waits
   bool resting = false;          // its leaving memory is being recorded
@@ -67,7 +79,9 @@ struct ActiveRun {
   bool only_waits() const;
   std::optional<base::Instant> wakes_at() const;
   // Whether it may start steps now.
-  bool may_go_on() const { return !paused && !held && !ending && !cancelling && !failure && blocked.empty(); }
+  bool may_go_on() const {
+    return !paused && !held && !waits_its_turn && !ending && !cancelling && !failure && blocked.empty();
+  }
 };
 
 // When a run that ends so is deleted, by what its job said at the submit; empty for never.

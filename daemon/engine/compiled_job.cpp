@@ -8,7 +8,7 @@ CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job, Scripts* scripts
     : job_(std::move(job)), language_(std::make_unique<expression::Language>()), scripts_(scripts) {
   if (job_->script) {
     if (!scripts_) throw base::refused("Lua jobs cannot run here", {job_->file});
-    script_steps_ = std::make_unique<ScriptSteps>(job_->script->step_defaults);
+    script_steps_ = std::make_unique<ScriptSteps>(job_->script->step_defaults, job_->params);
   }
   parameters_ = std::make_unique<jobfile::ParameterSchema>(*job_, *language_);
   graph_ = std::make_unique<CompiledGraph>(job_->stages, *language_, false);
@@ -17,6 +17,14 @@ CompiledJob::CompiledJob(std::shared_ptr<const model::Job> job, Scripts* scripts
   if (job_->result) result_ = language_->compile(*job_->result);
   for (const auto& [name, value] : job_->labels) labels_[name] = language_->compile(value);
   if (job_->unique) unique_ = language_->compile(job_->unique->key);
+  if (job_->concurrency && job_->concurrency->key) concurrency_ = language_->compile(*job_->concurrency->key);
+  if (job_->continue_as) {
+    continue_with_ = language_->compile(job_->continue_as->with);
+    if (job_->continue_as->when) continue_when_ = language_->compile(*job_->continue_as->when);
+  }
+  has_locks_ = job_->script || job_->concurrency;
+  each_stage(
+      [this](const CompiledStage& stage) { has_locks_ = has_locks_ || stage.spec->kind == model::StageKind::lock; });
   want_outputs();
 }
 
@@ -36,6 +44,12 @@ base::json::object CompiledJob::options(const base::json::value& params) const {
   if (!job_->queue.empty()) options["queue"] = job_->queue;
   if (job_->retain) options["retain"] = base::format_duration(*job_->retain);
   if (unique_) options["unique"] = base::json::serialize(language_->evaluate(*unique_, scope));
+  if (const auto& concurrency = job_->concurrency) {
+    base::json::object about{{"limit", concurrency->limit},
+                             {"then", model::kConcurrencyThen[static_cast<std::size_t>(concurrency->then)]}};
+    if (concurrency_) about["key"] = language_->evaluate(*concurrency_, scope);
+    options["concurrency"] = std::move(about);
+  }
   return options;
 }
 
@@ -59,6 +73,8 @@ void CompiledJob::want_outputs() {
       if (compiled) want_outputs_of(compiled->references());
   });
   if (result_) want_outputs_of(result_->references());
+  if (continue_when_) want_outputs_of(continue_when_->references());
+  if (continue_with_) want_outputs_of(continue_with_->references());
   // A run that was asked for some of its stages only has the last of them as its result; else the last of all is it.
   each_of_all([this](CompiledStage& stage) {
     if (!graph_->stages().empty() && &stage == &graph_->stages().back() && !result_) stage.output_wanted = true;

@@ -27,8 +27,13 @@ class CompiledJob {
   // What runs when a run ends so; null for nothing.
   const CompiledGraph* ending(model::Ending ending) const { return endings_[static_cast<std::size_t>(ending)].get(); }
   const expression::CompiledTemplate* result() const { return result_.get(); }
-  // What a run of the job with these parameters carries: {"labels", "priority", "queue", "retain", "unique"}, those
-  // that the job has. Throws Error(refused) as expressions do.
+  // What follows a run: `when` may be null, and both are when nothing does.
+  const expression::Compiled* continue_when() const { return continue_when_.get(); }
+  const expression::CompiledTemplate* continue_with() const { return continue_with_.get(); }
+  // Whether runs of it may have locks.
+  bool has_locks() const { return has_locks_; }
+  // What a run of the job with these parameters carries: {"labels", "priority", "queue", "retain", "unique",
+  // "concurrency"}, those that the job has. Throws Error(refused) as expressions do.
   base::json::object options(const base::json::value& params) const;
   // Of a script: what runs it, and what its steps mean.
   Scripts* scripts() const { return scripts_; }
@@ -60,6 +65,10 @@ class CompiledJob {
   std::shared_ptr<const expression::CompiledTemplate> result_;
   std::map<std::string, std::shared_ptr<const expression::CompiledTemplate>> labels_;
   std::shared_ptr<const expression::Compiled> unique_;
+  std::shared_ptr<const expression::Compiled> concurrency_;
+  std::shared_ptr<const expression::Compiled> continue_when_;
+  std::shared_ptr<const expression::CompiledTemplate> continue_with_;
+  bool has_locks_ = false;
 };
 
 }  // namespace godwit::engine

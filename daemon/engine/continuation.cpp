@@ -30,14 +30,14 @@ void set_member(json::object& object, std::string_view path, json::value value) 
 // A loop whose finished items were folded away, as a cursor says.
 struct Folded {
   std::string loop;
-  std::string path;  // "days[0..999]"
   std::uint64_t from = 0, to = 0;
 
-  explicit Folded(const std::string& cursor) {
-    path = std::string(base::parse_json(cursor).at("path").as_string());
+  Folded(const std::string& name, const std::string& cursor) {
+    const std::string path(base::parse_json(cursor).at("path").as_string());
     const auto bracket = path.rfind('[');
     loop = path.substr(0, bracket);
-    from = std::strtoull(path.c_str() + bracket + 1, nullptr, 10);
+    // One that stands for all items before, too, has no numbers in its name.
+    if (!name.ends_with("[..]")) from = std::strtoull(path.c_str() + bracket + 1, nullptr, 10);
     to = std::strtoull(path.c_str() + path.find("..", bracket) + 2, nullptr, 10);
   }
   bool covers(const std::string& step) const {
@@ -90,9 +90,11 @@ const StepDone& Continuation::step(const std::string& path, const std::string& o
       std::find_if(old_.steps.begin(), old_.steps.end(), [&](const StepDone& step) { return step.path == path; });
   if (found != old_.steps.end()) return *found;
   for (const auto& [cursor, value] : old_.cursors)
-    if (const Folded folded(value); folded.covers(path))
-      throw base::refused(option + ": step '" + path + "' was folded away as a part of " + folded.path, {},
-                          "only steps that are still recorded can be changed or done again");
+    if (const Folded folded(cursor, value); folded.covers(path))
+      throw base::refused(option + ": step '" + path + "' was folded away with the items " +
+                              std::to_string(folded.from) + " to " + std::to_string(folded.to) + " of '" + folded.loop +
+                              "'",
+                          {}, "only steps that are still recorded can be changed or done again");
   throw base::not_found(option + ": run " + model::text(old_.run.run) + " of job '" + job_.job().name +
                         "' has recorded no step '" + path + "'");
 }
@@ -180,7 +182,7 @@ std::vector<Fact> Continuation::given(base::Instant now) const {
   // Where the list of a loop is kept, what was folded away of it is so too.
   const auto paths = kept();
   for (const auto& [path, value] : old_.cursors)
-    if (std::find(paths.begin(), paths.end(), Folded(value).loop + "[]") != paths.end())
+    if (std::find(paths.begin(), paths.end(), Folded(path, value).loop + "[]") != paths.end())
       facts.emplace_back(CursorMoved{.path = path, .value = value});
   return facts;
 }

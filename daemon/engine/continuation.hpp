@@ -21,8 +21,8 @@ class Continuation {
   std::string params(const std::string& given) const;
   // The steps that are set or skipped, and what was folded away of the loops that are kept; their run is not known yet.
   std::vector<Fact> given(base::Instant now) const;
-  // What the new run carries beside what the old one did. A script goes on as the run it continues, in its time and with
-  // its random numbers: else it would ask for other things than it did.
+  // What the new run carries beside what the old one did. A script goes on as the run it continues, in its time and
+  // with its random numbers: else it would ask for other things than it did.
   std::string options() const;
 
  private:

@@ -79,7 +79,7 @@ Dispatcher::Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, s
       runner_(runner),
       in_flight_max_(in_flight_max),
       random_(seed),
-      waits_(parts.store, parts.clock, parts.followers, runner, *this) {}
+      waits_(parts.store, parts.clock, parts.followers, parts.locks, runner, *this) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -380,6 +380,8 @@ void Dispatcher::cancel(ActiveRun& run, const std::string& path) {
     if (task->path() != path) continue;
     if (task->call) parts_.steps.cancel(task->call);
     if (task->phase == StepTask::Phase::waiting && task->wait->child) run.orphans.push_back(*task->wait->child);
+    task->unwanted = true;
+    if (task->phase == StepTask::Phase::waiting) waits_.give_up(run, *task);
     if (task->is_idle()) drop(run, *task);
     return;
   }
@@ -431,9 +433,14 @@ void Dispatcher::record(ActiveRun& run, StepTask& task, model::StepState state, 
     facts.emplace_back(*end);
   }
   const auto keep = runner_.runs().at(run.id());
+  std::vector<std::string> free;
+  for (const auto& fact : facts)
+    if (const auto* lock = std::get_if<LockReleased>(&fact)) free.push_back(lock->name);
   parts_.store.append(std::move(facts),
-                      [this, keep, number = task.number, state, end = std::move(end)](const Verdict& verdict) {
+                      [this, keep, number = task.number, state, end = std::move(end),
+                       free = std::move(free)](const Verdict& verdict) {
                         on_recorded(keep, number, state, end.has_value(), verdict);
+                        for (const auto& name : free) parts_.locks.released(name);
                         if (end && verdict.kind == Verdict::committed) runner_.end(*keep, *end);
                       });
 }

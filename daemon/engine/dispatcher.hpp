@@ -30,6 +30,7 @@ class Dispatcher {
     Clock& clock;
     Limits& limits;
     Followers& followers;
+    Locks& locks;
   };
   Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, std::uint64_t seed);
   ~Dispatcher();

@@ -41,6 +41,8 @@ class RunControl {
   virtual void cancel(const std::string& path) = 0;
   // The permits of a limit; empty when there is no such limit, for which a step would wait for ever.
   virtual std::optional<int> permits(const std::string& limit) const = 0;
+  // A lock that a step has taken, by that step's path.
+  virtual void release_lock(const std::string& path, const std::string& name) = 0;
   virtual base::Instant now() const = 0;
   // The end of a step that the driver records by itself: later than those of all that were recorded before.
   virtual base::Instant next_end() = 0;
@@ -58,6 +60,7 @@ struct Outcome {
   std::string result;                     // JSON text; empty unless succeeded
   std::optional<model::Failure> failure;  // unless succeeded
   std::string failed_path;
+  std::string next_params;  // JSON object: another run of the job goes on with these; empty for none
 };
 
 // Which end that is, and how it is shown to what runs then: {"state", "result", "error": {"code", "message", "step"}}.
@@ -111,6 +114,9 @@ class Driver {
   virtual bool idle() const = 0;
   // The run's result as JSON text, once done() or at is_last(). An Error fails the run.
   virtual std::string result() = 0;
+
+  // The parameters of the run that goes on when this one has succeeded, as JSON text; empty for none. After result().
+  virtual std::string next_params() { return {}; }
 
   // Whether something is to be done when the run ends so, before its end is recorded.
   virtual bool has_closing(const Outcome&) const { return false; }

@@ -19,11 +19,12 @@ class Engine::Impl {
       : store_(store),
         scripts_(settings.scripts),
         limits_(clock),
+        locks_(store, clock, settings.locks_looked_every),
         jobs_(store, library, settings.scripts),
         sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
-        runner_({store, steps, clock, limits_, followers_},
+        runner_({store, steps, clock, limits_, followers_, locks_},
                 {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(std::move(fenced))),
-        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_}, settings.active_runs_max),
+        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_}, settings.active_runs_max),
         interventions_({store, clock, limits_, jobs_, runner_, intake_}),
         scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
                       interventions_.cancel(run, std::move(caller), std::move(answer));
@@ -40,6 +41,11 @@ class Engine::Impl {
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
       intake_.start([this, ready] {
         ready_ = true;
+        locks_.start([this](model::RunId run) {
+          intake_.with_run(run, [this](ActiveRun* active) {
+            if (active) runner_.ask_for_locks(*active);
+          });
+        });
         scheduler_.start();
         ready();
       });
@@ -70,6 +76,7 @@ class Engine::Impl {
   Scripts* scripts_;
   Limits limits_;
   Followers followers_;
+  Locks locks_;
   JobCache jobs_;
   Sleepers sleepers_;
   Runner runner_;
@@ -88,12 +95,20 @@ class Engine::Impl {
             },
         .rested = [this](ActiveRun& run, std::optional<base::Instant> wake_at) { intake_.rested(run.id(), wake_at); },
         .fenced = std::move(fenced),
+        .cancel =
+            [this](model::RunId run, const ActiveRun& newer) {
+              interventions_.cancel(run, Caller{0, "run " + model::text(newer.id()), {}}, [](const Result<Nothing>&) {});
+            },
         .children = {.prepare =
                          [this](const ActiveRun& parent, const StepTask& task, const std::string& job,
                                 Answer<ChildRun> answer) {
                            intake_.prepare_child(parent, task, job, std::move(answer));
                          },
                      .admit = [this](ChildRun child) { intake_.admit(std::move(child.submitted), child.job); },
+                     .prepare_next =
+                         [this](const ActiveRun& run, const std::string& params, Answer<ChildRun> answer) {
+                           intake_.prepare_next(run, params, std::move(answer));
+                         },
                      .cancel = [this](model::RunId child,
                                       const ActiveRun& parent) { intake_.cancel_child(child, parent.id()); }}};
   }
@@ -112,6 +127,7 @@ void Engine::start(std::function<void()> ready) {
 
 void Engine::drain(std::function<void()> drained) {
   impl_->scheduler_.stop();
+  impl_->locks_.stop();
   impl_->intake_.stop();
   impl_->runner_.drain(std::move(drained));
 }

@@ -50,6 +50,8 @@ struct EngineSettings {
   std::size_t steps_in_flight_max = 1024;
   std::map<std::string, model::LimitSpec> limits;  // the operator's, from the config file
   std::uint64_t seed = 0;             // of the jitter of backoffs
+  // After which it is looked for locks that other nodes, or earlier lives, have released; zero for never.
+  base::Duration locks_looked_every{};
   Scripts* scripts = nullptr;         // runs Lua jobs, which are refused without it; outlives the engine
 };
 

@@ -107,7 +107,8 @@ void GraphDriver::recorded(const StepRequest& request, model::StepState state) {
 
 bool GraphDriver::is_last(const StepRequest& request) {
   Place& place = place_of(request);
-  return &place == main_ && !closing_ && !job_->ending(model::Ending::success) && place.frame->is_last(request.ref);
+  return &place == main_ && !closing_ && !job_->ending(model::Ending::success) && !job_->continue_with() &&
+         place.frame->is_last(request.ref);
 }
 
 bool GraphDriver::done() const {
@@ -120,6 +121,18 @@ std::string GraphDriver::result() {
   if (!result || !whole) return main_->frame->last_output();
   return result->is_constant() ? result->constant_text()
                                : json::serialize(job_->language().render(*result, main_->frame->scope()));
+}
+
+std::string GraphDriver::next_params() {
+  if (!job_->continue_with() || !left_out().empty()) return {};
+  const auto& scope = main_->frame->scope();
+  if (const auto* when = job_->continue_when()) {
+    const auto value = job_->language().evaluate(*when, scope);
+    if (value.is_null() || (value.is_bool() && !value.as_bool())) return {};
+  }
+  const json::value params = job_->language().render(*job_->continue_with(), scope);
+  if (!params.is_object()) throw base::refused("continue_as.with must give an object: the parameters of the next run");
+  return json::serialize(params);
 }
 
 // The stages that the submit did not ask for, by `only` and `stop_after`; empty when it asked for all.

@@ -30,6 +30,7 @@ class GraphDriver : public Driver {
   bool done() const override;
   bool idle() const override { return true; }
   std::string result() override;
+  std::string next_params() override;
   bool has_closing(const Outcome& outcome) const override;
   void begin_closing(const Outcome& outcome) override;
   base::json::object progress() const override;

@@ -252,6 +252,11 @@ void GraphFrame::settling(const StepRequest& request, const StepDone& done, std:
   if (done.state != model::StepState::succeeded) data.not_succeeded[item] = done.state;
   if (done.failure) data.failures[item] = *done.failure;
   if (stage(request.ref).grow && done.state == model::StepState::succeeded) grow(request, done, more);
+  // What was locked for an item is free when the item is done.
+  if (const auto& body = stage(request.ref).body)
+    for (const auto& inner : body->stages())
+      if (inner.spec->kind == model::StageKind::lock)
+        more.emplace_back(LockReleased{done.run, request.path + "/" + inner.spec->name, {}});
 }
 
 void GraphFrame::recorded(StepRef step, model::StepState state) {

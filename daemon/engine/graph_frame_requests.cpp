@@ -82,6 +82,8 @@ StepWork GraphFrame::wait_for(const CompiledStage& compiled, const json::value& 
                            : what.is_string() ? std::string(what.as_string())
                                               : json::serialize(what);
   switch (spec.kind) {
+    case model::StageKind::lock:
+      return LockWork{text, spec.wait.permits, spec.timeout};
     case model::StageKind::signal:
       return SignalWork{text, spec.timeout, !spec.wait.goes_on};
     case model::StageKind::approval:

@@ -21,6 +21,7 @@ Outcome outcome_from(const std::string& text) {
   outcome.state = model::parse_run_state(std::string_view(object.at("state").as_string())).value();
   outcome.result = std::string(object.at("result").as_string());
   outcome.failed_path = std::string(object.at("path").as_string());
+  if (const auto* next = object.if_contains("next")) outcome.next_params = std::string(next->as_string());
   if (const auto* failure = object.if_contains("failure"))
     outcome.failure = model::Failure{
         std::string(failure->at("code").as_string()), std::string(failure->at("message").as_string()), false, {}};

@@ -28,6 +28,7 @@ class Intake {
     JobCache& jobs;
     Runner& runner;
     Sleepers& sleepers;
+    Locks& locks;
   };
   Intake(Parts parts, std::size_t active_max) : parts_(parts), active_max_(active_max) {}
 
@@ -52,6 +53,7 @@ class Intake {
   void deliver(model::RunId run, Signal signal);
 
   void prepare_child(const ActiveRun& parent, const StepTask& task, const std::string& job, Answer<ChildRun> answer);
+  void prepare_next(const ActiveRun& run, const std::string& params, Answer<ChildRun> answer);
   void cancel_child(model::RunId child, model::RunId parent);
   // Takes a stored run into memory if there is room.
   void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
@@ -77,6 +79,7 @@ class Intake {
                 const SubmitRequest& request) const;
   static void check_stages(const CompiledJob& job, const SubmitRequest& request);
   static Result<SubmitReceipt> not_unique(const CompiledJob& job, const Verdict& verdict);
+  void allocate(ChildRun child, Answer<ChildRun> answer);
   void check_call(const CompiledStage& stage) const;
   void declare_limits(const CompiledJob& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;

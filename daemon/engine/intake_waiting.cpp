@@ -30,6 +30,7 @@ void Intake::load_resting() {
 }
 
 void Intake::ended(const Submitted& run, const RunDone& done) {
+  parts_.locks.run_ended(run.run);
   if (run.parent)
     with_run(*run.parent, [this, done](ActiveRun* parent) {
       if (parent) parts_.runner.waits().child_ended(*parent, done);
@@ -159,6 +160,39 @@ void Intake::prepare_child(const ActiveRun& parent, const StepTask& task, const 
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
   }
+  allocate(std::move(child), std::move(answer));
+}
+
+// A new run, and so one of the newest version of its job; of its own when the library has none.
+void Intake::prepare_next(const ActiveRun& run, const std::string& params, Answer<ChildRun> answer) {
+  ChildRun next;
+  try {
+    const Submitted& old = run.record;
+    SubmitRequest request{.job = old.job};
+    try {
+      parts_.library.find(old.job);
+    } catch (const base::Error&) {
+      request.text = run.job->job().text;
+      request.file = run.job->job().file;
+    }
+    const auto accepted = accept(request);
+    next.job = accepted.job;
+    Submitted& submitted = next.submitted;
+    request.turn = run.queue;
+    describe(submitted, accepted, base::parse_json(params).as_object(), request);
+    submitted.submitted_by = old.submitted_by;
+    submitted.submitted_at = parts_.clock.now();
+    json::object options;
+    if (!submitted.options.empty()) options = base::parse_json(submitted.options).as_object();
+    options["continues"] = model::number(old.run);
+    submitted.options = json::serialize(options);
+  } catch (const base::Error& error) {
+    return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
+  }
+  allocate(std::move(next), std::move(answer));
+}
+
+void Intake::allocate(ChildRun child, Answer<ChildRun> answer) {
   parts_.store.allocate_runs(
       1, [this, child = std::move(child), answer = std::move(answer)](Result<std::vector<model::RunId>> ids) mutable {
         if (!ids) return answer(ids.error());

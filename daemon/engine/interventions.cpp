@@ -81,6 +81,7 @@ void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer
                        .at = parts_.clock.now(),
                        .parent = stored->run.parent,
                        .was_unique = !stored->run.unique.empty(),
+                       .had_locks = true,
                        .delete_at = delete_at(stored->run, parts_.clock.now())};
     change(run, RunChange::cancel_requested, caller, "run.cancel",
            [this, record = stored->run, done](ActiveRun*) { parts_.intake.ended(record, done); }, answer, {done});
@@ -169,7 +170,23 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
                                     {"until", base::format_instant(attempts.next_at)},
                                     {"text", path + " is tried again at " + base::format_instant(attempts.next_at) +
                                                  " after: " + attempts.last_failure.message}});
-      return answer(view(model::name(model::RunState::waiting), std::move(list)));
+      const ActiveRun::Turn* turn = nullptr;
+      const auto options =
+          stored->run.options.empty() ? json::value(json::object()) : base::parse_json(stored->run.options);
+      std::optional<ActiveRun::Turn> known;
+      if (const auto* given = options.as_object().if_contains("concurrency"))
+        turn = &known.emplace(ActiveRun::turn_of(stored->run.job, given->as_object()));
+      if (!turn || !list.empty()) return answer(view(model::name(model::RunState::waiting), std::move(list)));
+      // It rests before its first step: for its turn.
+      return parts_.store.read_locks(turn->lock, [run, view, turn = *turn, answer](Result<std::vector<LockRow>> rows) {
+        if (!rows) return answer(rows.error());
+        std::vector<LockRow> before;
+        for (const auto& row : *rows) {
+          if (row.run == run && row.path.empty()) break;
+          before.push_back(row);
+        }
+        answer(view(model::name(model::RunState::waiting), json::array{turn_reason(turn, before)}));
+      });
     }
     list.push_back(
         json::object{{"code", "active_runs"},

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "engine/locks.hpp"
+
 namespace godwit::engine {
 
 namespace json = base::json;
@@ -98,7 +100,7 @@ void explain_task(const StepTask& task, const Limits& limits, json::array& out) 
 }  // namespace
 
 json::object wait_reason(const WaitOpened& wait) {
-  constexpr std::array<std::string_view, 4> kCodes{"sleep", "signal", "approval", "child"};
+  constexpr std::array<std::string_view, 5> kCodes{"sleep", "signal", "approval", "child", "lock"};
   const std::string_view code = kCodes.at(static_cast<std::size_t>(wait.kind));
   json::object reason{{"code", json::string_view(code.data(), code.size())}, {"step", wait.path}};
   std::string text = wait.path;
@@ -113,6 +115,12 @@ json::object wait_reason(const WaitOpened& wait) {
     case WaitKind::approval:
       text += " waits for approval (godwit approve " + model::text(wait.run) + " " + wait.path + ")";
       break;
+    case WaitKind::lock: {
+      const auto about = base::parse_json(wait.detail).as_object();
+      text += " waits for the lock '" + std::string(about.at("lock").as_string()) + "', which " +
+              std::string(about.at("before").as_string()) + " has";
+      break;
+    }
     case WaitKind::child:
       text += " waits for run " + (wait.child ? model::text(*wait.child) : std::string("of another job"));
       break;
@@ -123,6 +131,15 @@ json::object wait_reason(const WaitOpened& wait) {
   }
   reason["text"] = std::move(text);
   return reason;
+}
+
+json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>& before) {
+  std::string text = "waits for its turn (concurrency " + std::to_string(turn.limit) +
+                     (turn.key.empty() ? "" : " with the key '" + turn.key + "'") + ")";
+  if (!before.empty()) text += ": " + text_of(before) + " has it";
+  json::array runs;
+  for (const auto& row : before) runs.push_back(model::number(row.run));
+  return {{"code", "concurrency"}, {"text", std::move(text)}, {"key", turn.key}, {"runs", std::move(runs)}};
 }
 
 json::object progress_of(const ActiveRun& run) {
@@ -175,6 +192,7 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Store& sto
     if (run.queue.starts_with("schedule:")) text += " (overlap of the schedule)";
     out.push_back(json::object{{"code", "queue"}, {"text", std::move(text)}, {"queue", run.queue}});
   }
+  if (run.waits_its_turn) out.push_back(turn_reason(*run.concurrency, run.before));
   if (!run.blocked.empty())
     out.push_back(json::object{{"code", "blocked"}, {"text", run.blocked}, {"step", run.blocked_path}});
   if (run.cancelling)

@@ -20,4 +20,7 @@ base::json::object wait_reason(const WaitOpened& wait);
 // What keeps the run from going on: [{"code","text",...}], empty when nothing does.
 base::json::array reasons(const ActiveRun& run, const Limits& limits, const Store& store);
 
+// Why a run waits that has not had its turn under its `concurrency` key.
+base::json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>& before);
+
 }  // namespace godwit::engine

@@ -9,13 +9,6 @@ namespace json = base::json;
 
 namespace {
 
-std::string outcome_text(const Outcome& outcome) {
-  json::object text{{"state", model::name(outcome.state)}, {"result", outcome.result}, {"path", outcome.failed_path}};
-  if (outcome.failure)
-    text["failure"] = json::object{{"code", outcome.failure->code}, {"message", outcome.failure->message}};
-  return json::serialize(text);
-}
-
 constexpr auto kProgressInterval = std::chrono::seconds(1);
 // A run that only waits stays in memory for a while, in case it does not wait long: coming back costs a query.
 constexpr auto kLinger = std::chrono::seconds(1);
@@ -59,6 +52,9 @@ class Runner::Control : public RunControl {
   std::optional<int> permits(const std::string& limit) const override {
     return runner_.parts_.limits.known(limit) ? std::optional(runner_.parts_.limits.permits(limit)) : std::nullopt;
   }
+  void release_lock(const std::string& path, const std::string& name) override {
+    runner_.parts_.locks.let_go(run_.id(), path, name);
+  }
   base::Instant now() const override { return runner_.parts_.clock.now(); }
   base::Instant next_end() override { return run_.next_end(now()); }
 
@@ -88,6 +84,10 @@ void Runner::take_up(std::shared_ptr<ActiveRun> run) {
   active.control = std::make_unique<Control>(*this, active);
   arm_timeout(active);
   wait_for_turn(active);
+  if (active.concurrency) {
+    active.waits_its_turn = true;
+    ask_for_turn(active);
+  }
   active.driver->start(*active.control, std::move(active.recorded));
   if (active.closing) active.driver->begin_closing(*active.closing);
   advance(active);
@@ -106,6 +106,58 @@ void Runner::wait_for_turn(ActiveRun& run) {
     advance(*active);
   });
   run.held = parts_.limits.waiting(run.turn);
+}
+
+// A turn under a key is a lock that stands in the store, so that a run which waits for it may leave memory, and any
+// number of nodes agree.
+void Runner::ask_for_turn(ActiveRun& run) {
+  if (std::exchange(run.asks_its_turn, true)) return;
+  const LockRow wanted{run.concurrency->lock, run.id(), {}, run.concurrency->limit, false};
+  parts_.locks.take(wanted, [this, id = run.id()](Result<Locks::Taken> taken) {
+    ActiveRun* active = find(id);
+    if (!active || active->ending) return;
+    active->asks_its_turn = false;
+    if (taken) return on_turn(*active, std::move(*taken));
+    if (taken.error().kind() == base::ErrorKind::unavailable) return;
+    fail(*active, {"concurrency", taken.error().what(), false, {}}, {});
+  });
+}
+
+void Runner::on_turn(ActiveRun& run, Locks::Taken taken) {
+  run.before = std::move(taken.before);
+  if (taken.granted) {
+    run.waits_its_turn = false;
+    tell_state(run);
+    return advance(run);
+  }
+  using Then = model::Concurrency::Then;
+  // One that is at its end already, or was asked to end, is no longer judged.
+  if (run.concurrency->then == Then::skip && !run.closing && !run.cancelling) return skip(run);
+  if (run.concurrency->then == Then::cancel_older)
+    for (const auto& row : run.before)
+      if (row.run < run.id()) hooks_.cancel(row.run, run);
+  tell_state(run);
+  advance(run);
+}
+
+// It ends as if it had been cancelled, with the reason as its record; nothing of it was begun.
+void Runner::skip(ActiveRun& run) {
+  run.closing =
+      Outcome{model::RunState::cancelled,
+              {},
+              model::Failure{"skipped",
+                             "skipped: " + text_of(run.before) + " of job '" + run.record.job + "'" +
+                                 (run.concurrency->key.empty() ? "" : " with the key '" + run.concurrency->key + "'") +
+                                 " has not ended",
+                             false,
+                             {}},
+              {}};
+  finish(run);
+}
+
+void Runner::ask_for_locks(ActiveRun& run) {
+  if (run.waits_its_turn) ask_for_turn(run);
+  waits().ask_for_locks(run);
 }
 
 void Runner::arm_timeout(ActiveRun& run) {
@@ -230,110 +282,6 @@ void Runner::fail(ActiveRun& run, model::Failure failure, std::string path) {
 void Runner::wind_up(ActiveRun& run) {
   dispatcher_.give_up(run);
   if (run.tasks.empty() && !run.ending) finish(run);
-}
-
-Outcome Runner::outcome_of(ActiveRun& run) {
-  // What goes wrong at the end of a run does not change how it ended.
-  if (run.closing) return *run.closing;
-  if (run.cancelling && !run.failure)
-    return {
-        model::RunState::cancelled, {}, model::Failure{"cancelled", "cancelled by " + run.cancelled_by, false, {}}, {}};
-  if (!run.failure) {
-    try {
-      return {model::RunState::succeeded, run.driver->result(), {}, {}};
-    } catch (const base::Error& error) {
-      run.failure = model::Failure{"expression", error.what(), false, {}};
-      run.failed_path = "result";
-    }
-  }
-  return {model::RunState::failed, {}, run.failure, run.failed_path};
-}
-
-RunDone Runner::make_end(ActiveRun& run) {
-  Outcome outcome = outcome_of(run);
-  return {.run = run.id(),
-          .state = outcome.state,
-          .result = std::move(outcome.result),
-          .failure = std::move(outcome.failure),
-          .failed_path = std::move(outcome.failed_path),
-          .at = parts_.clock.now(),
-          .parent = run.record.parent,
-          .was_unique = !run.record.unique.empty(),
-          .delete_at = delete_at(run.record, parts_.clock.now())};
-}
-
-// The steps of the end run like any others; that the end has begun is stored before the first of them.
-void Runner::close(ActiveRun& run, Outcome outcome) {
-  // Its children end with it, whatever its end takes.
-  std::vector<Fact> facts = end_of_children(run);
-  facts.emplace_back(RunChanged{.run = run.id(),
-                                .change = RunChange::closing,
-                                .who = "godwitd",
-                                .detail = outcome_text(outcome),
-                                .at = parts_.clock.now()});
-  parts_.store.append(std::move(facts), [this](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) fenced();
-  });
-  for (const auto child : std::exchange(run.orphans, {})) hooks_.children.cancel(child, run);
-  run.failure.reset();
-  run.cancelling = false;
-  run.closing = std::move(outcome);
-  run.driver->begin_closing(*run.closing);
-  advance(run);
-}
-
-void Runner::finish(ActiveRun& run) {
-  if (!run.closing)
-    if (auto outcome = outcome_of(run); run.driver->has_closing(outcome)) return close(run, std::move(outcome));
-  run.ending = true;
-  std::vector<Fact> facts = end_of_children(run);
-  const RunDone done = make_end(run);
-  facts.emplace_back(done);
-  parts_.store.append(std::move(facts), [this, keep = runs_.at(run.id()), done](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) return fenced();
-    if (verdict.kind == Verdict::committed) return end(*keep, done);
-    keep->ending = false;
-    keep->failure = model::Failure{"store_refused", "the result cannot be stored: " + verdict.message, false, {}};
-    keep->closing = Outcome{model::RunState::failed, {}, keep->failure, {}};
-    finish(*keep);
-  });
-}
-
-void Runner::end(ActiveRun& run, const RunDone& done) {
-  if (run.noted) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
-  if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
-  if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
-  dirty_.erase(run.id());
-  if (parts_.followers.watched(run.id())) {
-    json::object event{{"event", "state"}, {"run", model::number(run.id())}, {"state", model::name(done.state)}};
-    const json::object progress = run.driver->progress();
-    event["done"] = progress.at("done");
-    event["total"] = progress.at("total");
-    if (done.failure)
-      event["error"] =
-          json::object{{"code", done.failure->code}, {"message", done.failure->message}, {"path", done.failed_path}};
-    if (!run.fields.empty()) event["fields"] = run.fields;
-    parts_.followers.tell(run.id(), event);
-  }
-  const auto keep = runs_.at(run.id());
-  runs_.erase(run.id());
-  if (run.turn) parts_.limits.release(run.turn);
-  for (const auto child : keep->orphans) hooks_.children.cancel(child, *keep);
-  hooks_.ended(*keep, done);
-}
-
-// What the run leaves behind ends with it: its children are told in the transaction of its own end.
-std::vector<Fact> Runner::end_of_children(ActiveRun& run) {
-  for (const auto& [path, wait] : run.waits)
-    if (wait.opened.child && !wait.child_end) run.orphans.push_back(*wait.opened.child);
-  run.waits.clear();
-  std::vector<Fact> facts;
-  for (const auto child : run.orphans)
-    facts.emplace_back(RunChanged{.run = child,
-                                  .change = RunChange::cancel_requested,
-                                  .who = "run " + model::text(run.id()),
-                                  .at = parts_.clock.now()});
-  return facts;
 }
 
 void Runner::consider_rest(ActiveRun& run) {

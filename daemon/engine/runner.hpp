@@ -23,7 +23,8 @@ class Runner {
   struct Hooks {
     std::function<void(ActiveRun&, const RunDone&)> ended;  // the run's end is stored and it has left memory
     std::function<void(ActiveRun&, std::optional<base::Instant> wake_at)> rested;  // it has left memory to wait
-    std::function<void()> fenced;  // another process took this node's place
+    std::function<void()> fenced;                                          // another process took this node's place
+    std::function<void(model::RunId run, const ActiveRun& newer)> cancel;  // by a run that takes its turn
     Children children;
   };
   Runner(Parts parts, const Settings& settings, Hooks hooks);
@@ -48,6 +49,8 @@ class Runner {
   // Lets a run leave memory soon when all its steps wait.
   void consider_rest(ActiveRun& run);
   void tell_state(ActiveRun& run);
+  // It may have a lock now that it waits for.
+  void ask_for_locks(ActiveRun& run);
   void note_progress(ActiveRun& run);
 
   // The run's end as its driver and its flags say, and what follows once that is stored.
@@ -73,6 +76,11 @@ class Runner {
   void rest(ActiveRun& run);
   void leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at);
   void wait_for_turn(ActiveRun& run);
+  void ask_for_turn(ActiveRun& run);
+  void on_turn(ActiveRun& run, Locks::Taken taken);
+  void skip(ActiveRun& run);
+  void continue_as(ActiveRun& run, const std::string& params);
+  void store_end(const std::shared_ptr<ActiveRun>& run, std::optional<ChildRun> next);
   void arm_timeout(ActiveRun& run);
   void flush_progress();
   void tell_progress(ActiveRun& run);

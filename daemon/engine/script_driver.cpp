@@ -159,10 +159,11 @@ void ScriptDriver::output(model::script::Output output) {
     std::erase_if(pending_, [&](const Request& request) { return request.number == number; });
     std::string path;
     for (auto& [known, handed] : handed_)
-      if (handed.number == number) path = known;
+      if (handed.number == number) path = known, handed.unwanted = true;
     if (!path.empty()) control_->cancel(path);
   }
   for (auto& request : output.requests) on_request(std::move(request));
+  for (const auto& lock : output.released) control_->release_lock(lock.path, lock.name);
   for (auto& line : output.logs) control_->log(level_of(line.level), std::move(line.text), std::move(line.fields));
   if (!output.progress.empty()) control_->show_fields(base::parse_json(output.progress).as_object());
   for (auto& loop : output.loops) {
@@ -250,6 +251,7 @@ std::optional<StepRequest> ScriptDriver::next() {
 std::optional<StepRequest> ScriptDriver::request_for(const Request& asked) {
   StepRequest request{.path = asked.path, .input = asked.input, .args_hash = asked.hash};
   Handed handed{.number = asked.number};
+  if (asked.kind == "lock") handed.lock = asked.uses;
   static const auto kPlain = std::make_shared<const StepPolicy>(StepPolicy{.fails_run = false});
   request.policy = kPlain;
   try {
@@ -313,6 +315,7 @@ void ScriptDriver::recorded(const StepRequest& request, model::StepState state) 
   handed_.erase(found);
   ++steps_done_;
   if (state == model::StepState::failed) ++steps_failed_;
+  if (handed.unwanted && !handed.lock.empty()) control_->release_lock(request.path, handed.lock);
   auto& done = handed.done;
   if (state != done.state) {  // the store refused what was to be recorded, and a failure stands there instead
     done.state = state;

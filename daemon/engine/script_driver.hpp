@@ -43,6 +43,7 @@ class ScriptDriver : public Driver, private ScriptListener {
   bool done() const override;
   bool idle() const override { return expected_ == 0 && pending_.empty(); }
   std::string result() override { return end_->result; }
+  std::string next_params() override { return end_->next_params; }
   bool has_closing(const Outcome& outcome) const override;
   void begin_closing(const Outcome& outcome) override;
   base::json::object progress() const override;
@@ -53,6 +54,8 @@ class ScriptDriver : public Driver, private ScriptListener {
   struct Handed {
     std::uint64_t number = 0;  // of the request in the machine; 0 when nobody waits for it
     std::shared_ptr<const CompiledJob> step;
+    std::string lock;       // that it asks for
+    bool unwanted = false;  // the branch that asked for it is gone
     model::script::RecordedStep done;
   };
 
@@ -76,8 +79,8 @@ class ScriptDriver : public Driver, private ScriptListener {
   std::deque<Request> pending_;
   std::map<std::string, Handed> handed_;  // by path
   std::optional<model::script::End> end_;
-  std::string ending_;   // the name of the end that has begun; empty before
-  std::string outcome_;  // how the run ends then, as JSON
+  std::string ending_;                       // the name of the end that has begun; empty before
+  std::string outcome_;                      // how the run ends then, as JSON
   std::optional<base::json::value> params_;  // when an output needs them
   std::vector<model::script::LoopProgress> loops_;
   std::int64_t steps_done_ = 0;

@@ -13,12 +13,23 @@ constexpr std::size_t kKnownMax = 256;
 
 }  // namespace
 
+ScriptSteps::ScriptSteps(json::object defaults, const json::object& params) : defaults_(std::move(defaults)) {
+  for (const auto& param : params) params_[param.key()] = json::object{{"optional", true}};
+}
+
 std::shared_ptr<const CompiledJob> ScriptSteps::step(const std::string& uses, const std::string& options) {
   const std::string key = uses + '\n' + options;
   if (const auto found = known_.find(key); found != known_.end()) return found->second;
   json::object stage = defaults_;
   json::value given = base::parse_json(options);
-  for (auto& option : given.as_object()) stage[option.key()] = std::move(option.value());
+  for (auto& option : given.as_object()) {
+    auto& own = stage[option.key()];
+    // Variables are added to those of the job.
+    if (option.key() == "env" && own.is_object() && option.value().is_object())
+      for (auto& variable : option.value().as_object()) own.as_object()[variable.key()] = std::move(variable.value());
+    else
+      own = std::move(option.value());
+  }
   stage["uses"] = uses;
   // The statement itself is the request's.
   if (uses == "sql.exec") stage["with"] = json::object{{"statement", ""}};
@@ -26,7 +37,7 @@ std::shared_ptr<const CompiledJob> ScriptSteps::step(const std::string& uses, co
   stage["foreach"] = "${ {} }";
   stage["on_item_error"] = "record";
   // JSON is YAML.
-  const json::object job{{"job", "step"}, {"stages", json::object{{"step", std::move(stage)}}}};
+  const json::object job{{"job", "step"}, {"params", params_}, {"stages", json::object{{"step", std::move(stage)}}}};
   auto compiled =
       std::make_shared<const CompiledJob>(std::make_shared<const model::Job>(jobfile::parse(json::serialize(job), {})));
   if (known_.size() >= kKnownMax) known_.clear();

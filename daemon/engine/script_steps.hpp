@@ -11,13 +11,15 @@ namespace godwit::engine {
 // is read by the same reader. Shared by the runs of one version of a job.
 class ScriptSteps {
  public:
-  explicit ScriptSteps(base::json::object defaults) : defaults_(std::move(defaults)) {}
+  // `defaults` hold for all steps; `params` are the job's, which expressions may read.
+  ScriptSteps(base::json::object defaults, const base::json::object& params);
 
   // A job of one stage, that of the step. Throws Error(refused) with what is wrong in the options.
   std::shared_ptr<const CompiledJob> step(const std::string& uses, const std::string& options);
 
  private:
   base::json::object defaults_;  // the job's, such as `retry`
+  base::json::object params_;    // of the job, by name
   std::unordered_map<std::string, std::shared_ptr<const CompiledJob>> known_;
 };
 

@@ -72,6 +72,15 @@ StepWork script_wait(const model::script::Request& asked, base::Instant now) {
     work.remind = duration(input, "reminder");
     return work;
   }
+  if (asked.kind == "lock") {
+    LockWork work{asked.uses, 1, duration(input, "timeout")};
+    if (const auto* permits = input.if_contains("permits")) {
+      if (!permits->is_int64() || permits->get_int64() < 1 || permits->get_int64() > 10'000)
+        throw base::refused("permits must be an integer from 1 to 10000");
+      work.permits = static_cast<int>(permits->get_int64());
+    }
+    return work;
+  }
   if (asked.kind == "child")
     return ChildWork{asked.uses, duration(base::parse_json(asked.options).as_object(), "timeout")};
   if (asked.kind == "sql") return statement(input);

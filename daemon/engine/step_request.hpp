@@ -44,7 +44,7 @@ struct CallWork {
 struct ValueWork {
   model::StepState state = model::StepState::succeeded;
 };
-// The next four wait for something outside the run, hold nothing meanwhile and take no limits. A run of whose steps all
+// The next five wait for something outside the run, hold nothing meanwhile and take no limits. A run of whose steps all
 // wait is dropped from memory. Waits until an instant. Output: {"until": instant}.
 struct SleepWork {
   base::Instant until;
@@ -71,17 +71,24 @@ struct ChildWork {
   std::string job;
   std::optional<base::Duration> timeout;
 };
+// Waits until it has a named lock, which the run then has until it lets go or ends. Output: {"lock": name}.
+struct LockWork {
+  std::string name;
+  int permits = 1;
+  std::optional<base::Duration> timeout;
+};
 // A statement on the store's own database, in the transaction that records the step. shape() is not asked. The input is
 // {"statement", "parameters"}.
 struct SqlWork {
   std::string statement;
   std::vector<std::string> parameters;  // JSON texts
 };
-using StepWork = std::variant<CallWork, ValueWork, SleepWork, SignalWork, ApprovalWork, ChildWork, SqlWork>;
+using StepWork = std::variant<CallWork, ValueWork, SleepWork, SignalWork, ApprovalWork, ChildWork, LockWork, SqlWork>;
 
 inline bool is_wait(const StepWork& work) {
   return std::holds_alternative<SleepWork>(work) || std::holds_alternative<SignalWork>(work) ||
-         std::holds_alternative<ApprovalWork>(work) || std::holds_alternative<ChildWork>(work);
+         std::holds_alternative<ApprovalWork>(work) || std::holds_alternative<ChildWork>(work) ||
+         std::holds_alternative<LockWork>(work);
 }
 
 // One step that a driver wants to have done.

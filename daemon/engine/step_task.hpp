@@ -29,6 +29,8 @@ struct StepTask {
   std::unique_ptr<StepListener> listener;
   std::unique_ptr<WaitOpened> wait;        // of a step that waits
   std::optional<base::Instant> remind_at;  // of an approval
+  bool asking = false;                     // the store is being asked for its lock
+  bool unwanted = false;                   // nobody waits for it any more
   bool counted = true;                     // among the steps in flight
   std::vector<Fact> more;                  // to be recorded with its end
 

@@ -43,6 +43,7 @@ struct Submitted {
   std::string parent_path;
   std::string options;  // JSON object: labels, priority, queue, only, stop_after...; empty for none
   std::string unique;   // no two runs of the job that have not ended have the same; empty for none
+  std::optional<model::RunId> unique_from;  // the run that ends in the same transaction and had the same `unique`
 };
 // An attempt of a step that must not be repeated blindly is about to be made.
 struct AttemptStarted {
@@ -81,7 +82,7 @@ struct CheckpointPut {
   std::string value;  // JSON text
 };
 // A step began to wait for something outside its run. What is decided here is never decided anew.
-enum class WaitKind { sleep, signal, approval, child };
+enum class WaitKind { sleep, signal, approval, child, lock };
 struct WaitOpened {
   model::RunId run{};
   std::string path;
@@ -124,6 +125,12 @@ struct CursorMoved {
   std::string value;  // JSON text
   std::vector<std::string> folded;
 };
+// A run lets go of a lock that it has or waits for. All of a run's locks go with its end.
+struct LockReleased {
+  model::RunId run{};
+  std::string path;  // of the step that asked for it; empty for the turn of the run itself
+  std::string name;  // empty when it is not known
+};
 // A step has made a file. Known at once, whatever becomes of the step.
 struct ArtifactStored {
   model::RunId run{};
@@ -134,9 +141,10 @@ struct ArtifactStored {
 // Something other than a step changed what a run does next.
 // `closing`: how the run will end is decided, and what is to be done before begins; `detail` is the end as JSON.
 // `migrated`: the run goes on with another version of its job; `detail` is {"version", "pins"} as JSON.
-enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested, closing, migrated };
-inline constexpr std::array<std::string_view, 7> kRunChanges{"paused",           "resumed", "blocked", "unblocked",
-                                                             "cancel_requested", "closing", "migrated"};
+// `continued`: another run goes on where this one ended, or this one goes on where another ended, as `detail` says.
+enum class RunChange { paused, resumed, blocked, unblocked, cancel_requested, closing, migrated, continued };
+inline constexpr std::array<std::string_view, 8> kRunChanges{
+    "paused", "resumed", "blocked", "unblocked", "cancel_requested", "closing", "migrated", "continued"};
 std::string migration_text(const std::string& version, const std::string& pins);
 void apply_migration(Submitted& run, std::string_view detail);
 struct RunChanged {
@@ -158,6 +166,7 @@ struct RunDone {
   base::Instant at;
   std::optional<model::RunId> parent;      // is woken by it
   bool was_unique = false;                 // another run may have its Submitted::unique now
+  bool had_locks = false;                  // or may have had some; others may have them now
   std::optional<base::Instant> delete_at;  // from when on nobody wants to know of it
 };
 struct LimitSet {
@@ -213,7 +222,7 @@ struct Logged {
 };
 using Fact =
     std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
-                 SignalTaken, RunRested, CursorMoved, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited,
+                 SignalTaken, RunRested, CursorMoved, LockReleased, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited,
                  ArtifactStored, ProgressNoted, Logged>;
 
 // How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, or is not `unique`; nothing
@@ -225,6 +234,15 @@ struct Verdict {
   std::optional<model::RunId> existing;
   bool unique = false;  // with `duplicate`: it has the same Submitted::unique, and not the key
   std::string message;
+};
+
+// A lock that a run has or waits for, under the path of the step that asked for it.
+struct LockRow {
+  std::string name;
+  model::RunId run{};
+  std::string path;  // empty for the turn of the run itself
+  int permits = 1;   // how many may have it at once
+  bool granted = false;
 };
 
 // A step whose own statement runs in the transaction that records it. Its output is what the statement gave:
@@ -326,6 +344,13 @@ class Store {
   virtual void load_schedules(Answer<std::vector<StoredSchedule>> answer) = 0;
   // Those of the schedule's last 64 runs that have not ended, oldest first.
   virtual void open_fires(std::string schedule, Answer<std::vector<model::RunId>> answer) = 0;
+  // Enters the lock, unless it is, and grants it when fewer than its permits are granted or waiting before it. Gives the
+  // lock and those that are before it, at most 64. Give it only what builds on committed facts.
+  virtual void take_lock(LockRow wanted, Answer<std::vector<LockRow>> answer) = 0;
+  // Runs that wait for one of these locks and may have it now; of all locks when no name is given.
+  virtual void grantable_locks(std::vector<std::string> names, Answer<std::vector<model::RunId>> answer) = 0;
+  // Who has the lock, and who waits, in the order of arrival; at most 64. All locks when no name is given.
+  virtual void read_locks(std::string name, Answer<std::vector<LockRow>> answer) = 0;
   virtual void read_inbox(std::size_t limit, Answer<std::vector<InboxEntry>> answer) = 0;
   // Signals for this node's runs that came by SQL and wait to be taken.
   virtual void read_signals(std::size_t limit, Answer<std::vector<SignalSent>> answer) = 0;

@@ -35,6 +35,7 @@ void Waits::begin(ActiveRun& run, StepTask& task) {
   if (wait.child_end) return end_with_child(run, task, *wait.child_end);
   set_reminder(task);
   if (settle(run, task)) return;
+  if (task.wait->kind == WaitKind::lock) ask_for_lock(run, task);
   // The run may have been woken for a reminder.
   const auto* approval = std::get_if<ApprovalWork>(&task.request.work);
   const auto missed = clock_.now() - task.wait->at;
@@ -62,6 +63,11 @@ void Waits::open(ActiveRun& run, StepTask& task) {
     wait.name = approval_name(task.path());
     wait.detail = json::serialize(json::object{{"text", approval->text}, {"who", json::value_from(approval->who)}});
     until(approval->within);
+  } else if (const auto* lock = std::get_if<LockWork>(&task.request.work)) {
+    wait.kind = WaitKind::lock;
+    until(lock->timeout);
+    task.phase = StepTask::Phase::opening;
+    return ask_for_lock(run, task);
   } else {
     wait.kind = WaitKind::child;
     until(std::get<ChildWork>(task.request.work).timeout);
@@ -115,6 +121,56 @@ void Waits::on_child_stored(model::RunId id, std::uint64_t number, ChildRun chil
   runner_.advance(run);
 }
 
+void Waits::ask_for_locks(ActiveRun& run) {
+  std::vector<StepTask*> waiting;
+  for (const auto& [number, task] : run.tasks)
+    if (task->phase == StepTask::Phase::waiting && task->wait->kind == WaitKind::lock) waiting.push_back(task.get());
+  for (StepTask* task : waiting) ask_for_lock(run, *task);
+}
+
+void Waits::ask_for_lock(ActiveRun& run, StepTask& task) {
+  if (std::exchange(task.asking, true)) return;
+  const auto& work = std::get<LockWork>(task.request.work);
+  const LockRow wanted{work.name, run.id(), task.path(), work.permits, false};
+  locks_.take(wanted, [this, id = run.id(), number = task.number, wanted](Result<Locks::Taken> taken) {
+    on_lock(id, number, wanted, std::move(taken));
+  });
+}
+
+void Waits::on_lock(model::RunId id, std::uint64_t number, const LockRow& wanted, Result<Locks::Taken> taken) {
+  ActiveRun* active = runner_.find(id);
+  if (!taken) {
+    // Nothing more can be stored; the next life goes on.
+    if (taken.error().kind() == base::ErrorKind::unavailable || !active || !active->tasks.contains(number)) return;
+    return fail(*active, *active->tasks.at(number), "lock_refused", taken.error().what());
+  }
+  // A run that only waits may have left memory meanwhile, and will ask again; what it has by then it has.
+  if (!active) return;
+  if (active->ending) return;
+  if (!active->tasks.contains(number)) return locks_.let_go(id, wanted.path, wanted.name);
+  StepTask& task = *active->tasks.at(number);
+  task.asking = false;
+  if (task.unwanted) {
+    locks_.let_go(id, wanted.path, wanted.name);
+    return fail(*active, task, "cancelled", "nobody waits for the lock any more");
+  }
+  if (task.phase != StepTask::Phase::opening && task.phase != StepTask::Phase::waiting) return;
+  if (taken->granted) return succeed(*active, task, json::object{{"lock", wanted.name}});
+  task.wait->detail = json::serialize(json::object{{"lock", wanted.name}, {"before", text_of(taken->before)}});
+  if (task.phase == StepTask::Phase::waiting) return;
+  task.phase = StepTask::Phase::waiting;
+  task.since = clock_.now();
+  store_.append({*task.wait}, [this](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) runner_.fenced();
+  });
+  arm(*active, task);
+  runner_.advance(*active);
+}
+
+void Waits::give_up(const ActiveRun& run, const StepTask& task) {
+  if (const auto* lock = std::get_if<LockWork>(&task.request.work)) locks_.let_go(run.id(), task.path(), lock->name);
+}
+
 void Waits::signal(ActiveRun& run, Signal signal) {
   const auto place = std::lower_bound(run.signals.begin(), run.signals.end(), signal.number,
                                       [](const Signal& known, std::int64_t number) { return known.number < number; });
@@ -154,6 +210,11 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
   if (const auto* approval = std::get_if<ApprovalWork>(&task.request.work))
     return settle_approval(run, task, *approval);
   if (!is_due(task)) return false;
+  if (const auto* lock = std::get_if<LockWork>(&task.request.work)) {
+    task.more.emplace_back(LockReleased{run.id(), task.path(), lock->name});
+    fail(run, task, "timeout", "the lock '" + lock->name + "' was not free: " + since_text(task));
+    return true;
+  }
   if (task.wait->kind == WaitKind::sleep) {
     succeed(run, task, json::object{{"until", base::format_instant(*task.wait->until)}});
     return true;

@@ -8,6 +8,7 @@
 #include "engine/answer.hpp"
 #include "engine/clock.hpp"
 #include "engine/followers.hpp"
+#include "engine/locks.hpp"
 
 namespace godwit::engine {
 
@@ -24,6 +25,8 @@ struct ChildRun {
 struct Children {
   std::function<void(const ActiveRun& parent, const StepTask& task, const std::string& job, Answer<ChildRun>)> prepare;
   std::function<void(ChildRun)> admit;
+  // Makes the run that goes on where a run ends, with these parameters (JSON text).
+  std::function<void(const ActiveRun& run, const std::string& params, Answer<ChildRun>)> prepare_next;
   // Lets the child know that its end was asked for in the store.
   std::function<void(model::RunId child, const ActiveRun& parent)> cancel;
 };
@@ -32,8 +35,8 @@ struct Children {
 // is stored once; they hold no place among the steps in flight.
 class Waits {
  public:
-  Waits(Store& store, Clock& clock, Followers& followers, Runner& runner, Dispatcher& dispatcher)
-      : store_(store), clock_(clock), followers_(followers), runner_(runner), dispatcher_(dispatcher) {}
+  Waits(Store& store, Clock& clock, Followers& followers, Locks& locks, Runner& runner, Dispatcher& dispatcher)
+      : store_(store), clock_(clock), followers_(followers), locks_(locks), runner_(runner), dispatcher_(dispatcher) {}
   void set_children(Children children) { children_ = std::move(children); }
 
   // The step begins to wait, or goes on waiting as an earlier life decided.
@@ -41,6 +44,10 @@ class Waits {
   // A signal came that is stored; known ones are passed over.
   void signal(ActiveRun& run, Signal signal);
   void child_ended(ActiveRun& run, const RunDone& done);
+  // The run's steps that wait for locks ask again.
+  void ask_for_locks(ActiveRun& run);
+  // The step waits no longer, and its run goes on without it.
+  void give_up(const ActiveRun& run, const StepTask& task);
   // The name under which a decision on the step is sent as a signal.
   static std::string approval_name(const std::string& path) { return "approve:" + path; }
 
@@ -54,6 +61,8 @@ class Waits {
   void open(ActiveRun& run, StepTask& task);
   void open_child(ActiveRun& run, StepTask& task);
   void on_child_stored(model::RunId run, std::uint64_t task, ChildRun child, const Verdict& verdict);
+  void ask_for_lock(ActiveRun& run, StepTask& task);
+  void on_lock(model::RunId run, std::uint64_t task, const LockRow& wanted, Result<Locks::Taken> taken);
   void end_with_child(ActiveRun& run, StepTask& task, const RunDone& done);
   void arm(ActiveRun& run, StepTask& task);
   void on_timer(ActiveRun& run, StepTask& task);
@@ -65,6 +74,7 @@ class Waits {
   Store& store_;
   Clock& clock_;
   Followers& followers_;
+  Locks& locks_;
   Runner& runner_;
   Dispatcher& dispatcher_;
   Children children_;

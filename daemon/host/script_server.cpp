@@ -212,6 +212,7 @@ void ScriptServer::send(std::uint64_t number, Machine& machine) {
     }
     if (notes == rest.notes.size() && requests == rest.requests.size()) {
       part.cancelled = std::move(rest.cancelled);
+      part.released = std::move(rest.released);
       part.logs = std::move(rest.logs);
       part.progress = std::move(rest.progress);
       part.loops = std::move(rest.loops);

@@ -13,6 +13,7 @@ GraphNode::Kind kind_of(model::StageKind kind) {
       return GraphNode::Kind::rows;
     case model::StageKind::child:
       return GraphNode::Kind::run;
+    case model::StageKind::lock:
     case model::StageKind::sleep:
     case model::StageKind::signal:
     case model::StageKind::approval:

@@ -93,6 +93,38 @@ void read_unique(Reader& r, Node node, Path path, model::Job& job) {
   job.unique = std::move(unique);
 }
 
+constexpr std::array<Key<model::Concurrency>, 3> kConcurrencyKeys{{
+    {"key", [](Reader& r, Node n, Path p, model::Concurrency& c) { c.key = r.expression(n, p, {}); }},
+    {"limit", [](Reader& r, Node n, Path p, model::Concurrency& c) { c.limit = r.count(n, p, 1, 10'000); }},
+    {"then",
+     [](Reader& r, Node n, Path p, model::Concurrency& c) {
+       c.then = static_cast<model::Concurrency::Then>(r.choice(n, p, model::kConcurrencyThen));
+     }},
+}};
+
+// `${ key }`, or a map with `key`, `limit` and `then`.
+void read_concurrency(Reader& r, Node node, Path path, model::Job& job) {
+  model::Concurrency concurrency;
+  if (node.kind == YamlNode::Kind::scalar)
+    concurrency.key = r.expression(node, path, {});
+  else if (r.is_map(node, path, "an expression, or a map such as {key: \"${ params.tenant }\", limit: 1, then: queue}"))
+    read_keys(r, node, path, kConcurrencyKeys, concurrency);
+  job.concurrency = std::move(concurrency);
+}
+
+constexpr Sight kAtEnd{.stages = true, .run = true};
+constexpr std::array<Key<model::ContinueAs>, 2> kContinueKeys{{
+    {"when", [](Reader& r, Node n, Path p, model::ContinueAs& c) { c.when = r.expression(n, p, kAtEnd); }},
+    {"with", [](Reader& r, Node n, Path p, model::ContinueAs& c) { c.with = r.value(n, p, kAtEnd); }},
+}};
+
+void read_continue_as(Reader& r, Node node, Path path, model::Job& job) {
+  if (!r.is_map(node, path, "a map with `with`, the next run's parameters, and perhaps `when`")) return;
+  if (!node.find("with")) r.problem(node, path, "with is missing: the parameters of the next run");
+  job.continue_as.emplace();
+  read_keys(r, node, path, kContinueKeys, *job.continue_as);
+}
+
 // A job that is being read, and what it says for all its stages: that stands before them in `ordered`.
 struct JobDraft {
   model::Job job;
@@ -132,7 +164,7 @@ YamlNode ordered(const YamlNode& root) {
   return node;
 }
 
-constexpr std::array<Key<JobDraft>, 20> kJobKeys{{
+constexpr std::array<Key<JobDraft>, 22> kJobKeys{{
     {"job", of_job<read_name>},
     {"description", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.description = r.text(n, p); }},
     {"types", read_before},
@@ -152,6 +184,8 @@ constexpr std::array<Key<JobDraft>, 20> kJobKeys{{
     {"labels", of_job<read_labels>},
     {"retain", [](Reader& r, Node n, Path p, JobDraft& d) { d.job.retain = r.duration(n, p); }},
     {"unique", of_job<read_unique>},
+    {"concurrency", of_job<read_concurrency>},
+    {"continue_as", of_job<read_continue_as>},
     {"result",
      [](Reader& r, Node n, Path p, JobDraft& d) { d.job.result = r.value(n, p, {.stages = true, .run = true}); }},
 }};
@@ -246,8 +280,8 @@ constexpr std::array<Key<JobDraft>, 7> kScriptKeys{{{"budget", of_job<read_budge
                                                     {"on_success", of_job<read_script_ending<model::Ending::success>>},
                                                     {"on_cancel", of_job<read_script_ending<model::Ending::cancel>>}}};
 // What a script says by what it does.
-constexpr std::array<std::string_view, 7> kOfStages{"stages",     "result",     "defaults", "env",
-                                                    "on_failure", "on_success", "on_cancel"};
+constexpr std::array<std::string_view, 8> kOfStages{"stages",     "result",     "defaults",  "env",
+                                                    "on_failure", "on_success", "on_cancel", "continue_as"};
 
 // The keys that both kinds of jobs have, and those of scripts.
 std::array<Key<JobDraft>, kJobKeys.size() - kOfStages.size() + kScriptKeys.size()> script_keys() {

@@ -59,7 +59,13 @@ local function literal(value)
 end
 
 )";
+inline constexpr const char* kHolds = R"(-- A condition of YAML holds when it is neither null nor false.
+local function holds(value)
+  return value ~= nil and value ~= gw.null and value ~= false
+end
+
+)";
 // In the order in which they may use each other.
-inline constexpr const char* kHelpers[] = {kRecorded, kWithoutFailed, kSucceeded, kGrown, kWithin, kLiteral};
+inline constexpr const char* kHelpers[] = {kHolds, kRecorded, kWithoutFailed, kSucceeded, kGrown, kWithin, kLiteral};
 
 }  // namespace godwit::jobfile

@@ -50,7 +50,7 @@ class JobWriter {
   struct List {
     const std::vector<model::Stage>& stages;
     const YamlNode& node;
-    bool top = false;    // its comments are kept
+    bool top = false;  // its comments are kept
   };
   const YamlNode& node_of(const List& list, const model::Stage& stage) const { return *list.node.find(stage.name); }
 
@@ -80,7 +80,7 @@ class JobWriter {
 
   // What scripts say by what they do; everything else they say in the same words.
   static bool is_done(std::string_view key) {
-    return key == "job" || key == "stages" || key == "result" ||
+    return key == "job" || key == "stages" || key == "result" || key == "continue_as" ||
            std::find(model::kEndings.begin(), model::kEndings.end(), key) != model::kEndings.end();
   }
 
@@ -122,13 +122,20 @@ class JobWriter {
   std::string write_run() {
     const List list{job_.stages, *document_.root().find("stages"), true};
     std::string text = "    local stages = {}\n" + write_stages(list, 4);
-    if (job_.result) {
-      note_references(*job_.result);
-      text += "    return " + lua_template(job_.result->value, 4) + "\n";
-    } else {
-      text += "    return " + output_of(job_.stages.back()) + "\n";
-    }
+    if (job_.result) note_references(*job_.result);
+    const std::string result = job_.result ? lua_template(job_.result->value, 4) : output_of(job_.stages.back());
+    text += write_next(result) + "    return " + result + "\n";
     return about_run(4) + text;
+  }
+
+  std::string write_next(const std::string& result) {
+    if (!job_.continue_as) return {};
+    note_references(job_.continue_as->with);
+    const std::string next = "gw.continue_as(" + lua_template(job_.continue_as->with.value, 4) + ", " + result + ")\n";
+    if (!job_.continue_as->when) return "    " + next;
+    note_references(*job_.continue_as->when);
+    return "    if " + condition(job_.continue_as->when->source) + " then " + next.substr(0, next.size() - 1) +
+           " end\n";
   }
 
   std::string write_endings() {
@@ -141,7 +148,8 @@ class JobWriter {
       ending_ = &node;
       const std::string body = write_stages({job_.endings[i], node}, 4);
       ending_ = nullptr;
-      text += "  " + name + " = function(outcome, params)\n" + about_run(4) + "    local stages = {}\n" + body + "  end,\n";
+      text +=
+          "  " + name + " = function(outcome, params)\n" + about_run(4) + "    local stages = {}\n" + body + "  end,\n";
     }
     return text;
   }
@@ -153,7 +161,8 @@ class JobWriter {
         text += write_stage(list, wave[0], indent, false);
         continue;
       }
-      text += spaces(indent) + "gw.all(" + lua_string("together" + (++groups_ > 1 ? std::to_string(groups_) : "")) + ", {\n";
+      text += spaces(indent) + "gw.all(" + lua_string("together" + (++groups_ > 1 ? std::to_string(groups_) : "")) +
+              ", {\n";
       for (const std::size_t number : wave)
         text += spaces(indent + 2) + lua_key(list.stages[number].name) + " = function()\n" +
                 write_stage(list, number, indent + 4, true) + spaces(indent + 2) + "end,\n";
@@ -175,9 +184,12 @@ class JobWriter {
     std::string text = stage_comments(list, number, indent);
     if (stage.when) {
       note_references(*stage.when);
-      text += spaces(indent) + "if " + trimmed(stage.when->source) + " then\n";
+      text += spaces(indent) + "if " + condition(stage.when->source) + " then\n";
       indent += 2;
     }
+    if (stage.kind == model::StageKind::lock && branch)
+      refuse(node_of(list, stage), stage.name, "stage '" + stage.name + "' takes a lock beside other stages",
+             "let the others need it: a script lets go of what a branch has locked when the branch ends");
     text += stage.foreach ? write_loop(list, stage, indent)
                           : spaces(indent) + output_of(stage) + " = " + work(list, stage, indent, branch) + "\n";
     if (stage.when) text += spaces(indent - 2) + "end\n";
@@ -280,11 +292,16 @@ class JobWriter {
                       "gw.sleep(" + lua_template(stage.wait.what.value, indent) +
                           (own_scope ? "" : ", " + lua_string(stage.name)) + ")");
       case model::StageKind::signal: {
-        const std::string wait = "select(2, gw.wait(" + lua_template(stage.wait.what.value, indent) +
-                                 wait_options(stage, own_scope) + "))";
+        const std::string wait =
+            "select(2, gw.wait(" + lua_template(stage.wait.what.value, indent) + wait_options(stage, own_scope) + "))";
         // When the time is over there is nothing, and not a reason.
-        return shaped(stage, indent, stage.wait.goes_on ? "(function(about) return type(about) == \"table\" and about or nil end)(" + wait + ")" : wait);
+        return shaped(stage, indent,
+                      stage.wait.goes_on
+                          ? "(function(about) return type(about) == \"table\" and about or nil end)(" + wait + ")"
+                          : wait);
       }
+      case model::StageKind::lock:
+        return "gw.lock(" + lua_template(stage.wait.what.value, indent) + lock_options(stage) + ")";
       case model::StageKind::approval:
         return shaped(stage, indent, "select(2, gw.approve(" + lua_string(stage.name) + approval(stage, indent) + "))");
     }
@@ -314,6 +331,13 @@ class JobWriter {
     if (stage.timeout) add("timeout", lua_string(base::format_duration(*stage.timeout)));
     if (stage.kind == model::StageKind::signal && stage.timeout && !stage.wait.goes_on) add("otherwise", "\"fail\"");
     return text.empty() ? text : ", {" + text + "}";
+  }
+
+  static std::string lock_options(const model::Stage& stage) {
+    std::string text = ", {name = " + lua_string(stage.name);
+    if (stage.wait.permits != 1) text += ", permits = " + std::to_string(stage.wait.permits);
+    if (stage.timeout) text += ", timeout = " + lua_string(base::format_duration(*stage.timeout));
+    return text + "}";
   }
 
   static std::string arguments(const std::string& input, const std::string& options) {
@@ -404,9 +428,8 @@ class JobWriter {
 
   // Whether a stage of the list that is being written, or of the items in it, has this name.
   static bool has_stage(const std::vector<model::Stage>& stages, const std::string& name) {
-    return std::any_of(stages.begin(), stages.end(), [&](const model::Stage& stage) {
-      return stage.name == name || has_stage(stage.stages, name);
-    });
+    return std::any_of(stages.begin(), stages.end(),
+                       [&](const model::Stage& stage) { return stage.name == name || has_stage(stage.stages, name); });
   }
 
   void note_names(const std::set<std::string>& names) {
@@ -420,10 +443,21 @@ class JobWriter {
     for (const auto& reference : compiled->references()) {
       names.insert(reference.root);
       if (ending_ && reference.root == "stages" && !has_stage(*own_stages_, reference.member))
-        refuse(*ending_, {}, "the end of the run reads stages." + reference.member + ", which a script's end does not see",
+        refuse(*ending_, {},
+               "the end of the run reads stages." + reference.member + ", which a script's end does not see",
                "it gets (outcome, params); let the run give what is needed as its result");
     }
     note_names(names);
+  }
+
+  // A comparison gives true or false; of others, null is no more true than false.
+  std::string condition(std::string_view source) {
+    const std::string text = trimmed(source);
+    for (const char* comparison : {"==", "~=", "<", ">"})
+      if (text.find(comparison) != std::string::npos) return text;
+    if (text.starts_with("not ")) return text;
+    helpers_.insert(kHolds);
+    return "holds(" + text + ")";
   }
 
   static std::string trimmed(std::string_view text) {

@@ -8,20 +8,13 @@
 namespace godwit::jobfile {
 namespace {
 
-// Keys that the format has and this version does not: a job must not seem to work without them.
-constexpr std::array<std::string_view, 1> kLater{"concurrency"};
-
 using expression::TextPart;
 
 }  // namespace
 
 void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path,
                 const std::vector<std::string>& known) {
-  if (std::find(kLater.begin(), kLater.end(), member.key) != kLater.end()) {
-    reader.problem(reader.place(member, path), "'" + member.key + "' is not supported by this version");
-  } else {
-    reader.problem(reader.place(member, path), "unknown key '" + member.key + "'", base::suggest(member.key, known));
-  }
+  reader.problem(reader.place(member, path), "unknown key '" + member.key + "'", base::suggest(member.key, known));
 }
 
 void Reader::problem(base::Place place, std::string what, std::string hint) {

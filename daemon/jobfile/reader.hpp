@@ -99,7 +99,7 @@ struct Key {
   std::string_view name;
   void (*read)(Reader& reader, const YamlNode& node, const std::string& path, Target& target);
 };
-// Notes that the key is unknown, with a suggestion, or known but not of this version.
+// Notes that the key is unknown, with a suggestion.
 void refuse_key(Reader& reader, const YamlNode::Member& member, const std::string& path,
                 const std::vector<std::string>& known);
 

@@ -124,6 +124,20 @@ void read_approve(Reader& r, Node node, Path path, Draft& draft) {
     read_keys(r, node, path, kApproveKeys, draft);
 }
 
+constexpr std::array<Key<Draft>, 3> kLockKeys{{
+    {"name", read_what},
+    {"permits", [](Reader& r, Node n, Path p, Draft& d) { d.stage.wait.permits = r.count(n, p, 1, 10'000); }},
+    {"timeout", read_timeout},
+}};
+
+void read_lock(Reader& r, Node node, Path path, Draft& draft) {
+  draft.stage.kind = model::StageKind::lock;
+  if (node.kind == YamlNode::Kind::scalar) return read_what(r, node, path, draft);
+  if (!r.is_map(node, path, "the lock's name, or a map with `name`")) return;
+  if (!node.find("name")) r.problem(node, path, "name is missing: which lock is wanted");
+  read_keys(r, node, path, kLockKeys, draft);
+}
+
 void read_run(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.kind = model::StageKind::child;
   draft.stage.uses = r.text(node, path);
@@ -218,7 +232,7 @@ void read_emit(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.emit = std::move(emit.emit);
 }
 
-constexpr std::array<Key<Draft>, 19> kStageKeys{{
+constexpr std::array<Key<Draft>, 20> kStageKeys{{
     {"needs", read_needs},
     {"when", [](Reader& r, Node n, Path p, Draft& d) { d.stage.when = r.expression(n, p, d.sight); }},
     {"foreach", read_foreach},
@@ -231,6 +245,7 @@ constexpr std::array<Key<Draft>, 19> kStageKeys{{
     {"wait_signal", read_signal},
     {"approve", read_approve},
     {"run", read_run},
+    {"lock", read_lock},
     {"output", [](Reader& r, Node n, Path p, Draft& d) { d.stage.output = r.value(n, p, d.output_sight); }},
     {"limits", [](Reader& r, Node n, Path p, Draft& d) { d.stage.limits = r.permits(n, p); }},
     {"retry", read_retry},
@@ -251,6 +266,7 @@ const WorkKey kWorkKeys[] = {
     {"wait_signal", {"with", "limits", "retry", "timeout", "retry_safe"}},
     {"approve", {"with", "limits", "retry", "timeout", "retry_safe"}},
     {"run", {"limits", "retry", "retry_safe"}},
+    {"lock", {"with", "limits", "retry", "timeout", "retry_safe", "foreach"}},
     {"stages", {"with", "limits", "retry", "timeout", "retry_safe", "emit", "env"}},
 };
 
@@ -266,7 +282,7 @@ void check_work(Reader& reader, Node node, Path path, const model::Stage& stage)
   if (!work)
     return reader.problem(
         stage.place, "the stage has no `uses`: nothing says what it does",
-        "uses calls a plugin, run another job; sleep, wait_signal and approve wait; stages are done for each item");
+        "uses calls a plugin, run another job; sleep, wait_signal, approve and lock wait; stages are done for each item");
   const auto refuse = [&](std::string_view key, const std::string& why) {
     if (const YamlNode* found = node.find(key)) reader.problem(*found, base::below(path, key), why);
   };

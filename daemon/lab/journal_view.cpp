@@ -132,7 +132,8 @@ json::object common_view(const Memory::Run& run) {
   for (const auto& [path, step] : known) {
     if (below.contains(path)) continue;
     const auto item = item_of(path);
-    steps[!item.empty() && below.at(item) == 1 && !has_index(segments_of(path).back()) ? item : path] = step_view(*step);
+    steps[!item.empty() && below.at(item) == 1 && !has_index(segments_of(path).back()) ? item : path] =
+        step_view(*step);
   }
   json::object view = journal_view(run);
   view["steps"] = std::move(steps);

@@ -109,6 +109,9 @@ struct Applier {
     std::erase_if(run.attempts, [&](const auto& entry) { return below(entry.first); });
     std::erase_if(run.waits, [&](const auto& entry) { return below(entry.first); });
   }
+  void operator()(const LockReleased& fact) {
+    std::erase_if(memory.locks, [&](const LockRow& row) { return row.run == fact.run && row.path == fact.path; });
+  }
   void operator()(const RunChanged& fact) {
     auto& run = memory.runs.at(fact.run);
     run.rested.reset();
@@ -120,6 +123,8 @@ struct Applier {
     auto& run = memory.runs.at(fact.run);
     if (++run.ends > 1) memory.faults.push_back("a run ended twice");
     run.done = fact;
+    const auto locks = std::erase_if(memory.locks, [&](const LockRow& row) { return row.run == fact.run; });
+    if (locks > 0 && !fact.had_locks) memory.faults.push_back("a run ended and did not say that it had locks");
     if (fact.parent) memory.runs.at(*fact.parent).rested.reset();
   }
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
@@ -148,7 +153,8 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
     }
     if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->unique.empty())
       for (const auto& [id, run] : memory_.runs)
-        if (!run.done && run.submitted.job == submitted->job && run.submitted.unique == submitted->unique)
+        if (!run.done && id != submitted->unique_from && run.submitted.job == submitted->job &&
+            run.submitted.unique == submitted->unique)
           return {Verdict::duplicate, id, true, {}};
     if (const auto* step = std::get_if<StepDone>(&fact);
         step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
@@ -254,6 +260,45 @@ void MemoryStore::execute(SqlStep step, Answer<SqlDone> answer) {
     SqlDone done{step.done.output, step.done.finished_at};
     commit({std::move(step.done)});
     if (!dead_) answer(std::move(done));
+  });
+}
+
+void MemoryStore::take_lock(LockRow wanted, Answer<std::vector<LockRow>> answer) {
+  clock_.post([this, wanted = std::move(wanted), answer = std::move(answer)] {
+    if (dead_ || dies_before_commit()) return;
+    auto& locks = memory_.locks;
+    const auto same = [&](const LockRow& row) { return row.run == wanted.run && row.path == wanted.path; };
+    auto own = std::find_if(locks.begin(), locks.end(), same);
+    if (own == locks.end()) own = locks.insert(own, wanted);
+    std::vector<LockRow> rows;
+    for (auto row = locks.begin(); row != locks.end(); ++row)
+      if (row != own && row->name == wanted.name && (row->granted || row < own)) rows.push_back(*row);
+    own->granted = own->granted || rows.size() < static_cast<std::size_t>(wanted.permits);
+    rows.push_back(*own);
+    if (!dead_) answer(std::move(rows));
+  });
+}
+
+void MemoryStore::grantable_locks(std::vector<std::string> names, Answer<std::vector<model::RunId>> answer) {
+  clock_.post([this, names = std::move(names), answer = std::move(answer)] {
+    std::map<std::string, int> had;
+    for (const auto& row : memory_.locks) had[row.name] += row.granted ? 1 : 0;
+    std::vector<model::RunId> runs;
+    for (const auto& row : memory_.locks) {
+      const bool meant = names.empty() || std::find(names.begin(), names.end(), row.name) != names.end();
+      if (meant && !row.granted && had[row.name]++ < row.permits) runs.push_back(row.run);
+    }
+    answer(std::move(runs));
+  });
+}
+
+void MemoryStore::read_locks(std::string name, Answer<std::vector<LockRow>> answer) {
+  clock_.post([this, name = std::move(name), answer = std::move(answer)] {
+    std::vector<LockRow> rows;
+    for (const auto& row : memory_.locks)
+      if (name.empty() || row.name == name) rows.push_back(row);
+    std::stable_partition(rows.begin(), rows.end(), [](const LockRow& row) { return row.granted; });
+    answer(std::move(rows));
   });
 }
 

@@ -35,6 +35,7 @@ struct Memory {
   std::map<std::string, engine::ScheduleSet> schedules;
   std::map<std::pair<std::string, base::Instant>, model::RunId> fires;
   std::map<std::pair<std::string, base::Instant>, std::string> fires_skipped;
+  std::vector<engine::LockRow> locks;  // in the order of arrival
   std::deque<engine::InboxEntry> inbox;
   std::deque<engine::SignalSent> signal_inbox;
   std::map<std::string, int> executed;  // statements of steps, by their text
@@ -66,6 +67,9 @@ class MemoryStore : public engine::Store {
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
   void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
+  void take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) override;
+  void grantable_locks(std::vector<std::string> names, engine::Answer<std::vector<model::RunId>> answer) override;
+  void read_locks(std::string name, engine::Answer<std::vector<engine::LockRow>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
   void read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) override;
   void watch_inbox(std::function<void()> arrived) override {

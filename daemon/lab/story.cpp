@@ -61,8 +61,20 @@ void Story::submit() {
 
 bool Story::ended() const {
   if (!run_) return false;
-  const auto found = memory_.runs.find(*run_);
+  const auto found = memory_.runs.find(last_run());
   return found != memory_.runs.end() && found->second.done;
+}
+
+// The run that was submitted, or the last of those that went on where it ended.
+model::RunId Story::last_run() const {
+  model::RunId last = *run_;
+  for (const auto& [id, run] : memory_.runs) {
+    if (run.submitted.options.empty()) continue;
+    const auto options = base::parse_json(run.submitted.options);
+    const auto* before = options.as_object().if_contains("continues");
+    if (before && before->to_number<std::int64_t>() == model::number(last)) last = id;
+  }
+  return last;
 }
 
 // The next event, if it comes before anything else happens.
@@ -109,15 +121,16 @@ void Story::fire(std::size_t number) {
 // A call that was cut off and must not be repeated blindly waits for a person; after a death the lab is this person.
 bool Story::unblock() {
   if (lives_ < 2 || !run_ || unblocked_ > 100) return false;
-  const auto live = engine_->live(*run_);
+  const auto run = last_run();
+  const auto live = engine_->live(run);
   const auto* state = live.if_contains("state");
   if (!state || *state != json::value("blocked")) return false;
-  const auto& attempts = memory_.runs.at(*run_).attempts;
+  const auto& attempts = memory_.runs.at(run).attempts;
   const bool doubtful =
       std::any_of(attempts.begin(), attempts.end(), [](const auto& entry) { return entry.second.in_doubt; });
   if (!doubtful) return false;
   ++unblocked_;
-  engine_->retry(*run_, {}, kCaller, [](const engine::Result<model::RunId>&) {});
+  engine_->retry(run, {}, kCaller, [](const engine::Result<model::RunId>&) {});
   return true;
 }
 
@@ -173,7 +186,7 @@ Outcome Story::play() {
       break;
     }
   Outcome outcome;
-  outcome.run = run_.value_or(model::RunId{});
+  outcome.run = run_ ? last_run() : model::RunId{};
   look(outcome);
   end_life();
   for (const auto& fault : memory_.faults) log_.faults.push_back(fault);

@@ -53,6 +53,7 @@ class Story {
   void fire(std::size_t number);
   bool unblock();
   bool ended() const;
+  model::RunId last_run() const;
   void look(Outcome& outcome);
 
   const Setting& setting_;

@@ -16,6 +16,8 @@ std::string work_text(const Stage& stage) {
       return "approve";
     case StageKind::sleep:
       return "sleep";
+    case StageKind::lock:
+      return "lock";
   }
   return {};
 }

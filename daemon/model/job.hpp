@@ -61,19 +61,20 @@ struct Emit {
 };
 
 // What a stage does.
-enum class StageKind { call, statement, sleep, signal, approval, child };
-inline constexpr std::array<std::string_view, 6> kStageKinds{"call",   "statement", "sleep",
-                                                             "signal", "approval",  "child"};
+enum class StageKind { call, statement, sleep, signal, approval, child, lock };
+inline constexpr std::array<std::string_view, 7> kStageKinds{"call",     "statement", "sleep", "signal",
+                                                             "approval", "child",     "lock"};
 inline std::string_view name(StageKind kind) {
   return kStageKinds[static_cast<std::size_t>(kind)];
 }
 
 // What a stage waits for that calls no plugin. How long at most is the stage's timeout.
 struct Wait {
-  Template what;                           // sleep: a duration or an instant; signal: its name; approval: its text
+  Template what;  // sleep: a duration or an instant; signal, lock: its name; approval: its text
   std::vector<std::string> who;            // approval: users, or "role:operator"; empty for everybody who may approve
   std::optional<base::Duration> reminder;  // approval: after which it is said again
   bool goes_on = false;                    // a rejection, or nothing in time, is no failure
+  int permits = 1;                         // lock: how many may have it at once
 };
 
 // How a foreach gets more items while it runs: what each item's step adds.
@@ -122,6 +123,21 @@ struct Unique {
   bool refuses = true;  // else it gives the run that is there
 };
 
+// How many runs of the job with the same key may be at work at once, and what becomes of one more.
+struct Concurrency {
+  enum class Then { queue, skip, cancel_older };
+  std::optional<Expression> key;  // in terms of `params`; all runs of the job when absent
+  int limit = 1;
+  Then then = Then::queue;
+};
+inline constexpr std::array<std::string_view, 3> kConcurrencyThen{"queue", "skip", "cancel_older"};
+
+// What follows a run that has succeeded: one of the same job with other parameters, which begins as this one ends.
+struct ContinueAs {
+  std::optional<Expression> when;
+  Template with;  // the parameters
+};
+
 // What the stage does, in a word or two for people: its method, "run nightly", "sleep".
 std::string work_text(const Stage& stage);
 
@@ -156,6 +172,8 @@ struct Job {
   std::map<std::string, Template> labels;  // in terms of `params`
   std::optional<base::Duration> retain;    // after its end a run is deleted
   std::optional<Unique> unique;
+  std::optional<Concurrency> concurrency;
+  std::optional<ContinueAs> continue_as;
 };
 
 }  // namespace godwit::model

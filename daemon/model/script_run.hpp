@@ -93,11 +93,18 @@ struct LoopProgress {
   std::uint64_t failed = 0;
 };
 
+// A lock that the script lets go, by the path of the step that took it.
+struct Released {
+  std::string path;
+  std::string name;
+};
+
 // How a run of a script ended.
 struct End {
   enum class Kind : std::uint8_t { succeeded, failed, mismatch };
   Kind kind = Kind::succeeded;
-  std::string result;  // JSON text
+  std::string result;       // JSON text
+  std::string next_params;  // JSON object: the run that goes on with these; empty for none
   Failure failure;
   std::string path;             // of the step that failed or does not match
   base::json::object recorded;  // of a mismatch: both sides
@@ -109,6 +116,7 @@ struct Output {
   std::vector<Note> notes;  // to be recorded before anything that comes of the requests
   std::vector<Request> requests;
   std::vector<std::uint64_t> cancelled;  // requests nobody waits for any more
+  std::vector<Released> released;
   std::vector<LogLine> logs;
   std::string progress;  // JSON object of fields, or empty
   std::vector<LoopProgress> loops;
@@ -116,8 +124,8 @@ struct Output {
   bool more = false;  // it is a part of what came; the rest follows
 
   bool empty() const {
-    return notes.empty() && requests.empty() && cancelled.empty() && logs.empty() && progress.empty() &&
-           loops.empty() && !end;
+    return notes.empty() && requests.empty() && cancelled.empty() && released.empty() && logs.empty() &&
+           progress.empty() && loops.empty() && !end;
   }
 };
 

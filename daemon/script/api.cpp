@@ -10,7 +10,7 @@ namespace godwit::script {
 const std::vector<ApiFunction>& api() {
   static const std::vector<ApiFunction> kAll = [] {
     std::vector<ApiFunction> all;
-    for (auto part : {step_functions(), loop_functions(), value_functions()})
+    for (auto part : {step_functions(), holding_functions(), loop_functions(), value_functions()})
       for (auto& function : part) all.push_back(std::move(function));
     return all;
   }();
@@ -47,6 +47,14 @@ const std::vector<ApiTable>& api_tables() {
         {"limits", "table<string, integer>?", "permits it takes while it runs"},
         {"retry", "godwit.Retry?", "when the database says that another try may go better"},
         {"timeout", "string?", "of one attempt: \"30s\""}}},
+      {"godwit.ContentOptions",
+       "How an artifact is read.",
+       {{"name", "string?", "the name of the step, \"artifact.get\" when absent"}}},
+      {"godwit.LockOptions",
+       "How a lock is waited for.",
+       {{"name", "string?", "the name of the step, \"lock\" when absent"},
+        {"permits", "integer?", "how many may have it at once, 1 when absent"},
+        {"timeout", "string?", "after this time the step fails with `timeout`"}}},
       {"godwit.ArtifactOptions",
        "What kind of a file it is.",
        {{"name", "string?", "the name of the step, \"artifact.put\" when absent"},
@@ -95,6 +103,15 @@ const std::vector<ApiTable>& api_tables() {
         {"checks", "table?", "{that = \"${...}\", message = ...}: what a schema cannot say"},
         {"timeout", "string?", "of the whole run"},
         {"limits", "table<string, integer>?", "semaphores the job declares; the operator's setting wins"},
+        {"schedule", "table?", "when it runs by itself"},
+        {"priority", "integer?", "-100 to 100; higher ones first"},
+        {"queue", "string?", "in which its runs wait"},
+        {"labels", "table<string, string>?", "for `godwit list --label`; may use ${params...}"},
+        {"retain", "string?", "how long a run is kept after its end: \"30d\""},
+        {"unique", "any?", "\"${ key }\", or {key = ..., otherwise = \"refuse\"|\"existing\"}: one run for each key"},
+        {"concurrency", "any?",
+         "\"${ key }\", or {key = ..., limit = 1, [\"then\"] = \"queue\"|\"skip\"|\"cancel_older\"}: so many runs of a "
+         "key at a time"},
         {"retry", "godwit.Retry?", "of every call that says nothing else"},
         {"defaults", "table?", "{retry, timeout, limits} of every call that says nothing else"},
         {"env", "table<string, string>?", "for methods that take `env`, such as shell.run; may use ${params...}"},

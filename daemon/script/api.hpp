@@ -45,9 +45,10 @@ void push_api(lua_State* lua);
 void check_options(lua_State* lua, int index, const char* function, const std::string& table);
 
 // The parts of the table, by file.
-std::vector<ApiFunction> step_functions();   // api_steps.cpp
-std::vector<ApiFunction> loop_functions();   // api_loops.cpp
-std::vector<ApiFunction> value_functions();  // api_values.cpp
-int random_of(lua_State* lua);               // math.random
+std::vector<ApiFunction> step_functions();     // api_steps.cpp
+std::vector<ApiFunction> holding_functions();  // api_holdings.cpp
+std::vector<ApiFunction> loop_functions();     // api_loops.cpp
+std::vector<ApiFunction> value_functions();    // api_values.cpp
+int random_of(lua_State* lua);                 // math.random
 
 }  // namespace godwit::script

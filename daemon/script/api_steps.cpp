@@ -1,14 +1,13 @@
 // The functions of gw that make a step.
 #include <cctype>
 
-#include "base/base64.hpp"
 #include "base/digest.hpp"
 #include "base/time.hpp"
-#include "base/utf8.hpp"
 #include "script/api.hpp"
 #include "script/arguments.hpp"
 #include "script/execution.hpp"
 #include "script/failure.hpp"
+#include "script/step_calls.hpp"
 #include "script/values.hpp"
 
 namespace godwit::script {
@@ -16,21 +15,6 @@ namespace {
 
 std::size_t value_max(lua_State* lua) {
   return State::of(lua).text_max();
-}
-
-// Gives the step's output, or raises its failure.
-int give_output(lua_State* lua, int, lua_KContext) {
-  Execution& execution = Execution::of(lua);
-  const Outcome outcome = execution.take_outcome();
-  if (outcome.state == model::StepState::failed)
-    return execution.raise_failure(lua,
-                                   outcome.failure.value_or(model::Failure{"failed", "the step failed", false, {}}));
-  if (outcome.output.empty()) {
-    lua_pushnil(lua);
-  } else {
-    push_json_text(lua, outcome.output);
-  }
-  return 1;
 }
 
 // Nothing instead of null: for waits that ended without what they waited for.
@@ -60,34 +44,6 @@ std::string name_of(const std::string& uses) {
   const std::size_t dot = uses.find('.', slash == std::string::npos ? 0 : slash);
   if (slash == std::string::npos) return uses;
   return uses.substr(0, slash) + (dot == std::string::npos ? "" : uses.substr(dot));
-}
-
-// Moves the option `name` out of the options at `index`; empty when it is absent.
-std::string take_name(lua_State* lua, int index, const char* function) {
-  std::string name;
-  if (lua_getfield(lua, index, "name") != LUA_TNIL) {
-    if (lua_type(lua, -1) != LUA_TSTRING) luaL_error(lua, "gw.%s: a name must be a text", function);
-    name = checked_name(lua, -1, function);
-  }
-  lua_pop(lua, 1);
-  return name;
-}
-
-// The options without `name`, which is no key of a stage. The script's table is left as it is.
-std::string options_text(lua_State* lua, int index, const char* function) {
-  lua_newtable(lua);
-  for (lua_pushnil(lua); lua_next(lua, index);) {
-    if (std::string_view(lua_tostring(lua, -2)) == "name") {
-      lua_pop(lua, 1);
-      continue;
-    }
-    lua_pushvalue(lua, -2);
-    lua_insert(lua, -2);
-    lua_rawset(lua, -4);
-  }
-  std::string text = json_text(lua, -1, (std::string("the options of gw.") + function).c_str(), 1u << 20);
-  lua_pop(lua, 1);
-  return text == "[]" ? "{}" : text;
 }
 
 std::string input_text(lua_State* lua, int index, const char* what) {
@@ -125,54 +81,6 @@ int call(lua_State* lua) {
 
 int stage(lua_State* lua) {
   return ask_call(lua, "stage", luaL_checkstring(lua, 2), checked_name(lua, 1, "stage"), 3);
-}
-
-// Keeps bytes as an artifact: text as it is, others as base64, since JSON has none.
-int artifact(lua_State* lua) {
-  std::size_t size = 0;
-  const std::string name = luaL_checkstring(lua, 1);
-  const char* data = luaL_checklstring(lua, 2, &size);
-  const std::string_view bytes(data, size);
-  lua_settop(lua, 3);
-  check_options(lua, 3, "artifact", "godwit.ArtifactOptions");
-  json::object input{{"name", name}};
-  if (base::is_utf8(bytes))
-    input["text"] = bytes;
-  else
-    input["base64"] = base::base64(bytes);
-  if (lua_getfield(lua, 3, "media_type") != LUA_TNIL) input["media_type"] = luaL_checkstring(lua, -1);
-  Execution::Ask ask;
-  const std::string own = take_name(lua, 3, "artifact");
-  ask.name = own.empty() ? "artifact.put" : own;
-  ask.named = !own.empty();
-  ask.uses = "artifact.put";
-  ask.input = json::serialize(input);
-  return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
-}
-
-int give_content(lua_State* lua, int status, lua_KContext context) {
-  give_output(lua, status, context);
-  if (lua_type(lua, -1) != LUA_TTABLE || lua_getfield(lua, -1, "base64") != LUA_TSTRING) {
-    lua_getfield(lua, -2, "text");
-    return 1;
-  }
-  std::size_t size = 0;
-  const char* text = lua_tolstring(lua, -1, &size);
-  const auto bytes = base::from_base64({text, size});
-  if (!bytes) return luaL_error(lua, "gw.content: the step gave no base64");
-  lua_pushlstring(lua, bytes->data(), bytes->size());
-  return 1;
-}
-
-int content(lua_State* lua) {
-  if (lua_type(lua, 1) == LUA_TTABLE) {
-    lua_getfield(lua, 1, "artifact");
-    lua_replace(lua, 1);
-  }
-  Execution::Ask ask;
-  ask.name = ask.uses = "artifact.get";
-  ask.input = json::serialize(json::object{{"artifact", luaL_checkstring(lua, 1)}});
-  return Execution::of(lua).ask(lua, std::move(ask), 0, give_content);
 }
 
 // A duration, or the instant until which it sleeps.
@@ -245,6 +153,15 @@ int sql(lua_State* lua) {
   ask.named = !own.empty();
   ask.options = options_text(lua, 3, "sql");
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
+}
+
+int continue_as(lua_State* lua) {
+  End end;
+  lua_settop(lua, 2);
+  end.next_params = input_text(lua, 1, "the parameters of the next run");
+  end.result = json_text(lua, 2, "the result", value_max(lua));
+  Execution::of(lua).end_with(lua, std::move(end));
+  return 0;
 }
 
 int memo(lua_State* lua) {
@@ -361,7 +278,8 @@ std::vector<ApiFunction> step_functions() {
        "sleep",
        sleep},
       {"wait",
-       "Waits for a signal (`godwit signal RUN NAME JSON`) and gives what came with it, and {payload, by, at}; nil when the "
+       "Waits for a signal (`godwit signal RUN NAME JSON`) and gives what came with it, and {payload, by, at}; nil "
+       "when the "
        "time is over.",
        {{"signal", "string", "its name"}, {"opts", "godwit.WaitOptions?", "how long"}},
        "any, table|string",
@@ -382,26 +300,20 @@ std::vector<ApiFunction> step_functions() {
       {"sql",
        "Executes a statement on the daemon's own database, committed in the transaction that records the step: never "
        "without it, never twice. Gives {rows, count}.",
-       {{"statement", "string", "with $1, $2 for the values"}, {"args", "any[]?", "the values"},
+       {{"statement", "string", "with $1, $2 for the values"},
+        {"args", "any[]?", "the values"},
         {"opts", "godwit.SqlOptions?", "how it is done"}},
        "table",
        "uses: sql.exec",
        sql},
-      {"artifact",
-       "Keeps a text or bytes as an artifact, once by its content: one step. Gives {artifact = \"sha256:...\", size, "
-       "name, media_type}, which may stand in results and arguments.",
-       {{"name", "string", "for people: \"report.csv\""},
-        {"content", "string", "text or bytes, at most 16 MiB"},
-        {"opts", "godwit.ArtifactOptions?", "its type"}},
-       "table",
-       "uses: artifact.put",
-       artifact},
-      {"content",
-       "The content of an artifact, as text or bytes: one step.",
-       {{"artifact", "string|table", "\"sha256:...\", or what gw.artifact or another step gave"}},
-       "string",
-       "uses: artifact.get",
-       content},
+      {"continue_as",
+       "Ends the run, and another run of the job goes on with these parameters: both in one transaction. For what "
+       "never "
+       "ends, such as a loop over days.",
+       {{"params", "table", "of the next run"}, {"result", "any?", "of this run"}},
+       "",
+       "continue_as",
+       continue_as},
       {"memo",
        "Computes a value once; a later life of the run gets the recorded value. For work that costs more than a "
        "commit. "

@@ -131,6 +131,7 @@ Scope& Execution::open_scope(lua_State* lua, Scope* parent, std::string path) {
 
 void Execution::close_scope(Scope& scope) {
   if (scope.loop) give_up(*scope.loop);
+  for (auto& lock : scope.locks) output_.released.push_back(std::move(lock));
   if (scope.request != 0) {
     waiting_.erase(scope.request);
     output_.cancelled.push_back(scope.request);
@@ -292,12 +293,28 @@ void Execution::end_with(lua_State* lua, End end) {
   state_.stop(lua, {"ended", "the run has ended"});
 }
 
+void Execution::abandon_loop() {
+  if (!current_->loop) return;
+  give_up(*current_->loop);
+  current_->loop.reset();
+}
+
 void Execution::caught() {
-  if (current_->loop) {
-    give_up(*current_->loop);
-    current_->loop.reset();
-  }
+  abandon_loop();
   current_->trace.clear();
+}
+
+// Said again in each life: a lock that is free already stays so.
+void Execution::let_go() {
+  output_.released.push_back(std::move(current_->locks.back()));
+  current_->locks.pop_back();
+}
+
+bool Execution::holds(const std::string& name) const {
+  for (const Scope* scope = current_; scope; scope = scope->parent)
+    for (const auto& lock : scope->locks)
+      if (lock.name == name) return true;
+  return false;
 }
 
 void Execution::log(std::string level, std::string text, std::string fields) {

@@ -68,10 +68,17 @@ class Execution {
   bool grow(lua_State* lua);
   // The same for a list that is being made; takes the item from the stack.
   bool add_item(lua_State* lua, Loop& loop, int depth);
+  // The current scope has taken a lock with its last step; it has it until it lets go or ends.
+  void hold(std::string name) { current_->locks.push_back({current_->step, std::move(name)}); }
+  void let_go();
+  // Whether the current scope, or one around it, has the lock.
+  bool holds(const std::string& name) const;
   // Ends the whole run, from whatever branch.
   void end_with(lua_State* lua, End end);
   // An error was caught in the current scope: the loop it waited for is over.
   void caught();
+  // An error goes through the current scope: the loop it waited for is over.
+  void abandon_loop();
   void log(std::string level, std::string text, std::string fields);
   void set_progress(std::string fields) { output_.progress = std::move(fields); }
 

@@ -143,6 +143,9 @@ bool Execution::complete(const Loop& loop) const {
 void Execution::fill(lua_State* lua, Loop& loop) {
   if (loop.winner) {
     if (loop.next == 0) begin_branch(lua, loop, *loop.winner);
+    // The others had come so far when they were given up.
+    for (std::size_t i = loop.next; i < loop.count; ++i)
+      if (i != *loop.winner) recording_.forgive_below(loop.path + "[" + key_text(loop.keys[i]) + "]");
     loop.next = loop.count;
     return;
   }

@@ -12,6 +12,7 @@ using model::script::Note;
 using model::script::Outcome;
 using model::script::Output;
 using model::script::RecordedStep;
+using model::script::Released;
 using model::script::Request;
 using model::script::RunFacts;
 

@@ -104,6 +104,7 @@ struct Scope {
   std::unique_ptr<Loop> loop;            // that it waits for
   std::uint64_t request = 0;             // that it waits for
   std::string step;                      // the path of that request
+  std::vector<Released> locks;           // that it has, the newest last
   std::optional<Outcome> outcome;
   bool queued = false;
   std::size_t steps = 0;  // its own and those of its branches

@@ -126,7 +126,10 @@ void Batch::put(const engine::Submitted& fact) {
     row(Rows::inbox_taken, fact.run);
   else if (!fact.key.empty())
     row(Rows::run_key, fact.job, fact.key, fact.run);
-  if (!fact.unique.empty()) row(Rows::run_unique, fact.job, fact.unique, fact.run);
+  if (fact.unique_from)
+    row(Rows::unique_moved, fact.run, *fact.unique_from);
+  else if (!fact.unique.empty())
+    row(Rows::run_unique, fact.job, fact.unique, fact.run);
   if (fact.retry_of)
     for (const auto& path : fact.copied_steps) row(Rows::copied_step, fact.run, *fact.retry_of, path);
 }
@@ -195,6 +198,10 @@ void Batch::put(const engine::FireSkipped& fact) {
   row(Rows::fire_skipped, fact.schedule, fact.instant, fact.why, fact.at);
 }
 
+void Batch::put(const engine::LockReleased& fact) {
+  row(Rows::lock_released, fact.run, fact.path);
+}
+
 void Batch::put(const engine::RunChanged& fact) {
   rests_[fact.run] = {fact.run, false, {}};
   row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
@@ -204,6 +211,7 @@ void Batch::put(const engine::RunChanged& fact) {
 void Batch::put(const engine::RunDone& fact) {
   ended_.push_back(model::number(fact.run));
   if (fact.was_unique) row(Rows::unique_done, fact.run);
+  if (fact.had_locks) row(Rows::locks_done, fact.run);
   if (fact.delete_at) row(Rows::expiry, fact.run, *fact.delete_at);
   if (fact.parent) rests_[*fact.parent] = {*fact.parent, false, {}};
   row(Rows::run_done, fact.run, code(fact.state), OrNull{fact.result}, fact.failure, OrNull{fact.failed_path}, fact.at);
@@ -257,6 +265,7 @@ struct Measure {
     for (const auto& path : f.folded) size += kRowSize + path.size();
     return size;
   }
+  std::size_t operator()(const engine::LockReleased& f) const { return f.path.size() + f.name.size(); }
   std::size_t operator()(const engine::RunChanged& f) const {
     return f.who.size() + f.detail.size() + f.path.size() + f.sides.size();
   }

@@ -54,6 +54,7 @@ class Batch {
   void put(const engine::SignalTaken& fact);
   void put(const engine::RunRested& fact);
   void put(const engine::CursorMoved& fact);
+  void put(const engine::LockReleased& fact);
   void put(const engine::RunChanged& fact);
   void put(const engine::RunDone& fact);
   void put(const engine::LimitSet& fact);

@@ -12,6 +12,7 @@
 #include "store/history_queries.hpp"
 #include "store/journal.hpp"
 #include "store/listener.hpp"
+#include "store/locks.hpp"
 #include "store/migrator.hpp"
 #include "store/private_cluster.hpp"
 #include "store/recovery.hpp"
@@ -355,6 +356,22 @@ void PostgresStore::load_schedules(engine::Answer<std::vector<engine::StoredSche
 void PostgresStore::open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) {
   impl_->read<std::vector<model::RunId>>(std::move(answer), [schedule = std::move(schedule)](Connection& connection) {
     return store::open_fires(connection, schedule);
+  });
+}
+void PostgresStore::take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) {
+  impl_->read<std::vector<engine::LockRow>>(std::move(answer),
+                                            [this, wanted = std::move(wanted)](Connection& connection) {
+                                              return store::take_lock(connection, impl_->seat(), wanted);
+                                            });
+}
+void PostgresStore::grantable_locks(std::vector<std::string> names, engine::Answer<std::vector<model::RunId>> answer) {
+  impl_->read<std::vector<model::RunId>>(std::move(answer), [names = std::move(names)](Connection& connection) {
+    return store::grantable_locks(connection, names);
+  });
+}
+void PostgresStore::read_locks(std::string name, engine::Answer<std::vector<engine::LockRow>> answer) {
+  impl_->read<std::vector<engine::LockRow>>(std::move(answer), [name = std::move(name)](Connection& connection) {
+    return store::read_locks(connection, name);
   });
 }
 void PostgresStore::read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) {

@@ -52,6 +52,9 @@ class PostgresStore : public engine::Store, public engine::History {
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
   void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
+  void take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) override;
+  void grantable_locks(std::vector<std::string> names, engine::Answer<std::vector<model::RunId>> answer) override;
+  void read_locks(std::string name, engine::Answer<std::vector<engine::LockRow>> answer) override;
   void read_inbox(std::size_t limit, engine::Answer<std::vector<engine::InboxEntry>> answer) override;
   void read_signals(std::size_t limit, engine::Answer<std::vector<engine::SignalSent>> answer) override;
   void watch_inbox(std::function<void()> arrived) override;

@@ -152,6 +152,8 @@ void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
     case engine::RunChange::closing:
       run.closing = text(row[2]);
       break;
+    case engine::RunChange::continued:
+      break;
   }
 }
 

@@ -514,6 +514,34 @@ COMMENT ON COLUMN godwit.artifacts.path IS 'Path of the step that made it.';
 COMMENT ON COLUMN godwit.artifacts.stored_at IS 'When it was stored, whatever became of the step.';
 )sql";
 
+// Who has a named lock, and who waits for it, in the order of `number`. A run's turn under its `concurrency` key has an
+// empty path.
+constexpr std::string_view kLocks = R"sql(
+CREATE TABLE godwit.lock (
+  run bigint NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  permits integer NOT NULL,
+  granted boolean NOT NULL,
+  number bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  at timestamptz NOT NULL,
+  PRIMARY KEY (run, path));
+CREATE INDEX lock_by_name ON godwit.lock (name, granted, number);
+CREATE INDEX lock_waiting ON godwit.lock (name) WHERE NOT granted;
+
+CREATE VIEW godwit.locks AS
+SELECT l.name AS lock, l.run, r.job, l.path, l.granted, l.permits, l.at
+FROM godwit.lock l LEFT JOIN godwit.run r ON r.id = l.run;
+COMMENT ON VIEW godwit.locks IS 'Named locks of runs: who has them, and who waits.';
+COMMENT ON COLUMN godwit.locks.lock IS 'Name of the lock; "job NAME KEY" for the turns of runs of a job with `concurrency`.';
+COMMENT ON COLUMN godwit.locks.run IS 'Number of the run.';
+COMMENT ON COLUMN godwit.locks.job IS 'Name of its job.';
+COMMENT ON COLUMN godwit.locks.path IS 'Path of the step that asked for it; empty for the turn of the run itself.';
+COMMENT ON COLUMN godwit.locks.granted IS 'Whether it has the lock; else it waits.';
+COMMENT ON COLUMN godwit.locks.permits IS 'How many may have it at once.';
+COMMENT ON COLUMN godwit.locks.at IS 'When it asked.';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -524,6 +552,7 @@ constexpr std::array kMigrations{
     Migration{7, "unique runs, and runs that are deleted", kUnique},
     Migration{8, "rates", kRates},
     Migration{9, "artifacts", kArtifacts},
+    Migration{10, "named locks", kLocks},
 };
 
 }  // namespace

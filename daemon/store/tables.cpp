@@ -58,6 +58,7 @@ constexpr std::array kRest{Column{"run", bigint}, Column{"number", bigint}, Colu
 constexpr std::array kCursor{Column{"run", bigint}, Column{"path", text}, Column{"number", bigint},
                              Column{"value", text}};
 constexpr std::array kFolded{Column{"run", bigint}, Column{"path", text}};
+constexpr std::array kUniqueMoved{Column{"run", bigint}, Column{"from_run", bigint}};
 constexpr std::array kExpiry{Column{"run", bigint}, Column{"at", timestamptz}};
 constexpr std::array kRunChange{Column{"run", bigint},     Column{"number", bigint}, Column{"change", smallint},
                                 Column{"who", text},       Column{"detail", text},   Column{"path", text},
@@ -100,6 +101,10 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{Rows::run_unique, "run_unique", kRunKey,
               "INSERT INTO godwit.run_unique (job, key, run) SELECT u.* FROM fence, {}",
               " ON CONFLICT (run) DO NOTHING"},
+    // From a run that ends with the same statement; when it is repeated, there is nothing left to move.
+    TableInfo{Rows::unique_moved, "unique_moved", kUniqueMoved,
+              "UPDATE godwit.run_unique AS t SET run = u.run FROM fence, {} (run, from_run) WHERE t.run = u.from_run",
+              ""},
     TableInfo{Rows::inbox_taken, "inbox_taken", kInboxTaken,
               "DELETE FROM godwit.inbox USING fence, {} (taken) WHERE inbox.run = u.taken", ""},
     TableInfo{
@@ -162,6 +167,10 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "COLLATE \"C\" "
               "AND t.path < (u.path || '0') COLLATE \"C\" AND (t.path = u.path OR starts_with(t.path, u.path || '/'))",
               ""},
+    TableInfo{Rows::lock_released, "lock_released", kFolded,
+              "DELETE FROM godwit.lock AS t USING fence, {} (run, path) WHERE t.run = u.run AND t.path = u.path COLLATE "
+              "\"C\"",
+              ""},
     TableInfo{
         Rows::run_change, "run_change", kRunChange,
         "INSERT INTO godwit.run_change (run, number, change, who, detail, path, at, sides) SELECT u.* FROM fence, {}",
@@ -172,6 +181,8 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
         " ON CONFLICT DO NOTHING"},
     TableInfo{Rows::unique_done, "unique_done", kInboxTaken,
               "DELETE FROM godwit.run_unique AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
+    TableInfo{Rows::locks_done, "locks_done", kInboxTaken,
+              "DELETE FROM godwit.lock AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
     TableInfo{Rows::expiry, "expiry", kExpiry, "INSERT INTO godwit.expiry (run, at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
     TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,

@@ -23,6 +23,7 @@ enum class Rows {
   run,
   run_key,
   run_unique,
+  unique_moved,
   inbox_taken,
   copied_step,
   attempt,
@@ -38,9 +39,11 @@ enum class Rows {
   folded_step,
   folded_attempt,
   folded_wait,
+  lock_released,
   run_change,
   run_done,
   unique_done,
+  locks_done,
   expiry,
   limit_setting,
   schedule,
@@ -69,7 +72,7 @@ struct TableInfo {
 const TableInfo& info(Rows rows);
 
 // Which kinds of rows a statement writes: bit n stands for Rows(n).
-using RowsMask = std::uint32_t;
+using RowsMask = std::uint64_t;
 inline RowsMask bit(Rows rows) {
   return RowsMask(1) << static_cast<unsigned>(rows);
 }

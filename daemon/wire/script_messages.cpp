@@ -137,16 +137,19 @@ void fields(Archive& archive, Value& value) {
   } else if constexpr (std::is_same_v<Bare, Note>) {
     archive.all(value.path, value.hash, value.output, value.rows, value.folds, value.replaces, value.loop, value.from,
                 value.to);
+  } else if constexpr (std::is_same_v<Bare, model::script::Released>) {
+    archive.all(value.path, value.name);
   } else if constexpr (std::is_same_v<Bare, LogLine>) {
     archive.all(value.level, value.text, value.fields);
   } else if constexpr (std::is_same_v<Bare, LoopProgress>) {
     archive.all(value.path, value.total, value.finished, value.failed);
   } else if constexpr (std::is_same_v<Bare, End>) {
-    archive.all(value.kind, value.result, value.failure, value.path, value.recorded, value.requested);
+    archive.all(value.kind, value.result, value.next_params, value.failure, value.path, value.recorded,
+                value.requested);
   } else {
     static_assert(std::is_same_v<Bare, Output>);
-    archive.all(value.notes, value.requests, value.cancelled, value.logs, value.progress, value.loops, value.end,
-                value.more);
+    archive.all(value.notes, value.requests, value.cancelled, value.released, value.logs, value.progress, value.loops,
+                value.end, value.more);
   }
 }
 

@@ -1,4 +1,4 @@
-#include <openssl/evp.h>
+#include <nettle/base64.h>
 
 #include "args.hpp"
 
@@ -9,21 +9,20 @@ constexpr double kBytesMax = 16.0 * 1024 * 1024;
 constexpr double kBytesDefault = 4.0 * 1024 * 1024;
 
 std::string to_base64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
+  std::string text(BASE64_ENCODE_RAW_LENGTH(bytes.size()), '\0');
+  base64_encode_raw(text.data(), bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
   return text;
 }
 
 std::string from_base64(const std::string& text) {
-  std::string bytes(3 * (text.size() / 4) + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0 || text.size() % 4 != 0) refuse("base64", "is no base64");
-  // It decodes what fills up the last group, too.
-  const std::size_t filled = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(size) - filled);
+  base64_decode_ctx context{};
+  base64_decode_init(&context);
+  std::string bytes(BASE64_DECODE_LENGTH(text.size()), '\0');
+  std::size_t size = bytes.size();
+  const int good =
+      base64_decode_update(&context, &size, reinterpret_cast<std::uint8_t*>(bytes.data()), text.size(), text.data());
+  if (!good || !base64_decode_final(&context)) refuse("base64", "is no base64");
+  bytes.resize(size);
   return bytes;
 }
 
@@ -54,7 +53,10 @@ class ArtifactPut {
     const std::string bytes = content(args);
     if (static_cast<double>(bytes.size()) > kBytesMax) refuse("artifact.put", "takes 16 MiB at most");
     std::string media_type = text(args, "media_type");
-    if (media_type.empty()) media_type = args.contains("json") ? "application/json" : args.contains("text") ? "text/plain" : "application/octet-stream";
+    if (media_type.empty())
+      media_type = args.contains("json")   ? "application/json"
+                   : args.contains("text") ? "text/plain"
+                                           : "application/octet-stream";
     return call.store_artifact(text(args, "name"), bytes, media_type);
   }
 };
@@ -68,7 +70,9 @@ class ArtifactGet {
     const std::string name = artifact_name(args);
     const double most = number(args, "max_bytes", 1, kBytesMax, kBytesDefault);
     std::string bytes = call.read_artifact(name);
-    if (static_cast<double>(bytes.size()) > most) godwit::fail("too_big", "the artifact has " + std::to_string(bytes.size()) + " bytes; max_bytes allows " + std::to_string(static_cast<std::int64_t>(most)));
+    if (static_cast<double>(bytes.size()) > most)
+      godwit::fail("too_big", "the artifact has " + std::to_string(bytes.size()) + " bytes; max_bytes allows " +
+                                  std::to_string(static_cast<std::int64_t>(most)));
     const std::string as = text(args, "as", "auto");
     const bool is_text = as_utf8(bytes) == bytes;
     if (as == "base64" || (as == "auto" && !is_text)) return {{"size", bytes.size()}, {"base64", to_base64(bytes)}};

@@ -23,6 +23,29 @@
 ---@field retry_safe? boolean whether it may be repeated when nobody knows how it ended; as its plugin says when absent
 ---@field output? any what is kept of the output: "${ output.price }", or a table of such
 ---@field emit? godwit.Emit rows to write with the step
+---@field env? table<string, string> variables, beside those of the job; for methods that take `env`
+
+--- How a statement is executed.
+---@class godwit.SqlOptions
+---@field name? string the name of the step, "sql" when absent
+---@field limits? table<string, integer> permits it takes while it runs
+---@field retry? godwit.Retry when the database says that another try may go better
+---@field timeout? string of one attempt: "30s"
+
+--- How an artifact is read.
+---@class godwit.ContentOptions
+---@field name? string the name of the step, "artifact.get" when absent
+
+--- How a lock is waited for.
+---@class godwit.LockOptions
+---@field name? string the name of the step, "lock" when absent
+---@field permits? integer how many may have it at once, 1 when absent
+---@field timeout? string after this time the step fails with `timeout`
+
+--- What kind of a file it is.
+---@class godwit.ArtifactOptions
+---@field name? string the name of the step, "artifact.put" when absent
+---@field media_type? string "text/csv"; text/plain or application/octet-stream when absent
 
 --- How a loop goes over its items.
 ---@class godwit.EachOptions
@@ -42,6 +65,7 @@
 --- How a signal is waited for.
 ---@class godwit.WaitOptions
 ---@field timeout? string after this time the wait gives nil
+---@field otherwise? "fail"|"go_on" "fail": the step fails with `timeout` instead
 ---@field name? string the name of the step; that of the signal when absent
 
 --- Who may approve, and how long that is waited for.
@@ -49,6 +73,7 @@
 ---@field within? string after this time it counts as refused: "24h"
 ---@field who? string|string[] users or groups that may approve; every operator when absent
 ---@field reminder? string remind again after this time
+---@field otherwise? "fail"|"go_on" "fail": a refusal fails the step, with `rejected` or `timeout`
 ---@field message? string what the person reads
 
 --- How another job is run.
@@ -66,7 +91,19 @@
 ---@field checks? table {that = "${...}", message = ...}: what a schema cannot say
 ---@field timeout? string of the whole run
 ---@field limits? table<string, integer> semaphores the job declares; the operator's setting wins
+---@field schedule? table when it runs by itself
+---@field priority? integer -100 to 100; higher ones first
+---@field queue? string in which its runs wait
+---@field labels? table<string, string> for `godwit list --label`; may use ${params...}
+---@field retain? string how long a run is kept after its end: "30d"
+---@field unique? any "${ key }", or {key = ..., otherwise = "refuse"|"existing"}: one run for each key
+---@field concurrency? any "${ key }", or {key = ..., limit = 1, ["then"] = "queue"|"skip"|"cancel_older"}: so many runs of a key at a time
 ---@field retry? godwit.Retry of every call that says nothing else
+---@field defaults? table {retry, timeout, limits} of every call that says nothing else
+---@field env? table<string, string> for methods that take `env`, such as shell.run; may use ${params...}
+---@field on_failure? fun(outcome: table, params: table) runs before the end of a run that failed is recorded; outcome is {state, result, error = {code, message, step}}
+---@field on_success? fun(outcome: table, params: table) the same of one that succeeded
+---@field on_cancel? fun(outcome: table, params: table) the same of one that was cancelled
 ---@field budget? table {memory = "64MiB", cpu = "2s", steps = 20000}: what the script may use
 
 ---@class godwit
@@ -93,22 +130,23 @@ function gw.stage(name, uses, args, opts) end
 
 --- Waits. The run holds nothing meanwhile, however long it is; a restart does not make it longer.
 --- In YAML: `sleep`
----@param duration string|number "24h", or seconds
+---@param duration string|number "24h", seconds, or an instant such as "2026-05-01T08:00:00Z"
 ---@param name? string of the step
+---@return table
 function gw.sleep(duration, name) end
 
---- Waits for a signal (`godwit signal RUN NAME JSON`) and gives what came with it; nil when the time is over.
+--- Waits for a signal (`godwit signal RUN NAME JSON`) and gives what came with it, and {payload, by, at}; nil when the time is over.
 --- In YAML: `wait_signal`
 ---@param signal string its name
 ---@param opts? godwit.WaitOptions how long
----@return any
+---@return any, table|string
 function gw.wait(signal, opts) end
 
 --- Waits until a person approves or refuses; gives true or false, and {approved, by, comment}.
 --- In YAML: `approve`
 ---@param name string of the step
 ---@param opts? godwit.ApproveOptions who and how long
----@return boolean
+---@return boolean, table
 function gw.approve(name, opts) end
 
 --- Runs another job and gives its result. It is cancelled with this run.
@@ -123,9 +161,15 @@ function gw.child(job, params, opts) end
 --- In YAML: `uses: sql.exec`
 ---@param statement string with $1, $2 for the values
 ---@param args? any[] the values
----@param opts? godwit.CallOptions how it is done
+---@param opts? godwit.SqlOptions how it is done
 ---@return table
 function gw.sql(statement, args, opts) end
+
+--- Ends the run, and another run of the job goes on with these parameters: both in one transaction. For what never ends, such as a loop over days.
+--- In YAML: `continue_as`
+---@param params table of the next run
+---@param result? any of this run
+function gw.continue_as(params, result) end
 
 --- Computes a value once; a later life of the run gets the recorded value. For work that costs more than a commit. No steps inside.
 ---@param name string of the step
@@ -154,6 +198,29 @@ function gw.fail(code, message) end
 ---@param ... any its arguments
 ---@return boolean, any
 function gw.try(fn, ...) end
+
+--- Keeps a text or bytes as an artifact, once by its content: one step. Gives {artifact = "sha256:...", size, name, media_type}, which may stand in results and arguments.
+--- In YAML: `uses: artifact.put`
+---@param name string for people: "report.csv"
+---@param content string text or bytes, at most 16 MiB
+---@param opts? godwit.ArtifactOptions its type
+---@return table
+function gw.artifact(name, content, opts) end
+
+--- The content of an artifact, as text or bytes: one step.
+--- In YAML: `uses: artifact.get`
+---@param artifact string|table "sha256:...", or what gw.artifact or another step gave
+---@param opts? godwit.ContentOptions how
+---@return string
+function gw.content(artifact, opts) end
+
+--- Waits until it has the lock of this name, which no other run (or branch) has meanwhile. With a function: calls it and gives its results, and the lock is free when it has ended. Else the lock is free when the branch ends, or the run.
+--- In YAML: `lock`
+---@param name string of the lock, for all jobs: "tenant/acme"
+---@param opts? godwit.LockOptions how many, and how long it is waited for; may be left out
+---@param fn? (fun(): any) what is done with the lock
+---@return any
+function gw.lock(name, opts, fn) end
 
 --- Calls fn for each item, `parallel` of them at once: a durable loop. Each item's steps are its own, so items may end in any order; results come in the order of the items. Of lists over 10,000 items finished ones are folded away, so that a restart costs only what is in flight.
 --- In YAML: `foreach`

@@ -105,7 +105,7 @@ stages:
         "job.yaml:1:6 (job): 'my job' cannot be a job's name; use letters, digits, _, - and .\n"
         "job.yaml:2:10 (timeout): a duration such as 30s, 1h30m or 3d is needed here, not 'soon'\n"
         "job.yaml:3:1 (prams): unknown key 'prams'; did you mean 'params'?\n"
-        "job.yaml:4:1 (concurrency): 'concurrency' is not supported by this version\n"
+        "job.yaml:4:14 (concurrency): an expression is needed here, not a number; write it as ${ ... }\n"
         "job.yaml:7:11 (stages.one.uses): 'no thing' cannot be the name of a method; write unit.method, contract/version.method "
         "such as flight-search/1.search, or the name of a stage plugin's unit\n"
         "job.yaml:8:5 (stages.one.need): unknown key 'need'; did you mean 'needs'?\n"

@@ -103,7 +103,8 @@ return gw.job {
 namespace {
 
 // The keys of a schema, "stages.foreach.grow", those below names of the job's own (`*` in the schema) included.
-void collect_keys(const base::json::value& schema, const std::string& path, std::set<std::string>& keys, int depth = 0) {
+void collect_keys(const base::json::value& schema, const std::string& path, std::set<std::string>& keys,
+                  int depth = 0) {
   const auto* object = schema.if_object();
   if (!object || depth > 5) return;
   for (const char* several : {"anyOf", "oneOf", "allOf"})
@@ -170,6 +171,14 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
       {"retain", {top("retain: 30d\n"), top("")}},
       {"unique", {top("params: {a: string}\nunique: \"${ params.a }\"\n"), top("params: {a: string}\n")}},
       {"result", {top("result: 7\n"), top("")}},
+      {"concurrency", {top("params: {a: string}\nconcurrency: \"${ params.a }\"\n"), top("params: {a: string}\n")}},
+      {"continue_as", {top("params: {n: integer}\ncontinue_as: {with: {n: 2}}\n"), top("params: {n: integer}\n")}},
+      {"continue_as.when", {top("continue_as: {when: \"${ 1 > 0 }\", with: {}}\n"), top("continue_as: {with: {}}\n")}},
+      {"continue_as.with", {top("continue_as: {with: {n: 1}}\n"), top("continue_as: {with: {}}\n")}},
+      {"stages.lock", {stage("lock: one"), stage("sleep: 1h")}},
+      {"stages.lock.name", {stage("lock: {name: one}"), stage("lock: {name: other}")}},
+      {"stages.lock.permits", {stage("lock: {name: one, permits: 2}"), stage("lock: {name: one}")}},
+      {"stages.lock.timeout", {stage("lock: {name: one, timeout: 2h}"), stage("lock: {name: one}")}},
       {"stages.when", {call("when: \"${ len(params.p) > 0 }\""), call("")}},
       {"stages.foreach", {each(""), call("")}},
       {"stages.foreach.items", {stage("foreach: {items: \"${ params.p }\"" + rest), each("parallel: 1")}},
@@ -178,7 +187,8 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
       {"stages.foreach.depth", {stage(grow + ", depth: 3" + rest), stage(grow + rest)}},
       {"stages.foreach.max", {stage(grow + ", max: 30" + rest), stage(grow + rest)}},
       {"stages.stages",
-       {stage("foreach: \"${ params.p }\", stages: {a: {uses: shell.run}, b: {needs: [a], uses: shell.run}}"), each("")}},
+       {stage("foreach: \"${ params.p }\", stages: {a: {uses: shell.run}, b: {needs: [a], uses: shell.run}}"),
+        each("")}},
       {"stages.env", {call("env: {A: b}"), call("")}},
       {"stages.parallel", {each("parallel: 3"), each("")}},
       {"stages.uses", {call(""), stage("uses: http.request, with: {argv: [a]}")}},
@@ -188,7 +198,8 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
       {"stages.wait_signal.name", {stage("wait_signal: {name: go}"), stage("wait_signal: {name: gone}")}},
       {"stages.wait_signal.timeout", {stage("wait_signal: {name: go, timeout: 1h}"), stage("wait_signal: {name: go}")}},
       {"stages.wait_signal.otherwise",
-       {stage("wait_signal: {name: go, timeout: 1h, otherwise: go_on}"), stage("wait_signal: {name: go, timeout: 1h}")}},
+       {stage("wait_signal: {name: go, timeout: 1h, otherwise: go_on}"),
+        stage("wait_signal: {name: go, timeout: 1h}")}},
       {"stages.approve", {stage("approve: \"really?\""), call("")}},
       {"stages.approve.text", {stage("approve: {text: \"really?\"}"), stage("approve: {}")}},
       {"stages.approve.who", {stage("approve: {who: [ann]}"), stage("approve: {}")}},
@@ -217,7 +228,8 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
   REQUIRE(keys.contains("stages.foreach.grow"));
   for (const auto& key : keys) {
     // What the header of a script says in the same words is there as it stands.
-    static const std::set<std::string> kCopied{"schedule", "unique", "checks", "limits", "params", "types", "concurrency"};
+    static const std::set<std::string> kCopied{"schedule", "unique", "checks",     "limits",
+                                               "params",   "types",  "concurrency"};
     const std::string first = key.substr(0, key.find('.'));
     if (kCopied.contains(first) && key != first) continue;
     if (key.starts_with("defaults.retry.")) continue;
@@ -239,9 +251,13 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
   // What a script cannot say is refused, with the place.
   CHECK_THROWS_WITH(jobfile::to_lua(stage("sleep: 1h, emit: {to: t, rows: 1}"), "j.yaml"),
                     Catch::Contains("stage 'one' emits rows with a step that calls no method"));
-  CHECK_THROWS_WITH(jobfile::to_lua(top("on_failure: {tell: {uses: shell.run, with: {argv: [\"${ stages.one.x }\"]}}}\n"), "j.yaml"),
-                    Catch::Contains("reads stages.one"));
-  CHECK_THROWS_WITH(jobfile::to_lua(stage("uses: sql.exec, with: \"${ params.p }\""), "j.yaml"), Catch::Contains("the statement of stage 'one'"));
-  CHECK_THROWS_WITH(jobfile::to_lua(stage("foreach: {items: \"${ params.p }\", grow: \"${ output.found }\"}, uses: shell.run, with: {n: \"${ index }\"}"), "j.yaml"),
+  CHECK_THROWS_WITH(
+      jobfile::to_lua(top("on_failure: {tell: {uses: shell.run, with: {argv: [\"${ stages.one.x }\"]}}}\n"), "j.yaml"),
+      Catch::Contains("reads stages.one"));
+  CHECK_THROWS_WITH(jobfile::to_lua(stage("uses: sql.exec, with: \"${ params.p }\""), "j.yaml"),
+                    Catch::Contains("the statement of stage 'one'"));
+  CHECK_THROWS_WITH(jobfile::to_lua(stage("foreach: {items: \"${ params.p }\", grow: \"${ output.found }\"}, uses: "
+                                          "shell.run, with: {n: \"${ index }\"}"),
+                                    "j.yaml"),
                     Catch::Contains("reads `index`"));
 }

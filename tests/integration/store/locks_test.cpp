@@ -1,0 +1,83 @@
+// Goal: a lock is had by as many as it allows, whichever node asks, and goes with the run. Method: two lives of the
+// store on one database.
+#include <catch2/catch.hpp>
+
+#include "integration/store/facts.hpp"
+
+using namespace godwit;
+using namespace godwit::support;
+using engine::LockRow;
+using engine::Verdict;
+
+namespace {
+
+std::vector<LockRow> take(Life& life, model::RunId run, const std::string& path, int permits = 1) {
+  return life.loop.get<std::vector<LockRow>>([&](auto answer) {
+    life.store.take_lock({"one", run, path, permits, false}, std::move(answer));
+  });
+}
+bool has(const std::vector<LockRow>& rows, model::RunId run, const std::string& path) {
+  for (const auto& row : rows)
+    if (row.run == run && row.path == path) return row.granted;
+  return false;
+}
+std::vector<model::RunId> grantable(Life& life, std::vector<std::string> names) {
+  return life.loop.get<std::vector<model::RunId>>(
+      [&](auto answer) { life.store.grantable_locks(std::move(names), std::move(answer)); });
+}
+
+}  // namespace
+
+TEST_CASE("A lock has so many holders as it allows, in the order of arrival, on all nodes", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life one(url), two(url, "two");
+  const auto first = one.submit(), second = two.submit(), third = one.submit();
+  CHECK(has(take(one, first, "a"), first, "a"));
+  const auto waiting = take(two, second, "");
+  CHECK_FALSE(has(waiting, second, ""));
+  CHECK(has(waiting, first, "a"));
+  CHECK_FALSE(has(take(one, third, "x[1]/y"), third, "x[1]/y"));
+  // Asked again, nothing changes.
+  CHECK(has(take(one, first, "a"), first, "a"));
+  CHECK_FALSE(has(take(two, second, ""), second, ""));
+  CHECK(grantable(one, {"one"}).empty());
+  CHECK(count(url, "SELECT count(*) FROM godwit.locks WHERE lock = 'one' AND granted") == 1);
+  REQUIRE(one.append({engine::LockReleased{first, "a", "one"}}).kind == Verdict::committed);
+  CHECK(grantable(one, {}) == std::vector{second});
+  CHECK(grantable(one, {"other"}).empty());
+  // Who came later is not let in before.
+  CHECK_FALSE(has(take(one, third, "x[1]/y"), third, "x[1]/y"));
+  CHECK(has(take(two, second, ""), second, ""));
+  auto end = done(second);
+  end.had_locks = true;
+  REQUIRE(two.append({end}).kind == Verdict::committed);
+  CHECK(grantable(two, {"one"}) == std::vector{third});
+  CHECK(has(take(one, third, "x[1]/y"), third, "x[1]/y"));
+  // An end that did not say that it had locks is found by who asks next.
+  REQUIRE(one.append({done(third)}).kind == Verdict::committed);
+  const auto fourth = two.submit();
+  CHECK(has(take(two, fourth, ""), fourth, ""));
+  const auto rows =
+      one.loop.get<std::vector<LockRow>>([&](auto answer) { one.store.read_locks("one", std::move(answer)); });
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].run == fourth);
+}
+
+TEST_CASE("A run that continues another one takes over what makes it unique", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  auto old = submitted(life.numbers(1).front());
+  old.unique = "k";
+  REQUIRE(life.append({old}).kind == Verdict::committed);
+  auto next = submitted(life.numbers(1).front());
+  next.unique = "k";
+  CHECK(life.append({next}).kind == Verdict::duplicate);
+  next.unique_from = old.run;
+  REQUIRE(life.append({next, done(old.run)}).kind == Verdict::committed);
+  CHECK(count(url, "SELECT run FROM godwit.run_unique WHERE key = 'k'") == model::number(next.run));
+  auto third = submitted(life.numbers(1).front());
+  third.unique = "k";
+  const auto verdict = life.append({third});
+  CHECK(verdict.kind == Verdict::duplicate);
+  CHECK(verdict.existing == next.run);
+}
