@@ -19,6 +19,26 @@ using Clock = std::chrono::steady_clock;
 const std::string kBody =
     R"({"ok":true,"model":"simulated","usage":{"in":1234,"out":567},"text":")" + std::string(130, 'x') + "\"}";
 
+const std::string kTooMany =
+    "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+
+// The tokens of a limit that may change at any time.
+class Bucket {
+ public:
+  bool take(double rate, Clock::time_point now) {
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    tokens_ = std::min(std::max(1.0, rate / 10), tokens_ + passed.count() * rate);
+    if (tokens_ < 1) return false;
+    tokens_ -= 1;
+    return true;
+  }
+
+ private:
+  Clock::time_point last_ = Clock::now();
+  double tokens_ = 1;
+};
+
 }  // namespace
 
 LoopbackProvider::LoopbackProvider(std::chrono::milliseconds delay)
@@ -53,14 +73,20 @@ void LoopbackProvider::serve() {
   watch(listener_.get());
   watch(wake_.get());
   std::map<int, std::pair<base::UniqueFd, std::string>> clients;
-  std::deque<std::pair<Clock::time_point, int>> due;
+  struct Due {
+    Clock::time_point at;
+    int client;
+    bool good;
+  };
+  std::deque<Due> due;
+  Bucket bucket;
   const std::string reply =
       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(kBody.size()) +
       "\r\n\r\n" + kBody;
   while (!stopping_) {
     // To the nanosecond: a whole millisecond more on each call would be measured as godwit's.
     const auto left =
-        due.empty() ? Clock::duration::zero() : std::max(Clock::duration::zero(), due.front().first - Clock::now());
+        due.empty() ? Clock::duration::zero() : std::max(Clock::duration::zero(), due.front().at - Clock::now());
     const timespec timeout{.tv_sec = left / std::chrono::seconds(1),
                            .tv_nsec = (left % std::chrono::seconds(1)).count()};
     epoll_event events[256];
@@ -87,16 +113,19 @@ void LoopbackProvider::serve() {
       text.append(buffer, static_cast<std::size_t>(size));
       for (auto end = text.find("\r\n\r\n"); end != std::string::npos; end = text.find("\r\n\r\n")) {
         text.erase(0, end + 4);
-        due.emplace_back(Clock::now() + delay_, fd);
+        const double allowed = allowed_;
+        due.push_back({Clock::now() + delay_, fd, allowed == 0 || bucket.take(allowed, Clock::now())});
         in_flight_max_ = std::max(in_flight_max_.load(), static_cast<int>(due.size()));
       }
     }
-    while (!due.empty() && due.front().first <= Clock::now()) {
-      if (clients.contains(due.front().second)) {
-        [[maybe_unused]] const auto sent = ::send(due.front().second, reply.data(), reply.size(), MSG_NOSIGNAL);
-      }
+    while (!due.empty() && due.front().at <= Clock::now()) {
+      const Due next = due.front();
       due.pop_front();
-      ++served_;
+      const std::string& text = next.good ? reply : kTooMany;
+      if (clients.contains(next.client)) {
+        [[maybe_unused]] const auto sent = ::send(next.client, text.data(), text.size(), MSG_NOSIGNAL);
+      }
+      ++(next.good ? served_ : refused_);
     }
   }
 }

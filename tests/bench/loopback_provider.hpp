@@ -17,6 +17,9 @@ class LoopbackProvider {
   int port() const { return port_; }
   int in_flight_max() const { return in_flight_max_; }
   int served() const { return served_; }
+  // Lets so many requests a second through from now on, a tenth of it at once, and answers 429 to the others.
+  void allow(double per_second) { allowed_ = per_second; }
+  int refused() const { return refused_; }
 
  private:
   void serve();
@@ -27,6 +30,8 @@ class LoopbackProvider {
   int port_ = 0;
   std::atomic<int> in_flight_max_{0};
   std::atomic<int> served_{0};
+  std::atomic<int> refused_{0};
+  std::atomic<double> allowed_{0};  // 0 for all
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

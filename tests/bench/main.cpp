@@ -72,6 +72,16 @@ class Bench {
           "job: fan\nparams: {port: integer}\nstages:\n  call: {foreach: '${ range(1, 1000) }', parallel: 50, uses: "
           "http.request, retry_safe: true,\n"
           "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\nresult: '${ stages.call.count }'\n");
+    write("learning",
+          "job: learning\nparams: {port: integer}\nlimits: {provider: 2000/s}\nstages:\n  call: {foreach: '${ range(1, "
+          "1000000) }', parallel: 100, uses: http.request, retry_safe: true,\n    limits: {provider: 1}, retry: "
+          "{attempts: 100, backoff: 1s}, on_item_error: record, output: 1,\n"
+          "    with: {url: 'http://127.0.0.1:${ params.port }/item/${ item }'}}\n");
+    // A backlog that is at work for hours, a thousand at a time.
+    write("napping_for", "job: napping_for\nlimits: {slot: 4}\nstages:\n  only: {uses: shell.run, retry_safe: true, limits: "
+                         "{slot: 1}, with: {argv: [sleep, '0.1']}}\n");
+    write("urgent", "job: urgent\npriority: 50\nstages:\n  only: {uses: shell.run, retry_safe: true, limits: {slot: 1}, with: "
+                    "{argv: ['true']}}\nlimits: {slot: 4}\n");
     std::ofstream(jobs_ / "jobs" / "million.lua")
         << "local gw = require 'godwit'\nreturn gw.job { name = 'million', params = { n = 'integer' }, run = "
            "function(p)\n"
@@ -213,6 +223,46 @@ class Bench {
     report.add({"fan-out, 1,000 calls of 20 ms, 50 at a time",
                 figure(walls[1], "s") + " (max " + std::to_string(provider.in_flight_max()) + ")", "ideal 0.400 s",
                 walls[1] / 0.4, 1.15, true});
+  }
+
+  // A provider with a limit that nobody has told to godwit, and that changes; each call takes 300 ms.
+  void learning(Report& report) {
+    bench::LoopbackProvider provider(300ms);
+    RpcConnection connection(daemon_->socket());
+    bool running = false;
+    for (const double allowed : {100.0, 60.0, 150.0}) {
+      provider.allow(allowed);
+      if (!std::exchange(running, true))
+        connection.call("run.submit", {{"job", "learning"}, {"params", {{"port", provider.port()}}}});
+      std::this_thread::sleep_for(30s);
+      const int served = provider.served(), refused = provider.refused();
+      const auto start = base::tick();
+      std::this_thread::sleep_for(30s);
+      const double good = provider.served() - served, bad = provider.refused() - refused;
+      const std::string name = "a hidden limit of " + figure(allowed, "/s") + ", 30 s later";
+      report.add({name + ": used", figure(good / seconds_since(start), "/s"), figure(allowed, "/s"),
+                  good / seconds_since(start) / allowed, 0.95});
+      report.add({name + ": answered 429", figure(100 * bad / (good + bad), "%"), "0.5 %", bad / (good + bad) / 0.005, 1, true});
+    }
+  }
+
+  // Whoever is urgent does not wait for the backlog.
+  void overtaking(Report& report) {
+    constexpr int kBacklog = 1'000'000;
+    submit_many("napping_for", kBacklog);
+    std::vector<double> seconds;
+    RpcConnection connection(daemon_->socket());
+    for (int i = 0; i < 20; ++i) {
+      const auto start = base::tick();
+      const auto run = connection.call("run.submit", {{"job", "urgent"}, {"params", json::object()}}).at("run");
+      const std::string sql = "select count(*) from godwit.run_done where run = " + json::serialize(run);
+      while (daemon_->query(sql).at(0) != "1") std::this_thread::sleep_for(2ms);
+      seconds.push_back(seconds_since(start));
+    }
+    std::sort(seconds.begin(), seconds.end());
+    report.add({"an urgent run beside a backlog of a million, median", figure(seconds[10], "s"), "1 s", seconds[10], 1, true});
+    report.add({"  the daemon's memory", figure(bench::resident_bytes(daemon_->pid()) / 1e6, "MB"), "100 MB",
+                bench::resident_bytes(daemon_->pid()) / 100e6, 1, true});
   }
 
   void recovery(Report& report) {
@@ -415,7 +465,8 @@ int main(int argc, char** argv) {
       {"steps", &Bench::steps_many_runs}, {"sequence", &Bench::steps_one_run}, {"jobs", &Bench::jobs},
       {"submits", &Bench::submits},       {"bulk", &Bench::bulk_submits},      {"latency", &Bench::start_latency},
       {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory},
-      {"asleep", &Bench::asleep},         {"million", &Bench::million},       {"limits", &Bench::cost_of_limits}};
+      {"asleep", &Bench::asleep},         {"million", &Bench::million},       {"limits", &Bench::cost_of_limits},
+      {"learning", &Bench::learning},  {"overtaking", &Bench::overtaking}};
   Report report;
   Bench bench;
   for (const auto& [name, measure] : parts)
