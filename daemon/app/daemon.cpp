@@ -26,6 +26,8 @@ engine::EngineSettings engine_settings(const config::Settings& settings, engine:
   result.active_runs_max = static_cast<std::size_t>(settings.active_runs_max);
   result.steps_in_flight_max = static_cast<std::size_t>(settings.steps_in_flight_max);
   result.limits = settings.limits;
+  result.queues = settings.queues;
+  result.breakers = settings.breakers;
   result.seed = std::random_device{}();
   result.scripts = &scripts;
   result.locks_looked_every = std::chrono::seconds(5);

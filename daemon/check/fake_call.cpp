@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <godwit/ext/artifact.h>
 #include <godwit/ext/http.h>
+#include <godwit/ext/limits.h>
 #include <godwit/ext/secret.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -195,6 +196,24 @@ gw_status secret_get(gw_call* call, gw_view name, gw_buf** value) {
   return GW_OK;
 }
 
+gw_status limits_cost(gw_call* call, gw_view limit, std::int64_t tokens) {
+  gw_status status = GW_OK;
+  if (!call->enter(HostFunction::limits_cost, status)) return status;
+  call->text(limit, "the name given to limits.cost()");
+  if (tokens >= 0) return GW_OK;
+  call->complain("limits.cost() is given less than nothing");
+  return GW_INVALID;
+}
+
+gw_status limits_quota(gw_call* call, gw_view limit, const gw_quota* quota) {
+  gw_status status = GW_OK;
+  if (!call->enter(HostFunction::limits_quota, status)) return status;
+  call->text(limit, "the name given to limits.quota()");
+  if (quota->remaining >= 0 && quota->reset_ms >= 0) return GW_OK;
+  call->complain("limits.quota() is given less than nothing");
+  return GW_INVALID;
+}
+
 // Artifacts of the process, by the name they are opened by; the checker forgets them with its process.
 std::mutex artifacts_mutex;
 std::map<std::string, std::string>& artifacts() {
@@ -251,6 +270,7 @@ gw_status artifact_open(gw_call* call, gw_view name, std::int32_t* fd) {
 }
 
 const gw_host_http kHttp{sizeof(gw_host_http), 0, http_request};
+const gw_host_limits kLimits{sizeof(gw_host_limits), 0, limits_cost, limits_quota};
 const gw_host_secret kSecret{sizeof(gw_host_secret), 0, secret_get};
 const gw_host_artifact kArtifact{sizeof(gw_host_artifact), 0, artifact_create, artifact_commit, artifact_open};
 
@@ -263,6 +283,7 @@ const void* extension(const char* id) {
   const std::string wanted = id ? id : "";
   if (std::find(given().begin(), given().end(), wanted) == given().end()) return nullptr;
   if (wanted == GW_EXT_HTTP) return &kHttp;
+  if (wanted == GW_EXT_LIMITS) return &kLimits;
   if (wanted == GW_EXT_SECRET) return &kSecret;
   if (wanted == GW_EXT_ARTIFACT) return &kArtifact;
   return nullptr;

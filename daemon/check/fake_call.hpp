@@ -37,13 +37,15 @@ enum class HostFunction {
   invoke,
   http_request,
   secret_get,
+  limits_cost,
+  limits_quota,
   artifact_create,
   artifact_commit,
   artifact_open
 };
-inline constexpr std::array<std::string_view, 10> kHostFunctions{
+inline constexpr std::array<std::string_view, 12> kHostFunctions{
     "output",       "emit",       "checkpoint_put",  "checkpoint_get",  "invoke",
-    "http.request", "secret.get", "artifact.create", "artifact.commit", "artifact.open"};
+    "http.request", "secret.get", "limits.cost", "limits.quota", "artifact.create", "artifact.commit", "artifact.open"};
 
 // A host function that fails at its n-th call.
 struct Fault {

@@ -7,6 +7,7 @@ namespace {
 
 const Argument kRun{"RUN", "the number of a run, as submit printed it"};
 const Argument kJob{"JOB", "the name of a job in the daemon's job folders"};
+const Argument kQueue{"QUEUE", "the name of a queue"};
 const Argument kSchedule{"NAME", "the name of a schedule"};
 const Argument kJobOrFile{"JOB|FILE", "the name of a job, or a job file: what has a slash or ends in .yaml or .yml"};
 const Option kFollow{"-f,--follow", "", "Shows progress and log lines until the end, then the result."};
@@ -32,6 +33,8 @@ const std::vector<CommandInfo>& commands() {
         {"-k,--key", "KEY", "Submits once: a second submit of the job with this key gives the first one's run."},
         {"--only", "STAGES", "Runs these stages only, separated by commas; the others are skipped."},
         {"--stop-after", "STAGE", "Runs this stage and what it needs; the others are skipped."},
+        {"--priority", "N", "How urgent it is, from -100 to 100, instead of what its job says; a level counts as much as a minute of waiting."},
+        {"--queue", "QUEUE", "The queue in which it waits for a place, instead of its job's."},
         {"-n,--count", "N", "Submits N runs with the same parameters."},
         {"-w,--wait", "", "Waits for the end and prints the result; exit code 1 when the run fails."},
         kFollow},
@@ -104,8 +107,11 @@ const std::vector<CommandInfo>& commands() {
         {"--report", "FILE", "Writes the report as JSON too."},
         {"--junit", "FILE", "Writes the report as JUnit XML too."}},
        plugin_check},
-      {"limit", "list", "Lists the named limits, who holds them and how many wait.", {}, {}, limit_list},
-      {"limit", "set", "Sets how much a limit lets through, now and after restarts.", {{"NAME", "the limit's name"}, {"LIMIT", "permits to be had at once (4), or a rate (10/s, '600/m burst 20')"}}, {}, limit_set},
+      {"limit", "list", "Lists the named limits: what they are now, why, who holds them and how many wait.", {}, {}, limit_list},
+      {"limit", "set", "Sets how much a limit lets through, now and after restarts.", {{"NAME", "the limit's name; tenant:acme for one key, 'tenant:*' for all others"}, {"LIMIT", "permits to be had at once (4), or a rate (10/s, '600/m burst 20')"}}, {}, limit_set},
+      {"queue", "list", "Lists the queues: their bounds, how many of their runs are at work, how many wait, and who paused them.", {}, {}, queue_list},
+      {"queue", "pause", "Lets no further run of a queue begin, also after restarts; those at work go on.", {kQueue}, {}, queue_pause},
+      {"queue", "resume", "Lets the runs of a paused queue begin again.", {kQueue}, {}, queue_resume},
       {"schedule", "list", "Lists the schedules, when they fire next and what came of the last time.", {}, {}, schedule_list},
       {"schedule", "next", "Prints the instants at which a schedule, or any expression, fires next; for an expression it asks no daemon.",
        {{"NAME", "a schedule; or give an expression instead", false}},
@@ -138,6 +144,16 @@ const std::vector<CommandInfo>& commands() {
       {"schedule", "remove", "Removes a schedule that was made with set.", {kSchedule}, {}, schedule_remove},
       {"schedule", "pause", "Lets a schedule lead to no runs until it is resumed.", {kSchedule}, {}, schedule_pause},
       {"schedule", "resume", "Lets a paused schedule fire again.", {kSchedule}, {}, schedule_resume},
+      {"schedule", "import", "Makes YAML jobs of crontabs and systemd timers, and shows their fire times of the next year beside the original's.",
+       {{"FILE", "a crontab, a .timer with its service beside it, or a folder of either", true, true}},
+       {{"-o,--output", "DIR", "Writes a job file each into this folder; without it they are only shown."},
+        {"--force", "", "Writes over files that are there."},
+        {"-z,--zone", "ZONE", "The time zone of the originals, where they name none: Europe/Dublin (this machine's)."},
+        {"--system", "", "The crontabs have a column for the user, as /etc/crontab (else that is found out)."},
+        {"--user", "", "They have none."},
+        {"--from", "TIME", "Compares the year after this instant (now)."},
+        {"--all", "", "Prints every fire time instead of those that differ."}},
+       schedule_import},
       {"schedule", "trigger", "Submits a run of a schedule now and prints its number.", {kSchedule}, {}, schedule_trigger},
       {"schedule", "backfill", "Submits a run for each past fire time that led to none, and prints their numbers.", {kSchedule},
        {{"--from", "TIME", "Fire times after this instant."}, {"--to", "TIME", "Up to this instant (now)."}}, schedule_backfill},

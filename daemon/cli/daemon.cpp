@@ -79,19 +79,23 @@ int plugin_list(Session& session) {
     return 0;
   }
   Table table({{"PLUGIN"}, {"VERSION"}, {"METHODS"}, {"DESCRIPTION"}});
-  std::string refused;
+  std::string refused, down;
   for (const auto& value : plugins.as_array()) {
     const auto& plugin = value.as_object();
     if (plugin.contains("refused")) {
       refused += "refused: " + base::printable(text_of(plugin, "path")) + ": " + base::printable(text_of(plugin, "refused"), true) + "\n";
       continue;
     }
+    if (const auto* breakers = array_of(plugin, "breakers"))
+      for (const auto& breaker : *breakers)
+        if (const auto why = text_of(breaker.as_object(), "why"); !why.empty())
+          down += "not called for now: " + base::printable(text_of(breaker.as_object(), "provider")) + ": " + base::printable(why) + "\n";
     std::string methods;
     each_method(plugin, [&](const json::object&, const json::object& method) { methods += (methods.empty() ? "" : " ") + text_of(method, "callable"); });
     if (session.quiet) session.print(base::printable(text_of(plugin, "id")) + "\n");
     table.add({text_of(plugin, "id"), text_of(plugin, "version"), methods, text_of(plugin, "description")});
   }
-  if (!session.quiet) session.print((table.empty() ? "There are no plugins.\n" : table.text(session.width)) + refused);
+  if (!session.quiet) session.print((table.empty() ? "There are no plugins.\n" : table.text(session.width)) + down + refused);
   return 0;
 }
 
@@ -114,18 +118,6 @@ int plugin_reset(Session& session) {
     session.print_json(answer);
   } else if (!session.quiet) {
     session.print("plugin " + base::printable(session.line.text("PLUGIN")) + " starts again with its next call\n");
-  }
-  return 0;
-}
-
-int limit_list(Session& session) { return print_list(session, session.call("limit.list"), "There are no limits."); }
-
-int limit_set(Session& session) {
-  const auto answer = session.call("limit.set", {{"name", session.line.text("NAME")}, {"limit", session.line.text("LIMIT")}});
-  if (session.json) {
-    session.print_json(answer);
-  } else if (!session.quiet) {
-    session.print("limit " + base::printable(session.line.text("NAME")) + " is now " + text_of(answer.as_object(), "limit") + "\n");
   }
   return 0;
 }

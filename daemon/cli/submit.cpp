@@ -31,8 +31,10 @@ json::object job_of(const CommandLine& line) {
   return {{"text", read_job_text(word)}, {"file", base::repaired_utf8(word)}};
 }
 
-// Which of the job's stages are to run.
-void add_stages(const CommandLine& line, json::object& request) {
+// What the request says beside the job and its parameters.
+void add_options(const CommandLine& line, json::object& request) {
+  if (line.has("queue")) request["queue"] = line.text("queue");
+  if (const auto priority = line.number("priority", -100)) request["priority"] = *priority;
   if (line.has("stop-after")) request["stop_after"] = line.text("stop-after");
   if (!line.has("only")) return;
   json::array stages;
@@ -96,11 +98,11 @@ int submit(Session& session) {
   auto request = job_of(line);
   auto params = parameters(line);
   if (count) {
-    add_stages(line, request);
+    add_options(line, request);
     return submit_many(session, request, params, *count);
   }
   request["params"] = std::move(params);
-  add_stages(line, request);
+  add_options(line, request);
   if (line.has("key")) request["key"] = line.text("key");
 
   const auto receipt = submit_one(session, std::move(request));

@@ -71,6 +71,63 @@ void read_limits(Reader& reader, const YamlNode& node, Path path, Settings& sett
   }
 }
 
+// `4`, or a map with either bound.
+void read_queue(Reader& reader, const YamlNode& node, Path path, model::QueueSpec& queue) {
+  constexpr int kMost = 1'000'000;
+  if (node.kind == YamlNode::Kind::scalar) {
+    queue.concurrency = reader.number(node, path, 1, kMost);
+    return;
+  }
+  if (!reader.is_map(node, path)) return;
+  for (const auto& member : node.members) {
+    const std::string here = base::below(path, member.key);
+    if (member.key == "concurrency")
+      queue.concurrency = reader.number(member.value, here, 1, kMost);
+    else if (member.key == "concurrency_total")
+      queue.concurrency_total = reader.number(member.value, here, 1, kMost);
+    else
+      reader.unknown(member, here, {"concurrency", "concurrency_total"});
+  }
+}
+
+void read_queues(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
+  if (!reader.is_map(node, path)) return;
+  for (const auto& member : node.members)
+    read_queue(reader, member.value, base::below(path, member.key), settings.queues[member.key]);
+}
+
+// `off`, or a map of what differs from the standard.
+void read_breaker(Reader& reader, const YamlNode& node, Path path, model::BreakerSpec& breaker) {
+  if (node.kind == YamlNode::Kind::scalar) {
+    breaker.off = reader.text(node, path) == "off";
+    if (!breaker.off) reader.problem(node, path, "`off` or a map is needed here");
+    return;
+  }
+  if (!reader.is_map(node, path)) return;
+  for (const auto& member : node.members) {
+    const std::string here = base::below(path, member.key);
+    if (member.key == "failures")
+      breaker.failures = reader.number(member.value, here, 1, 1'000'000);
+    else if (member.key == "percent")
+      breaker.share = reader.number(member.value, here, 1, 100) / 100.0;
+    else if (member.key == "window")
+      breaker.window = reader.duration(member.value, here);
+    else if (member.key == "pause")
+      breaker.pause = reader.duration(member.value, here);
+    else if (member.key == "pause_max")
+      breaker.pause_max = reader.duration(member.value, here);
+    else
+      reader.unknown(member, here, {"failures", "percent", "window", "pause", "pause_max"});
+  }
+  breaker.pause_max = std::max(breaker.pause_max, breaker.pause);
+}
+
+void read_breakers(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
+  if (!reader.is_map(node, path)) return;
+  for (const auto& member : node.members)
+    read_breaker(reader, member.value, base::below(path, member.key), settings.breakers[member.key]);
+}
+
 void read_providers(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
   if (!reader.is_map(node, path)) return;
   for (const auto& member : node.members) {
@@ -178,11 +235,25 @@ const std::vector<Option>& options() {
        "  amadeus: 10\n"
        "  openai: 600/m burst 20",
        read_limits},
+      {"queues", "", "MAP", "{}",
+       "Named queues and how many of their runs may be at work at once, on this node (concurrency) and on all together "
+       "(concurrency_total). A run is in the queue that its job or its submit names. Example:\n"
+       "  reports: 4\n"
+       "  chat: {concurrency: 8, concurrency_total: 20}",
+       read_queues},
       {"providers", "", "MAP", "{}",
        "Which unit serves a contract that jobs use by its name. A contract that only one installed unit serves needs "
        "no entry. Example:\n"
        "  flight-search/1: timetable",
        read_providers},
+      {"breakers", "", "MAP", "{}",
+       "When a provider is taken for down and not called for a while: when at least `failures` (10) calls of the last "
+       "`window` (1m) have failed in a way that may pass, and at least `percent` (50) of all. Steps wait meanwhile. After "
+       "`pause` (10s) one call is let through; each that fails doubles the pause, up to `pause_max` (5m). By the name of "
+       "the provider's unit; \"*\" is for all providers that are not named. Example:\n"
+       "  amadeus: {failures: 5, pause: 30s}\n"
+       "  \"*\": off",
+       read_breakers},
       {"require_sandbox", "", "BOOL", "false",
        "Whether a plugin is refused when this machine cannot confine its process as its grants ask. Otherwise what is "
        "missing is logged and shown by `godwit plugin show`.",

@@ -10,8 +10,10 @@
 #include "base/log.hpp"
 #include "base/paths.hpp"
 #include "base/time.hpp"
+#include "model/breaker.hpp"
 #include "model/grants.hpp"
 #include "model/limit.hpp"
+#include "model/queue.hpp"
 
 namespace godwit::config {
 
@@ -69,6 +71,8 @@ struct Settings {
   std::size_t submit_max = 0;         // bytes of the parameters of one run
   std::array<RoleMembers, 3> roles;   // indexed by Role; the daemon's own user and root are admins anyway
   std::map<std::string, model::LimitSpec> limits;
+  std::map<std::string, model::QueueSpec> queues;
+  std::map<std::string, model::BreakerSpec> breakers;  // by the unit of a provider, or "*"
   std::map<std::string, std::string>
       providers;  // contract ("flight-search/1") to the unit that serves it ("timetable")
   std::map<std::string, PluginSettings> plugins;  // by the plugin's id

@@ -15,6 +15,7 @@ bool fits(const json::value& value, ParameterType type) {
   switch (type) {
     case ParameterType::text: return value.is_string();
     case ParameterType::count: return is_count(value);
+    case ParameterType::whole: return value.is_int64();
     case ParameterType::boolean: return value.is_bool();
     case ParameterType::object: return value.is_object();
     case ParameterType::objects: {
@@ -47,6 +48,7 @@ std::string_view describe(ParameterType type) {
   switch (type) {
     case ParameterType::text: return "text";
     case ParameterType::count: return "a whole number, 0 or more";
+    case ParameterType::whole: return "a whole number";
     case ParameterType::boolean: return "true or false";
     case ParameterType::object: return "an object";
     case ParameterType::objects: return "a list of objects";

@@ -10,7 +10,7 @@
 
 namespace godwit::control {
 
-enum class ParameterType { text, count, boolean, object, objects, texts, run, any };
+enum class ParameterType { text, count, whole, boolean, object, objects, texts, run, any };
 
 // One parameter of a command.
 struct Parameter {

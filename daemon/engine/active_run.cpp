@@ -25,9 +25,9 @@ ActiveRun::ActiveRun(Submitted submitted, std::shared_ptr<const CompiledJob> com
     driver = std::make_unique<GraphDriver>(record, job);
   }
   if (auto value = base::parse_json(record.pins); value.is_object()) pins = std::move(value.as_object());
+  rank = rank_of(record);
   if (record.options.empty()) return;
   const auto options = base::parse_json(record.options);
-  if (const auto* given = options.as_object().if_contains("turn")) queue = std::string(given->as_string());
   if (const auto* given = options.as_object().if_contains("concurrency"))
     concurrency = turn_of(record.job, given->as_object());
 }
@@ -43,7 +43,7 @@ std::optional<base::Instant> delete_at(const Submitted& run, base::Instant end) 
 model::RunState ActiveRun::state() const {
   if (paused) return model::RunState::paused;
   if (!blocked.empty()) return model::RunState::blocked;
-  if (held || waits_its_turn) return model::RunState::waiting;
+  if (waits_its_turn) return model::RunState::waiting;
   bool waiting = starved;
   for (const auto& [number, task] : tasks) {
     if (task->phase == StepTask::Phase::running || task->phase == StepTask::Phase::recording)
@@ -60,8 +60,6 @@ std::optional<base::Instant> ActiveRun::deadline() const {
 }
 
 bool ActiveRun::only_waits() const {
-  // Its turn is known in memory only.
-  if (turn) return false;
   // What its driver would do it has not begun.
   if (waits_its_turn && tasks.empty())
     return !asks_its_turn && !advancing && !ending && !cancelling && !failure && blocked.empty();

@@ -8,6 +8,7 @@
 #include "engine/compiled_job.hpp"
 #include "engine/driver.hpp"
 #include "engine/limits.hpp"
+#include "engine/rank.hpp"
 #include "engine/step_task.hpp"
 #include "engine/store.hpp"
 
@@ -44,9 +45,7 @@ struct ActiveRun {
   bool ending = false;             // its end is being recorded
   std::optional<Outcome> closing;  // how it ends once the steps of its end are done
   bool starved = false;            // waits for a place among the steps in flight
-  std::string queue;               // it waits in for its turn; empty for none
-  Limits::Ticket turn = 0;         // its place in the queue it was submitted to; 0 for none
-  bool held = false;               // it has not had its turn yet
+  Rank rank;                       // its queues and its priority
   struct Turn {
     std::string lock;  // its name
     std::string key;   // for people
@@ -80,7 +79,7 @@ struct ActiveRun {
   std::optional<base::Instant> wakes_at() const;
   // Whether it may start steps now.
   bool may_go_on() const {
-    return !paused && !held && !waits_its_turn && !ending && !cancelling && !failure && blocked.empty();
+    return !paused && !waits_its_turn && !ending && !cancelling && !failure && blocked.empty();
   }
 };
 

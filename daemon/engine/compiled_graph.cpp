@@ -1,6 +1,8 @@
 #include "engine/compiled_graph.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/digest.hpp"
 
@@ -13,10 +15,15 @@ std::shared_ptr<const StepPolicy> policy_of(const CompiledStage& stage, bool inn
   auto policy = std::make_shared<StepPolicy>();
   // A sequence of stages is not a step that is executed: its own steps take limits and attempts.
   if (!stage.body) {
-    policy->limits = spec.limits;
+    for (const auto& [name, use] : spec.limits) {
+      if (!stage.uses.empty()) break;
+      policy->limits.take[name] = use.count;
+      if (use.estimate) policy->limits.estimated.push_back(name);
+    }
     policy->retry = spec.retry;
   }
   policy->timeout = spec.timeout;
+  policy->waits_for_provider = spec.waits_for_provider;
   if (spec.retry_safe) policy->on_loss = *spec.retry_safe ? OnLoss::repeat : OnLoss::block;
   policy->fails_run = stage.fatal && !inner;
   policy->one_of_many = inner || spec.foreach.has_value();
@@ -39,11 +46,43 @@ CompiledStage compile(const model::Stage& spec, expression::Language& language, 
   if (stage.with->is_constant()) stage.constant_hash = base::sha256_prefix(stage.with->constant_text());
   if (spec.output) stage.output = language.compile(*spec.output);
   if (spec.emit) stage.emit_rows = language.compile(spec.emit->rows);
+  const bool varies = std::any_of(spec.limits.begin(), spec.limits.end(),
+                                  [](const auto& use) { return use.second.key || use.second.amount; });
+  if (varies)
+    for (const auto& [name, use] : spec.limits)
+      stage.uses.push_back({name, use.key ? language.compile(*use.key) : nullptr,
+                            use.amount ? language.compile(*use.amount) : nullptr, use.count, use.estimate});
   stage.policy = policy_of(stage, inner);
   return stage;
 }
 
+// The value of an expression as a count of permits or tokens; what is not whole is rounded up.
+int count_of(const base::json::value& value, const std::string& limit) {
+  const double count = value.is_number() ? std::ceil(value.to_number<double>()) : -1;
+  if (!(count >= 0) || count > 1e9)
+    throw base::refused("limit '" + limit + "': a count from 0 to 1,000,000,000 is needed, not " +
+                        base::json::serialize(value));
+  return static_cast<int>(count);
+}
+
 }  // namespace
+
+StepLimits render_uses(const std::vector<CompiledUse>& uses, expression::Language& language,
+                       const expression::Scope& scope) {
+  constexpr std::size_t kNameMax = 200;
+  StepLimits limits;
+  for (const auto& use : uses) {
+    const auto key = use.key ? language.render(*use.key, scope) : base::json::value(use.name);
+    const std::string name = key.is_string() ? std::string(key.as_string()) : base::json::serialize(key);
+    if (name.size() > kNameMax)
+      throw base::refused("the name of limit '" + name.substr(0, kNameMax) + "...' is too long");
+    const int count = use.amount ? count_of(language.evaluate(*use.amount, scope), name) : use.count;
+    if (count == 0) continue;
+    limits.take[name] += count;
+    if (use.estimate) limits.estimated.push_back(name);
+  }
+  return limits;
+}
 
 CompiledGraph::CompiledGraph(const std::vector<model::Stage>& specs, expression::Language& language, bool inner) {
   for (const auto& spec : specs) stages_.push_back(compile(spec, language, inner));

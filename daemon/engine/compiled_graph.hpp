@@ -14,6 +14,15 @@ namespace godwit::engine {
 
 class CompiledGraph;
 
+// What a stage takes of a limit.
+struct CompiledUse {
+  std::string name;
+  std::shared_ptr<const expression::CompiledTemplate> key;  // the name, when it holds expressions
+  std::shared_ptr<const expression::Compiled> amount;       // the count, likewise
+  int count = 1;
+  bool estimate = false;
+};
+
 // A stage with its expressions compiled.
 struct CompiledStage {
   const model::Stage* spec = nullptr;
@@ -27,14 +36,21 @@ struct CompiledStage {
   std::shared_ptr<const expression::CompiledTemplate> env;   // null for none
   std::shared_ptr<const expression::CompiledTemplate> output;
   std::shared_ptr<const expression::CompiledTemplate> emit_rows;
+  std::vector<CompiledUse> uses;  // when they depend on the step; else the policy has them
   std::shared_ptr<const StepPolicy> policy;
   std::shared_ptr<CompiledGraph> body;  // of a foreach whose items are sequences of stages
   std::int64_t constant_hash = 0;       // of `with`, when that is constant
   bool output_wanted = false;           // a later expression reads stages.<name>
   bool fatal = true;                    // what it is part of cannot go on once a step of it has failed
 
-  bool is_constant() const { return spec->kind == model::StageKind::call && !env && with->is_constant(); }
+  bool is_constant() const {
+    return spec->kind == model::StageKind::call && !env && uses.empty() && with->is_constant();
+  }
 };
+
+// What a step takes of the limits of such a stage, its expressions seen from `scope`. Throws Error(refused).
+StepLimits render_uses(const std::vector<CompiledUse>& uses, expression::Language& language,
+                       const expression::Scope& scope);
 
 // A list of stages, ready to run: the stages of a job, of the end of a job, or of each item of a foreach. Steps are
 // known by number, and by paths within the list: "search", "search[12]".

@@ -1,5 +1,7 @@
 #include "engine/dispatcher.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "engine/backoff.hpp"
 #include "engine/runner.hpp"
@@ -14,6 +16,9 @@ namespace {
 // of the blame, one of sixteen a sixteenth: the host may have been lost through somebody else's fault, and who is
 // innocent gets through meanwhile.
 constexpr double kBlameMax = 3.5;
+// The part of the places for steps in flight that there is beside them for urgent runs.
+constexpr std::size_t kReservedPart = 8;
+constexpr std::int64_t kTokensMax = 1'000'000'000;
 
 model::Failure failure_of(const base::Error& error, std::string code) {
   return {std::move(code), error.what(), false, {}};
@@ -66,6 +71,14 @@ class Dispatcher::Listener : public StepListener {
       recorded(verdict.kind == Verdict::committed);
     });
   }
+  void cost(std::string limit, std::int64_t tokens) override {
+    const auto& estimated = task_.request.limits().estimated;
+    if (std::find(estimated.begin(), estimated.end(), limit) != estimated.end())
+      dispatcher_.parts_.limits.settle(task_.ticket, limit, static_cast<int>(std::clamp<std::int64_t>(tokens, 0, kTokensMax)));
+  }
+  void quota(std::string limit, model::Quota quota) override {
+    dispatcher_.parts_.limits.quota(task_.ticket, limit, quota);
+  }
   void finished(StepOutcome outcome) override { dispatcher_.on_outcome(run_, task_, std::move(outcome)); }
 
  private:
@@ -84,8 +97,8 @@ Dispatcher::Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, s
 Dispatcher::~Dispatcher() = default;
 
 // The callbacks of store, clock and limits may come when the run or the task is gone; this looks both up again.
-template <typename Work>
-void Dispatcher::with_task(model::RunId id, std::uint64_t number, Work work) {
+void Dispatcher::with_task(model::RunId id, std::uint64_t number,
+                           const std::function<void(ActiveRun&, StepTask&)>& work) {
   const auto run = runner_.runs().find(id);
   if (run == runner_.runs().end()) return;
   const auto task = run->second->tasks.find(number);
@@ -95,8 +108,11 @@ void Dispatcher::with_task(model::RunId id, std::uint64_t number, Work work) {
 }
 
 bool Dispatcher::has_room_for(ActiveRun& run) {
-  if (in_flight_ < in_flight_max_) return true;
-  if (!std::exchange(run.starved, true)) starved_.push_back(run.id());
+  // What is urgent need not wait for what waits itself.
+  const std::size_t reserve = run.rank.priority > 0 ? in_flight_max_ / kReservedPart : 0;
+  if (in_flight_ < in_flight_max_ + reserve) return true;
+  if (!std::exchange(run.starved, true))
+    starved_.emplace(std::pair(turn_of(parts_.clock.tick(), run.rank.priority), ++last_starved_), run.id());
   return false;
 }
 
@@ -145,22 +161,10 @@ bool Dispatcher::check_input(ActiveRun& run, StepTask& task) {
   }
 }
 
-void Dispatcher::take_limits(ActiveRun& run, StepTask& task) {
-  const auto& demand = task.policy().limits;
-  if (!demand.empty()) {
-    task.phase = StepTask::Phase::limit;
-    task.since = parts_.clock.now();
-    task.ticket = parts_.limits.acquire(
-        demand, model::text(run.id()) + "/" + task.path(), [this, id = run.id(), number = task.number] {
-          with_task(id, number, [this](ActiveRun& active, StepTask& granted) { start(active, granted); });
-        },
-        Asker{static_cast<std::uint64_t>(model::number(run.id())), 0});
-    if (parts_.limits.waiting(task.ticket)) return;
-  }
-  start(run, task);
-}
-
 void Dispatcher::start(ActiveRun& run, StepTask& task) {
+  // It may have been tried in vain while this step waited for its limits.
+  if (held_by_breaker(run, task)) return;
+  if (const Callable* callable = task.request.callable()) task.probes = parts_.breakers.begin(*callable);
   std::holds_alternative<SqlWork>(task.request.work) ? start_statement(run, task) : mark_or_call(run, task);
 }
 
@@ -193,7 +197,8 @@ void Dispatcher::call(ActiveRun& run, StepTask& task) {
                 parts_.store.store_id() + ":" + model::text(run.id()) + ":" + task.path(),
                 task.request.input,
                 task.policy().timeout.value_or(base::Duration(0)),
-                task.policy().repeats(task.request.callable()->retry_safe)};
+                task.policy().repeats(task.request.callable()->retry_safe),
+                run.rank.priority};
   if (!task.listener) task.listener = std::make_unique<Listener>(*this, run, task);
   task.call = parts_.steps.start(std::get<CallWork>(task.request.work).callable, std::move(call), *task.listener);
 }
@@ -268,21 +273,11 @@ void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
                                });
 }
 
-// What a provider answers teaches the rates that the step took tokens of.
-void Dispatcher::teach_limits(const StepTask& task, const StepOutcome& outcome) {
-  if (!task.ticket) return;
-  if (std::holds_alternative<StepSucceeded>(outcome)) return parts_.limits.succeeded(task.ticket);
-  const auto* failed = std::get_if<StepFailed>(&outcome);
-  if (!failed) return;
-  const auto& failure = failed->failure;
-  if (failure.retry_after || failure.code == "rate_limited" || failure.code == "http_429")
-    parts_.limits.refused(task.ticket, failure.retry_after);
-}
-
 void Dispatcher::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome) {
   task.call = 0;
   if (task.timer) parts_.clock.cancel(std::exchange(task.timer, 0));
   teach_limits(task, outcome);
+  teach_breaker(task, outcome);
   parts_.limits.release(std::exchange(task.ticket, 0));
   if (auto* success = std::get_if<StepSucceeded>(&outcome)) return on_success(run, task, *success);
   if (run.failure || run.cancelling || std::holds_alternative<StepCancelled>(outcome)) {
@@ -347,6 +342,7 @@ void Dispatcher::again(ActiveRun& run, StepTask& task, const model::Failure& fai
 void Dispatcher::drop(ActiveRun& run, StepTask& task) {
   if (task.timer) parts_.clock.cancel(task.timer);
   parts_.limits.release(std::exchange(task.ticket, 0));
+  if (task.probes) parts_.breakers.end(*task.request.callable(), std::exchange(task.probes, false), Breakers::Answer::none);
   if (task.phase != StepTask::Phase::recording) {
     run.driver->dropped(task.request);
     leave_flight(task);
@@ -491,8 +487,8 @@ void Dispatcher::leave_flight(StepTask& task) {
   --in_flight_;
   if (draining_ && in_flight_ == 0 && drained_) parts_.clock.post(std::exchange(drained_, nullptr));
   if (starved_.empty() || draining_) return;
-  const model::RunId next = starved_.front();
-  starved_.pop_front();
+  const model::RunId next = starved_.begin()->second;
+  starved_.erase(starved_.begin());
   parts_.clock.post([this, next] {
     if (ActiveRun* run = runner_.find(next)) {
       run->starved = false;

@@ -1,6 +1,6 @@
 #pragma once
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -8,6 +8,7 @@
 
 #include "engine/active_run.hpp"
 #include "engine/answer.hpp"
+#include "engine/breakers.hpp"
 #include "engine/clock.hpp"
 #include "engine/followers.hpp"
 #include "engine/limits.hpp"
@@ -29,6 +30,7 @@ class Dispatcher {
     StepRunner& steps;
     Clock& clock;
     Limits& limits;
+    Breakers& breakers;
     Followers& followers;
     Locks& locks;
   };
@@ -68,6 +70,8 @@ class Dispatcher {
 
   bool check_input(ActiveRun& run, StepTask& task);
   void take_limits(ActiveRun& run, StepTask& task);
+  bool held_by_breaker(ActiveRun& run, StepTask& task);
+  void teach_breaker(StepTask& task, const StepOutcome& outcome);
   void record_value(ActiveRun& run, StepTask& task);
   void start(ActiveRun& run, StepTask& task);
   void mark_or_call(ActiveRun& run, StepTask& task);
@@ -90,8 +94,7 @@ class Dispatcher {
   void drop(ActiveRun& run, StepTask& task);
   void drop_idle(ActiveRun& run);
   base::json::object step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const;
-  template <typename Work>
-  void with_task(model::RunId run, std::uint64_t task, Work work);
+  void with_task(model::RunId run, std::uint64_t task, const std::function<void(ActiveRun&, StepTask&)>& work);
 
   Parts parts_;
   Runner& runner_;
@@ -100,7 +103,9 @@ class Dispatcher {
   Waits waits_;
   std::unordered_map<const Callable*, std::pair<std::shared_ptr<const Callable>, std::unique_ptr<jobfile::InputSchema>>>
       input_schemas_;
-  std::deque<model::RunId> starved_;
+  // By their turn; the number tells those of one instant apart.
+  std::map<std::pair<base::Tick, std::uint64_t>, model::RunId> starved_;
+  std::uint64_t last_starved_ = 0;
   std::uint64_t last_task_ = 0;
   std::size_t in_flight_ = 0;  // steps handed out and not left
   std::uint64_t steps_done_ = 0;

@@ -39,8 +39,8 @@ class RunControl {
   virtual void log(LogLevel level, std::string text, std::string fields) = 0;
   // Nobody waits for this step any more, which was handed out: it is ended without an outcome, as far as it can be.
   virtual void cancel(const std::string& path) = 0;
-  // The permits of a limit; empty when there is no such limit, for which a step would wait for ever.
-  virtual std::optional<int> permits(const std::string& limit) const = 0;
+  // Throws Error(refused) for a limit that a step would wait for in vain: there is none, or less of it.
+  virtual void check_limit(const std::string& limit, int count) const = 0;
   // A lock that a step has taken, by that step's path.
   virtual void release_lock(const std::string& path, const std::string& name) = 0;
   virtual base::Instant now() const = 0;

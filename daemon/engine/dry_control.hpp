@@ -34,7 +34,7 @@ class DryControl : public RunControl {
   void show_fields(base::json::object) override {}
   void log(LogLevel, std::string, std::string) override {}
   void cancel(const std::string&) override {}
-  std::optional<int> permits(const std::string&) const override { return std::nullopt; }
+  void check_limit(const std::string&, int) const override {}
   void release_lock(const std::string&, const std::string&) override {}
   base::Instant now() const override { return now_; }
   base::Instant next_end() override { return now_; }

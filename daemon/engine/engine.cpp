@@ -17,20 +17,24 @@ class Engine::Impl {
   Impl(EngineSettings settings, Store& store, StepRunner& steps, Clock& clock, jobfile::Library& library,
        std::function<void()> fenced)
       : store_(store),
+        clock_(clock),
         scripts_(settings.scripts),
         limits_(clock),
+        breakers_(clock, settings.breakers),
         locks_(store, clock, settings.locks_looked_every),
         jobs_(store, library, settings.scripts),
         sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
-        runner_({store, steps, clock, limits_, followers_, locks_},
+        runner_({store, steps, clock, limits_, breakers_, followers_, locks_},
                 {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(std::move(fenced))),
-        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_}, settings.active_runs_max),
-        interventions_({store, clock, limits_, jobs_, runner_, intake_}),
+        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_, queues_},
+                settings.active_runs_max),
+        interventions_({store, clock, limits_, queues_, breakers_, jobs_, runner_, intake_}),
         scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
                       interventions_.cancel(run, std::move(caller), std::move(answer));
                     }}),
         migrations_({store, steps, clock, jobs_, library, runner_, intake_}) {
     for (const auto& [name, spec] : settings.limits) limits_.set(name, spec, Limits::Source::config);
+    for (const auto& [name, spec] : settings.queues) queues_.set(name, spec);
   }
 
   void start(std::function<void()> ready) {
@@ -39,16 +43,27 @@ class Engine::Impl {
         for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
       else
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
-      intake_.start([this, ready] {
-        ready_ = true;
-        locks_.start([this](model::RunId run) {
-          intake_.with_run(run, [this](ActiveRun* active) {
-            if (active) runner_.ask_for_locks(*active);
+      load_queues([this, ready] {
+        intake_.start([this, ready] {
+          ready_ = true;
+          locks_.start([this](model::RunId run) {
+            intake_.with_run(run, [this](ActiveRun* active) {
+              if (active) runner_.ask_for_locks(*active);
+            });
           });
+          scheduler_.start();
+          ready();
         });
-        scheduler_.start();
-        ready();
       });
+    });
+  }
+
+  void load_queues(std::function<void()> done) {
+    store_.load_queues([this, done = std::move(done)](Result<std::vector<QueueSet>> paused) {
+      if (!paused) base::log::warning("which queues are paused was not loaded: {}", paused.error().what());
+      for (const auto& queue : paused ? *paused : std::vector<QueueSet>())
+        queues_.pause(queue.name, Queues::Pause{queue.who, queue.at});
+      done();
     });
   }
 
@@ -66,6 +81,7 @@ class Engine::Impl {
             {"runs_by_state", std::move(by_state)},
             {"runs_resting", sleepers_.size()},
             {"more_in_store", intake_.backlog()},
+            {"runs_in_queues", queues_.waiting()},
             {"steps_in_flight", runner_.in_flight()},
             {"steps_done", runner_.steps_done()},
             {"runs_submitted", intake_.submitted()},
@@ -73,8 +89,11 @@ class Engine::Impl {
   }
 
   Store& store_;
+  Clock& clock_;
   Scripts* scripts_;
   Limits limits_;
+  Breakers breakers_;
+  Queues queues_;
   Followers followers_;
   Locks locks_;
   JobCache jobs_;
@@ -193,6 +212,11 @@ json::array Engine::limits() const {
                        {"holders", std::move(holders)}};
     if (limit.spec.is_rate()) shown["rate"] = limit.rate;
     if (limit.paused.count() > 0) shown["paused"] = base::format_duration(limit.paused);
+    if (!limit.key_of.empty()) shown["key_of"] = limit.key_of;
+    if (limit.name.ends_with(":*")) shown["keys"] = limit.keys;
+    if (!limit.why.empty()) shown["why"] = limit.why;
+    if (limit.until.count() > 0)
+      shown["until"] = base::format_instant(impl_->clock_.now() + limit.until);
     out.push_back(std::move(shown));
   }
   return out;
@@ -200,6 +224,18 @@ json::array Engine::limits() const {
 
 void Engine::set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer) {
   impl_->interventions_.set_limit(std::move(name), spec, std::move(caller), std::move(answer));
+}
+
+json::array Engine::breakers() const {
+  return impl_->breakers_.view();
+}
+
+json::array Engine::queues() const {
+  return impl_->queues_.view();
+}
+
+void Engine::pause_queue(std::string name, bool paused, Caller caller, Answer<Nothing> answer) {
+  impl_->interventions_.pause_queue(std::move(name), paused, std::move(caller), std::move(answer));
 }
 
 Scheduler& Engine::schedules() {

@@ -11,7 +11,9 @@
 #include "engine/step_runner.hpp"
 #include "engine/store.hpp"
 #include "jobfile/library.hpp"
+#include "model/breaker.hpp"
 #include "model/limit.hpp"
+#include "model/queue.hpp"
 #include "model/run.hpp"
 
 namespace godwit::engine {
@@ -34,7 +36,9 @@ struct SubmitRequest {
   std::string key;                // makes the submit idempotent within the job; empty for none
   std::vector<std::string> only;  // the stages to run; empty for all
   std::string stop_after;         // runs this stage and what it needs; empty for all
-  std::string turn;               // the queue this one run waits in for its turn; empty for none
+  std::string turn;               // a queue beside its job's in which the run needs a place; empty for none
+  std::string queue;              // instead of its job's; empty for that
+  std::optional<int> priority;    // instead of its job's
   std::optional<Fired> fire;      // the fire time of a schedule that the run is for; idempotent as well
 };
 struct SubmitReceipt {
@@ -49,6 +53,8 @@ struct EngineSettings {
   std::size_t active_runs_max = 4096;  // runs held in memory at once; others wait in the store
   std::size_t steps_in_flight_max = 1024;
   std::map<std::string, model::LimitSpec> limits;  // the operator's, from the config file
+  std::map<std::string, model::QueueSpec> queues;  // likewise
+  std::map<std::string, model::BreakerSpec> breakers;  // likewise, by the unit of a provider or "*"
   std::uint64_t seed = 0;             // of the jitter of backoffs
   // After which it is looked for locks that other nodes, or earlier lives, have released; zero for never.
   base::Duration locks_looked_every{};
@@ -116,9 +122,17 @@ class Engine {
   void unfollow(std::uint64_t number);
 
   // {"name","limit","permits","used","waiting","holders":[...],"source":"config"|"operator"|"job"}; a rate also has "rate",
-  // what it is now in tokens per second, and "paused" when the other side asked for a pause
+  // what it is now in tokens per second, "paused" when the other side asked for a pause, and "why" it is not what is
+  // configured, "until" when. A template ("tenant:*") has the number of its "keys", a key is "key_of" its template.
   base::json::array limits() const;
   void set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer);
+
+  // The circuit breakers of providers of which a call went wrong, as Breakers::view() shows them.
+  base::json::array breakers() const;
+  // The named queues, as Queues::view() shows them.
+  base::json::array queues() const;
+  // A paused queue lets no further run begin; those at work go on. Kept over restarts.
+  void pause_queue(std::string name, bool paused, Caller caller, Answer<Nothing> answer);
 
   // The schedules, see engine/scheduler.hpp.
   Scheduler& schedules();

@@ -49,6 +49,7 @@ StepRequest GraphFrame::request_for(StepRef step) {
     request.input = json::serialize(*request.input_value);
     request.args_hash = base::sha256_prefix(request.input);
     request.work = work_for(step, scope, *request.input_value);
+    if (!compiled.uses.empty()) request.own_limits = render_uses(compiled.uses, language(), scope);
   } catch (const base::Error& error) {
     request.failure = model::Failure{"bad_input", error.what(), false, {}};
   }

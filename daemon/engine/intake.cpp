@@ -3,6 +3,7 @@
 #include "base/digest.hpp"
 #include "base/log.hpp"
 #include "base/suggest.hpp"
+#include "jobfile/stage_reader.hpp"
 
 namespace godwit::engine {
 
@@ -46,23 +47,26 @@ class Countdown {
 void Intake::start(std::function<void()> ready) {
   load_resting();
   refilling_ = true;
-  parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_),
-                               [this, ready = std::move(ready)](Result<std::vector<UnfinishedRun>> loaded) {
-                                 on_loaded(std::move(loaded), [this, ready] {
-                                   started_ = true;
-                                   ready();
-                                   refill();
-                                   parts_.store.watch_inbox([this] {
-                                     read_inbox();
-                                     read_signals();
+  load_ranked({}, [this, ready = std::move(ready)] {
+    parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_),
+                                 [this, ready](Result<std::vector<UnfinishedRun>> loaded) {
+                                   on_loaded(std::move(loaded), [this, ready] {
+                                     started_ = true;
+                                     ready();
+                                     refill();
+                                     parts_.store.watch_inbox([this] {
+                                       read_inbox();
+                                       read_signals();
+                                     });
                                    });
                                  });
-                               });
+  });
 }
 
 void Intake::refill() {
+  let_in();
   if (stopped_ || refilling_ || !more_in_store_ || !started_) return;
-  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size());
+  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size());
   // Half a page of room is worth a query; a single place is not.
   if (room < std::min(kPage / 2, active_max_)) return;
   refilling_ = true;
@@ -87,16 +91,22 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
   });
   for (auto& run : *loaded) {
     cursor_ = std::max(cursor_, run.run.run);
+    plain_since_ = std::max(plain_since_, run.run.submitted_at);
     if (parts_.runner.find(run.run.run)) {
       countdown->arrived();
       continue;
     }
-    take_up(std::move(run), [countdown](const Result<Nothing>&) { countdown->arrived(); });
+    bring(std::move(run), [countdown](const Result<Nothing>&) { countdown->arrived(); });
   }
   countdown->arrived();
 }
 
 void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
+  parts_.queues.forget(run.run.run, rank_of(run.run));
+  bring(std::move(run), std::move(answer));
+}
+
+void Intake::bring(UnfinishedRun run, Answer<Nothing> answer) {
   const std::string version = run.run.version;
   parts_.jobs.load(version, [this, run = std::move(run),
                              answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
@@ -146,6 +156,7 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
   for (const auto& [path, attempts] : run->attempts)
     if (attempts.in_doubt) doubtful = path;
   ActiveRun& active = *run;
+  parts_.queues.enter(active.id(), active.rank);
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
     parts_.runner.block(active,
                         "unknown outcome of " + doubtful +
@@ -207,22 +218,20 @@ std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const
     } catch (const base::Error& error) {
       add(error, stage.spec->uses_place);
     }
-    for (const auto& [name, count] : stage.spec->limits) {
-      const auto declared = job.job().limits.find(name);
-      const int permits = parts_.limits.known(name)            ? parts_.limits.permits(name)
-                          : declared == job.job().limits.end() ? -1
-                                                               : declared->second.permits;
+    for (const auto& [name, use] : stage.spec->limits) {
+      // Of a name that is only known when the step is, the template says how much there is.
+      const std::string limit = use.key ? Limits::template_of(name) : name;
+      auto declared = job.job().limits.find(limit);
+      if (declared == job.job().limits.end()) declared = job.job().limits.find(Limits::template_of(limit));
+      const auto* numbers = parts_.limits.spec(limit);
       base::Place place = stage.spec->place;
       place.path = "stages." + stage.spec->name + ".limits." + name;
-      if (permits < 0)
-        problems.push_back(
-            {"unknown limit '" + name + "'", place,
-             "declare it under `limits:` of the job or of the daemon's settings, or by `godwit limit set " + name +
-                 " N`"});
-      else if (count > permits)
-        problems.push_back({"asks for " + std::to_string(count) + " permits of limit '" + name + "', which has " +
-                                std::to_string(permits),
-                            place, "it could never start"});
+      try {
+        Limits::check(limit, use.count,
+                      numbers || declared == job.job().limits.end() ? numbers : &declared->second);
+      } catch (const base::Error& error) {
+        add(error, place);
+      }
     }
   });
   if (problems.empty()) {
@@ -236,8 +245,9 @@ void Intake::declare_limits(const CompiledJob& job) {
   for (const auto& [name, spec] : job.job().limits) parts_.limits.set(name, spec, Limits::Source::job);
   // A limit that was known at the submit and is gone from the settings since would leave its waiters without an answer.
   job.each_stage([this](const CompiledStage& stage) {
-    for (const auto& [name, count] : stage.spec->limits)
-      if (!parts_.limits.known(name)) parts_.limits.set(name, count, Limits::Source::job);
+    for (const auto& [name, use] : stage.spec->limits)
+      if (const auto limit = use.key ? Limits::template_of(name) : name; !parts_.limits.known(limit))
+        parts_.limits.set(limit, use.count, Limits::Source::job);
   });
 }
 
@@ -248,6 +258,9 @@ Intake::Accepted Intake::accept(const SubmitRequest& request) {
   if (auto found = problems(*accepted.job); !found.empty())
     throw base::Error(base::ErrorKind::refused, std::move(found));
   check_stages(*accepted.job, request);
+  if (!request.queue.empty() && !jobfile::is_identifier(request.queue))
+    throw base::refused("'" + request.queue.substr(0, 100) + "' cannot be the name of a queue", {.path = "queue"},
+                        "use letters, digits and _, and no digit first");
   accepted.pins = pins(*accepted.job);
   declare_limits(*accepted.job);
   return accepted;
@@ -270,6 +283,8 @@ void Intake::describe(Submitted& submitted, const Accepted& accepted, json::obje
   if (!request.only.empty()) options["only"] = json::value_from(request.only);
   if (!request.stop_after.empty()) options["stop_after"] = request.stop_after;
   if (!request.turn.empty()) options["turn"] = request.turn;
+  if (!request.queue.empty()) options["queue"] = request.queue;
+  if (request.priority) options["priority"] = *request.priority;
   if (!options.empty()) submitted.options = json::serialize(options);
 }
 
@@ -387,9 +402,12 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   ++submitted_;
   // A refill may have found it in the store before this answer came.
   if (stopped_ || parts_.runner.find(submitted.run)) return;
+  if (const Rank rank = rank_of(submitted); !rank.plain()) return wait_for_turn(std::move(submitted), rank, job);
   // Numbers are not stored in their order: what the cursor has passed, no refill will find.
   const bool passed = submitted.run <= cursor_;
-  if (!passed && (more_in_store_ || parts_.runner.runs().size() >= active_max_)) {
+  if (more_in_store_ || parts_.runner.runs().size() + entering_.size() >= active_max_) {
+    if (passed) return wait_for_turn(std::move(submitted), {}, job);
+    if (!more_in_store_) plain_since_ = submitted.submitted_at;
     more_in_store_ = stored_meanwhile_ = true;
     return refill();
   }
@@ -400,7 +418,6 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
 void Intake::read_inbox() {
   inbox_again_ = true;
   if (reading_inbox_ || stopped_) return;
-  if (more_in_store_ || parts_.runner.runs().size() >= active_max_) return;  // the inbox is a waiting room too
   reading_inbox_ = true;
   inbox_again_ = false;
   parts_.store.read_inbox(kInboxPage, [this](Result<std::vector<InboxEntry>> entries) {
@@ -443,8 +460,7 @@ void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
                                          done = std::move(done)](const Verdict& verdict) mutable {
     if (verdict.kind == Verdict::committed) {
       parts_.jobs.stored(job->job().version);
-      ++submitted_;
-      if (!stopped_) parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
+      admit(std::move(submitted), job);
     } else if (verdict.unique) {
       submitted.unique.clear();
       return refuse_inbox(std::move(submitted),

@@ -1,6 +1,7 @@
 #pragma once
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -9,14 +10,15 @@
 
 #include "engine/engine.hpp"
 #include "engine/job_cache.hpp"
+#include "engine/queues.hpp"
 #include "engine/runner.hpp"
 #include "engine/sleepers.hpp"
 
 namespace godwit::engine {
 
 // How runs come into memory: by a submit, from the inbox of the SQL function, or from the store, where an earlier life
-// or a full house left them. Only so many are in memory at once; the others wait in the store in the order of their
-// numbers.
+// or a full house left them. Only so many are in memory at once; the others wait in the store: the plain ones in the
+// order of their numbers, the others in the order of their turns (Queues).
 class Intake {
  public:
   struct Parts {
@@ -29,6 +31,7 @@ class Intake {
     Runner& runner;
     Sleepers& sleepers;
     Locks& locks;
+    Queues& queues;
   };
   Intake(Parts parts, std::size_t active_max) : parts_(parts), active_max_(active_max) {}
 
@@ -40,8 +43,10 @@ class Intake {
                    Answer<std::vector<model::RunId>> answer);
   // Takes a stored run into memory now, whatever the room: a person asked for it. `answer` comes when it is at work.
   void take_up(UnfinishedRun run, Answer<Nothing> answer);
-  // A run left memory: it has ended, or only waits.
+  // A run has ended; it was in memory, or only stored.
   void ended(const Submitted& run, const RunDone& done);
+  void ended_in_store(const Submitted& run, const RunDone& done);
+  // A run left memory: it only waits.
   void rested(model::RunId run, std::optional<base::Instant> wake_at);
   // A resting run comes back when there is room.
   void wake(model::RunId run);
@@ -55,7 +60,7 @@ class Intake {
   void prepare_child(const ActiveRun& parent, const StepTask& task, const std::string& job, Answer<ChildRun> answer);
   void prepare_next(const ActiveRun& run, const std::string& params, Answer<ChildRun> answer);
   void cancel_child(model::RunId child, model::RunId parent);
-  // Takes a stored run into memory if there is room.
+  // Lets a run that was just stored be at work if it may.
   void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
 
   // Throws what submit() would answer for a job or parameters that cannot be accepted.
@@ -65,8 +70,13 @@ class Intake {
   std::vector<base::Error::Problem> problems(const CompiledJob& job) const;
   std::string pins(const CompiledJob& job) const;
 
+  // Whether a queue is set, in use, or named by a job of the library.
+  bool knows_queue(const std::string& name) const;
+  // Somebody changed a queue.
+  void queues_changed() { let_in(); }
+
   std::uint64_t submitted() const { return submitted_; }
-  bool backlog() const { return more_in_store_; }
+  bool backlog() const { return more_in_store_ || parts_.queues.waiting() > 0; }
 
  private:
   struct Accepted {
@@ -84,6 +94,14 @@ class Intake {
   void declare_limits(const CompiledJob& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;
   void load_resting();
+  void load_ranked(model::RunId after, std::function<void()> done);
+  void wait_for_turn(Submitted run, const Rank& rank, const std::shared_ptr<const CompiledJob>& job);
+  bool has_room_for(const Queues::Next& next) const;
+  void let_in();
+  void load_turns(std::vector<Queues::Next> taken);
+  void on_turns(const std::vector<Queues::Next>& taken, Result<std::vector<UnfinishedRun>> loaded);
+  void entered(const Queues::Next& next, bool at_work);
+  void bring(UnfinishedRun run, Answer<Nothing> answer);
   void wake_some();
   void on_woken(std::vector<model::RunId> wanted, Result<std::vector<UnfinishedRun>> loaded);
   void came_back(model::RunId run);
@@ -101,7 +119,17 @@ class Intake {
   mutable std::unordered_set<std::string> checked_;  // versions of jobs whose calls fit the installed plugins
   std::size_t active_max_;
   model::RunId cursor_{};      // stored runs up to this number are in memory, ended, or somebody's who asked for them
-  bool more_in_store_ = true;  // stored runs may wait beyond the cursor; before the start nobody knows
+  bool more_in_store_ = true;  // stored plain runs may wait beyond the cursor; before the start nobody knows
+  base::Instant plain_since_;  // since when the first of them waits, or a bit less
+  // What is not plain waits until all that waits is known; what is stored meanwhile.
+  bool ranked_known_ = false;
+  struct Early {
+    Rank rank;
+    base::Instant since;
+  };
+  std::map<model::RunId, Early> early_;
+  // Runs whose turn came and that are being loaded, and what waits for them.
+  std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;
   bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;

@@ -1,4 +1,6 @@
 // The part of Intake that is about runs which wait: those that left memory, the signals that wake them, and children.
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "engine/intake.hpp"
 
@@ -20,6 +22,21 @@ std::int64_t depth_of(const Submitted& run) {
   return depth ? depth->to_number<std::int64_t>() : 0;
 }
 
+// A child is as urgent as its parent unless its job says otherwise. It is at work in the places of those that wait for
+// it: in a queue of one place it would wait for its parent and its parent for it.
+void inherit(const Submitted& parent, json::object& options) {
+  json::object above;
+  if (!parent.options.empty()) above = base::parse_json(parent.options).as_object();
+  if (const auto* priority = above.if_contains("priority")) options.emplace("priority", *priority);
+  json::array places;
+  if (const auto* given = above.if_contains("places")) places = given->as_array();
+  if (const auto* queue = above.if_contains("queue")) places.push_back(*queue);
+  if (places.empty()) return;
+  const auto* queue = options.if_contains("queue");
+  if (queue && std::find(places.begin(), places.end(), *queue) != places.end()) options.erase("queue");
+  options["places"] = std::move(places);
+}
+
 }  // namespace
 
 void Intake::load_resting() {
@@ -31,20 +48,24 @@ void Intake::load_resting() {
 
 void Intake::ended(const Submitted& run, const RunDone& done) {
   parts_.locks.run_ended(run.run);
+  parts_.queues.leave(run.run, rank_of(run));
   if (run.parent)
     with_run(*run.parent, [this, done](ActiveRun* parent) {
       if (parent) parts_.runner.waits().child_ended(*parent, done);
     });
   wake_some();
   refill();
-  if (inbox_again_ && !reading_inbox_) read_inbox();
+}
+
+void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
+  parts_.queues.forget(run.run, rank_of(run));
+  ended(run, done);
 }
 
 void Intake::rested(model::RunId run, std::optional<base::Instant> wake_at) {
   parts_.sleepers.add(run, wake_at);
   wake_some();
   refill();
-  if (inbox_again_ && !reading_inbox_) read_inbox();
 }
 
 void Intake::wake(model::RunId run) {
@@ -58,6 +79,8 @@ void Intake::with_run(model::RunId run, std::function<void(ActiveRun*)> work) {
   if (ActiveRun* active = parts_.runner.find(run)) return work(active);
   if (parts_.sleepers.contains(run)) wake(run);
   if (const auto waking = waking_.find(run); waking != waking_.end()) return waking->second.push_back(std::move(work));
+  if (const auto entering = entering_.find(run); entering != entering_.end())
+    return entering->second.push_back(std::move(work));
   if (refilling_)
     return after_refill_.push_back([this, run, work = std::move(work)] { work(parts_.runner.find(run)); });
   work(nullptr);
@@ -88,7 +111,7 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
     const model::RunId id = run.run.run;
     found[id] = true;
     parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
-    take_up(std::move(run), [this, id](const Result<Nothing>&) { came_back(id); });
+    bring(std::move(run), [this, id](const Result<Nothing>&) { came_back(id); });
   }
   for (const auto run : wanted)
     if (!found.contains(run)) came_back(run);
@@ -156,6 +179,7 @@ void Intake::prepare_child(const ActiveRun& parent, const StepTask& task, const 
     json::object options;
     if (!submitted.options.empty()) options = base::parse_json(submitted.options).as_object();
     options["depth"] = below;
+    inherit(parent.record, options);
     submitted.options = json::serialize(options);
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
@@ -178,13 +202,17 @@ void Intake::prepare_next(const ActiveRun& run, const std::string& params, Answe
     const auto accepted = accept(request);
     next.job = accepted.job;
     Submitted& submitted = next.submitted;
-    request.turn = run.queue;
     describe(submitted, accepted, base::parse_json(params).as_object(), request);
     submitted.submitted_by = old.submitted_by;
     submitted.submitted_at = parts_.clock.now();
     json::object options;
     if (!submitted.options.empty()) options = base::parse_json(submitted.options).as_object();
     options["continues"] = model::number(old.run);
+    // It stands in the queues where the old one stood, and is as urgent.
+    json::object before;
+    if (!old.options.empty()) before = base::parse_json(old.options).as_object();
+    for (const char* key : {"turn", "queue", "priority", "places"})
+      if (const auto* kept = before.if_contains(key)) options[key] = *kept;
     submitted.options = json::serialize(options);
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });

@@ -84,7 +84,7 @@ void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer
                        .had_locks = true,
                        .delete_at = delete_at(stored->run, parts_.clock.now())};
     change(run, RunChange::cancel_requested, caller, "run.cancel",
-           [this, record = stored->run, done](ActiveRun*) { parts_.intake.ended(record, done); }, answer, {done});
+           [this, record = stored->run, done](ActiveRun*) { parts_.intake.ended_in_store(record, done); }, answer, {done});
   });
 }
 
@@ -142,6 +142,25 @@ void Interventions::set_limit(std::string name, model::LimitSpec spec, Caller ca
   });
 }
 
+void Interventions::pause_queue(std::string name, bool paused, Caller caller, Answer<Nothing> answer) {
+  if (!paused && !parts_.queues.paused(name))
+    return answer(base::refused("queue '" + name + "' is not paused", {}, "`godwit queue list` shows the queues"));
+  if (!parts_.intake.knows_queue(name))
+    return answer(base::not_found("there is no queue '" + name + "'",
+                                  "`godwit queue list` shows those that are set or in use"));
+  const auto now = parts_.clock.now();
+  std::vector<Fact> facts;
+  facts.emplace_back(QueueSet{name, paused, caller.name, now});
+  facts.emplace_back(audit(caller, paused ? "queue.pause" : "queue.resume", name));
+  parts_.store.append(std::move(facts), [this, name, paused, who = caller.name, now,
+                                         answer = std::move(answer)](const Verdict& verdict) {
+    if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
+    parts_.queues.pause(name, paused ? std::optional(Queues::Pause{who, now}) : std::nullopt);
+    parts_.intake.queues_changed();
+    answer(Nothing{});
+  });
+}
+
 void Interventions::why(model::RunId run, Answer<json::object> answer) {
   const auto view = [run](std::string_view state, json::array reasons) {
     return json::object{{"run", model::number(run)},
@@ -149,7 +168,7 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
                         {"reasons", std::move(reasons)}};
   };
   if (const ActiveRun* active = parts_.runner.find(run))
-    return answer(view(model::name(active->state()), reasons(*active, parts_.limits, parts_.store)));
+    return answer(view(model::name(active->state()), reasons(*active, parts_.limits, parts_.breakers, parts_.store)));
   parts_.store.load_run(run, [this, run, view, answer = std::move(answer)](Result<UnfinishedRun> stored) {
     if (!stored) return answer(stored.error());
     json::array list;
@@ -188,9 +207,11 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
         answer(view(model::name(model::RunState::waiting), json::array{turn_reason(turn, before)}));
       });
     }
-    list.push_back(
-        json::object{{"code", "active_runs"},
-                     {"text", "waits in the store for room among the runs in memory (engine.active_runs_max)"}});
+    list = parts_.queues.reasons(rank_of(stored->run));
+    if (list.empty())
+      list.push_back(
+          json::object{{"code", "active_runs"},
+                       {"text", "waits in the store for room among the runs in memory (engine.active_runs_max)"}});
     answer(view(model::name(model::RunState::queued), std::move(list)));
   });
 }

@@ -15,6 +15,8 @@ class Interventions {
     Store& store;
     Clock& clock;
     Limits& limits;
+    Queues& queues;
+    Breakers& breakers;
     JobCache& jobs;
     Runner& runner;
     Intake& intake;
@@ -28,6 +30,7 @@ class Interventions {
   void signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer);
   void approve(model::RunId run, Engine::Decision decision, Caller caller, Answer<Nothing> answer);
   void set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer);
+  void pause_queue(std::string name, bool paused, Caller caller, Answer<Nothing> answer);
   void why(model::RunId run, Answer<base::json::object> answer);
 
  private:

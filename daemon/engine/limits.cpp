@@ -1,17 +1,24 @@
 #include "engine/limits.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
 
 namespace godwit::engine {
 namespace {
 
-constexpr auto kPriorityLevel = std::chrono::minutes(1);
 // The pause between grants that is assumed while none was seen, and the longest that counts.
 constexpr base::Duration kFirstInterval = std::chrono::milliseconds(10);
 constexpr base::Duration kLongestInterval = std::chrono::seconds(10);
 // No owner's requests are put further back than this.
 constexpr auto kFurthest = std::chrono::minutes(10);
 constexpr std::size_t kHoldersShown = 20;
+constexpr auto kSweepInterval = std::chrono::seconds(5);
+
+bool is_template(const std::string& name) {
+  return name.ends_with(":*");
+}
 
 }  // namespace
 
@@ -28,6 +35,7 @@ std::string_view Limits::name(Source source) {
 }
 
 Limits::~Limits() {
+  if (sweep_timer_) clock_.cancel(sweep_timer_);
   for (auto& [name, limit] : limits_)
     if (limit.timer) clock_.cancel(limit.timer);
 }
@@ -35,9 +43,22 @@ Limits::~Limits() {
 void Limits::set(const std::string& name, const model::LimitSpec& spec, Source source) {
   auto [position, is_new] = limits_.try_emplace(name);
   Limit& limit = position->second;
-  if (!is_new && source < limit.source) return;
+  const bool was_key = !limit.key_of.empty();
+  if (!is_new && !was_key && source < limit.source) return;
+  limit.key_of.clear();
   limit.source = source;
   if (!is_new && limit.spec == spec) return;
+  apply(limit, spec);
+  if (!is_template(name)) return;
+  const std::string prefix = name.substr(0, name.size() - 1);
+  for (auto key = limits_.lower_bound(prefix); key != limits_.end() && key->first.starts_with(prefix); ++key)
+    if (key->second.key_of == name) {
+      key->second.source = source;
+      apply(key->second, spec);
+    }
+}
+
+void Limits::apply(Limit& limit, const model::LimitSpec& spec) {
   limit.spec = spec;
   if (!spec.is_rate())
     limit.rate.reset();
@@ -48,9 +69,62 @@ void Limits::set(const std::string& name, const model::LimitSpec& spec, Source s
   serve(limit);
 }
 
-int Limits::permits(const std::string& name) const {
-  const auto found = limits_.find(name);
-  return found == limits_.end() ? 0 : found->second.spec.permits;
+std::string Limits::template_of(const std::string& name) {
+  const auto colon = name.find(':');
+  return colon == std::string::npos ? std::string() : name.substr(0, colon + 1) + "*";
+}
+
+const model::LimitSpec* Limits::spec(const std::string& name) const {
+  auto found = limits_.find(name);
+  if (found == limits_.end()) found = limits_.find(template_of(name));
+  return found == limits_.end() ? nullptr : &found->second.spec;
+}
+
+void Limits::check(const std::string& name, int count, const model::LimitSpec* numbers) {
+  if (!numbers)
+    throw base::refused(
+        "unknown limit '" + name + "'", {},
+        "declare it under `limits` of the job or of the daemon's settings, or by `godwit limit set " + name + " N`");
+  if (!numbers->is_rate() && count > numbers->permits)
+    throw base::refused("asks for " + std::to_string(count) + " permits of limit '" + name + "', which has " +
+                            std::to_string(numbers->permits),
+                        {}, "it could never start");
+}
+
+Limits::Limit& Limits::limit_of(const std::string& name) {
+  if (const auto found = limits_.find(name); found != limits_.end()) return found->second;
+  const std::string parent = template_of(name);
+  const auto& numbers = limits_.at(parent);
+  Limit& limit = limits_[name];
+  limit.key_of = parent;
+  limit.source = numbers.source;
+  apply(limit, numbers.spec);
+  return limit;
+}
+
+// A rate remembers what was taken of it and what it learned; a semaphore nothing.
+void Limits::fade(Limit& limit) {
+  if (limit.key_of.empty() || limit.requests > 0) return;
+  if (!sweep_timer_)
+    sweep_timer_ = clock_.at(clock_.tick() + (limit.rate ? kSweepInterval : base::Duration(0)), [this] { sweep(); });
+}
+
+void Limits::sweep() {
+  sweep_timer_ = 0;
+  bool more = false;
+  const auto now = clock_.tick();
+  for (auto key = limits_.begin(); key != limits_.end();) {
+    Limit& limit = key->second;
+    const bool unused = !limit.key_of.empty() && limit.requests == 0;
+    if (!unused || (limit.rate && !limit.rate->idle(now))) {
+      more = more || unused;
+      ++key;
+      continue;
+    }
+    if (limit.timer) clock_.cancel(limit.timer);
+    key = limits_.erase(key);
+  }
+  if (more) sweep_timer_ = clock_.at(now + kSweepInterval, [this] { sweep(); });
 }
 
 Limits::Request* Limits::find(Ticket ticket) const {
@@ -67,8 +141,9 @@ Limits::Ticket Limits::acquire(const Demand& demand, std::string holder, std::fu
   request.owner = asker.owner;
   bool overtakes = false;
   for (const auto& [name, count] : demand) {
-    Limit& limit = limits_.at(name);
-    request.demand.emplace_back(&limit, count);
+    Limit& limit = limit_of(name);
+    ++limit.requests;
+    request.demand.push_back({&limit, count, count});
     overtakes = overtakes || !limit.queue.empty();
   }
   if (!overtakes && can_grant(request, now)) {
@@ -78,9 +153,9 @@ Limits::Ticket Limits::acquire(const Demand& demand, std::string holder, std::fu
   enqueue(request, ticket, asker.priority, now);
   wait_for_tokens(request, now);
   // With priority it may be the first of all and have what it needs.
-  if (overtakes && front(*request.demand.front().first) == &request)
+  if (overtakes && front(*request.demand.front().limit) == &request)
     clock_.post([this, ticket] {
-      if (const Request* waiting = find(ticket); waiting && waiting->waiting) serve(*waiting->demand.front().first);
+      if (const Request* waiting = find(ticket); waiting && waiting->waiting) serve(*waiting->demand.front().limit);
     });
   return ticket;
 }
@@ -88,22 +163,22 @@ Limits::Ticket Limits::acquire(const Demand& demand, std::string holder, std::fu
 void Limits::enqueue(Request& request, Ticket ticket, int priority, base::Tick now) {
   request.waiting = true;
   auto turn = now;
-  for (const auto& [limit, count] : request.demand)
+  for (const auto& [limit, count, settled] : request.demand)
     if (const auto share = limit->shares.find(request.owner); request.owner != 0 && share != limit->shares.end())
       turn = std::clamp(share->second.next, turn, now + kFurthest);
-  for (const auto& [limit, count] : request.demand) {
+  for (const auto& [limit, count, settled] : request.demand) {
     auto& share = limit->shares[request.owner];
     ++share.waiting;
     const auto interval = limit->interval.count() > 0 ? limit->interval : kFirstInterval;
     share.next = turn + interval * static_cast<std::int64_t>(limit->shares.size());
   }
-  request.turn = {turn - kPriorityLevel * priority, ticket};
-  for (const auto& [limit, count] : request.demand) limit->queue.emplace(request.turn, &request);
+  request.turn = {turn_of(turn, priority), ticket};
+  for (const auto& [limit, count, settled] : request.demand) limit->queue.emplace(request.turn, &request);
 }
 
 void Limits::dequeue(Request& request) {
   request.waiting = false;
-  for (const auto& [limit, count] : request.demand) {
+  for (const auto& [limit, count, settled] : request.demand) {
     limit->queue.erase(request.turn);
     const auto share = limit->shares.find(request.owner);
     if (--share->second.waiting == 0) limit->shares.erase(share);
@@ -118,21 +193,25 @@ void Limits::release(Ticket ticket) {
   if (request->waiting) {
     dequeue(*request);
   } else {
-    for (const auto& [limit, count] : request->demand)
+    for (const auto& [limit, count, settled] : request->demand)
       if (!limit->rate) limit->used = std::max(0, limit->used - count);
   }
-  for (const auto& [limit, count] : request->demand) serve(*limit);
+  for (const auto& [limit, count, settled] : request->demand) {
+    --limit->requests;
+    serve(*limit);
+    fade(*limit);
+  }
 }
 
 bool Limits::can_grant(const Request& request, base::Tick now) const {
   return std::all_of(request.demand.begin(), request.demand.end(), [&](const auto& part) {
-    const auto& [limit, count] = part;
+    const auto& [limit, count, settled] = part;
     return limit->rate ? limit->rate->can_take(count, now) : limit->used + count <= limit->spec.permits;
   });
 }
 
 void Limits::take(Request& request, base::Tick now) {
-  for (const auto& [limit, count] : request.demand) {
+  for (const auto& [limit, count, settled] : request.demand) {
     if (limit->rate)
       limit->rate->take(count, now);
     else
@@ -155,7 +234,7 @@ void Limits::serve(Limit& limit) {
     Request* request = front(current);
     const bool first_everywhere =
         request && std::all_of(request->demand.begin(), request->demand.end(),
-                               [&](const auto& part) { return front(*part.first) == request; });
+                               [&](const auto& part) { return front(*part.limit) == request; });
     const auto now = clock_.tick();
     if (!first_everywhere || !can_grant(*request, now)) {
       if (first_everywhere) wait_for_tokens(*request, now);
@@ -163,7 +242,7 @@ void Limits::serve(Limit& limit) {
       continue;
     }
     dequeue(*request);
-    for (const auto& [other, count] : request->demand) {
+    for (const auto& [other, count, settled] : request->demand) {
       const auto pause = std::min<base::Duration>(std::chrono::duration_cast<base::Duration>(now - other->granted_at),
                                                   kLongestInterval);
       other->interval = (other->interval * 7 + pause) / 8;
@@ -179,12 +258,12 @@ void Limits::serve(Limit& limit) {
 
 // The clock brings tokens; permits of semaphores come with release().
 void Limits::wait_for_tokens(const Request& request, base::Tick now) {
-  for (const auto& [limit, count] : request.demand) {
+  for (const auto& [limit, count, settled] : request.demand) {
     if (!limit->rate || front(*limit) != &request || limit->rate->can_take(count, now)) continue;
     if (limit->timer) clock_.cancel(limit->timer);
-    limit->timer = clock_.at(limit->rate->ready_at(count, now), [this, limit = limit] {
-      limit->timer = 0;
-      serve(*limit);
+    limit->timer = clock_.at(limit->rate->ready_at(count, now), [this, lacked = limit] {
+      lacked->timer = 0;
+      serve(*lacked);
     });
   }
 }
@@ -192,32 +271,69 @@ void Limits::wait_for_tokens(const Request& request, base::Tick now) {
 void Limits::succeeded(Ticket ticket) {
   const auto* request = find(ticket);
   if (!request || request->waiting) return;
-  for (const auto& [limit, count] : request->demand)
-    if (limit->rate) limit->rate->on_success(clock_.tick());
+  for (const auto& [limit, count, settled] : request->demand)
+    if (limit->rate) limit->rate->on_success({request->taken_at, count}, clock_.tick());
 }
 
 void Limits::refused(Ticket ticket, std::optional<base::Duration> retry_after) {
   const auto* request = find(ticket);
   if (!request || request->waiting) return;
-  for (const auto& [limit, count] : request->demand)
-    if (limit->rate) limit->rate->on_refused(request->taken_at, clock_.tick(), retry_after);
+  for (const auto& [limit, count, settled] : request->demand)
+    if (limit->rate) limit->rate->on_refused({request->taken_at, count}, clock_.tick(), retry_after);
 }
 
 void Limits::settle(Ticket ticket, const std::string& name, int cost) {
-  const auto* request = find(ticket);
+  auto* request = find(ticket);
   const auto named = limits_.find(name);
   if (!request || request->waiting || named == limits_.end()) return;
-  for (const auto& [limit, count] : request->demand)
-    if (limit == &named->second && limit->rate) limit->rate->settle(count, cost);
+  for (auto& part : request->demand) {
+    if (part.limit != &named->second || !part.limit->rate) continue;
+    part.limit->rate->settle(std::exchange(part.settled, cost), cost);
+    serve(*part.limit);
+  }
+}
+
+void Limits::quota(Ticket ticket, const std::string& name, const model::Quota& quota) {
+  const auto* request = find(ticket);
+  const auto named = limits_.find(name);
+  if (!request || request->waiting || (!name.empty() && named == limits_.end())) return;
+  for (const auto& part : request->demand) {
+    if (!part.limit->rate || (!name.empty() && part.limit != &named->second)) continue;
+    part.limit->rate->on_quota(quota, clock_.tick());
+    serve(*part.limit);
+  }
 }
 
 Limits::View Limits::view_of(const std::string& name, const Limit& limit) const {
-  View view{
-      .name = name, .spec = limit.spec, .used = limit.used, .source = limit.source, .waiting = limit.queue.size()};
+  View view{.name = name,
+            .spec = limit.spec,
+            .used = limit.used,
+            .source = limit.source,
+            .waiting = limit.queue.size(),
+            .key_of = limit.key_of};
+  if (is_template(name)) {
+    const std::string prefix = name.substr(0, name.size() - 1);
+    for (auto key = limits_.lower_bound(prefix); key != limits_.end() && key->first.starts_with(prefix); ++key)
+      if (key->second.key_of == name) ++view.keys;
+  }
   if (!limit.rate) return view;
-  view.rate = limit.rate->per_second();
-  view.paused = std::max(base::Duration(0),
-                         std::chrono::duration_cast<base::Duration>(limit.rate->paused_until() - clock_.tick()));
+  const Rate& rate = *limit.rate;
+  const auto now = clock_.tick();
+  const auto left = [&](base::Tick until) {
+    return std::max(base::Duration(0), std::chrono::duration_cast<base::Duration>(until - now));
+  };
+  view.rate = rate.per_second(now);
+  view.paused = left(rate.paused_until());
+  if (view.paused.count() > 0) {
+    view.why = "the other side asked for a pause";
+    view.until = view.paused;
+  } else if (view.rate < limit.spec.rate && now < rate.quota_until() && view.rate < rate.learned_rate()) {
+    view.why = "the other side said how much it lets through until it counts anew";
+    view.until = left(rate.quota_until());
+  } else if (rate.learned()) {
+    view.why = rate.holds() ? "refused by the other side; stays until enough has gone well"
+                            : "refused by the other side; feels its way up";
+  }
   return view;
 }
 
@@ -230,7 +346,7 @@ std::vector<Limits::View> Limits::view() const {
   }
   for (const auto& [ticket, request] : requests_) {
     if (request->waiting) continue;
-    for (const auto& [limit, count] : request->demand) {
+    for (const auto& [limit, count, settled] : request->demand) {
       auto& holders = views[positions[limit]].holders;
       if (holders.size() < kHoldersShown) holders.emplace_back(request->holder, count);
     }
@@ -245,7 +361,7 @@ std::vector<Limits::View> Limits::missing(Ticket ticket) const {
   for (auto& candidate : view()) {
     const Limit* limit = &limits_.at(candidate.name);
     if (std::any_of(request->demand.begin(), request->demand.end(),
-                    [&](const auto& part) { return part.first == limit; }))
+                    [&](const auto& part) { return part.limit == limit; }))
       result.push_back(std::move(candidate));
   }
   return result;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/clock.hpp"
+#include "engine/rank.hpp"
 #include "engine/rate.hpp"
 #include "model/limit.hpp"
 
@@ -24,10 +25,12 @@ struct Asker {
 // Named semaphores with weighted permits and rates, local to this node. A request for several is granted all at once or
 // not at all, and in turn: nobody who asks for little overtakes somebody who waits for much of the same limit.
 //
-// The turn is the time of arrival, with two corrections. A level of priority is worth a minute, so who waits long
-// enough comes before anybody. And the second, third, ... waiting request of one owner counts as having come later, by
-// as much as its fair share of the limit makes it wait: a run that asks for a thousand at once does not shut out the
-// others.
+// The turn is the time of arrival, with two corrections. Priority moves it (see turn_of). And the second, third, ...
+// waiting request of one owner counts as having come later, by as much as its fair share of the limit makes it wait: a
+// run that asks for a thousand at once does not shut out the others.
+//
+// A name with a colon, "tenant:acme", is a key: unless it is declared itself it has the numbers of "tenant:*", is there
+// from the first request for it, and is forgotten when nothing is held, waited for or remembered of it.
 class Limits {
  public:
   explicit Limits(Clock& clock) : clock_(clock) {}
@@ -49,9 +52,14 @@ class Limits {
   void set(const std::string& name, int permits, Source source) {
     set(name, model::LimitSpec{.permits = permits}, source);
   }
-  bool known(const std::string& name) const { return limits_.contains(name); }
-  // How much one request can ever have: the permits of a semaphore, the burst of a rate.
-  int permits(const std::string& name) const;
+  // Its numbers, or those a key has from its template; null for one that nobody has declared.
+  const model::LimitSpec* spec(const std::string& name) const;
+  bool known(const std::string& name) const { return spec(name) != nullptr; }
+  // Throws Error(refused) when so much of a limit with these numbers can never be had. Of a rate more than its burst is
+  // had by waiting longer.
+  static void check(const std::string& name, int count, const model::LimitSpec* numbers);
+  // "tenant:*", the template of "tenant:acme"; empty for a name without a colon.
+  static std::string template_of(const std::string& name);
 
   // Asks for permits; every limit must be known. When they are free the ticket has them at once; else waiting() is true
   // and `granted` is called from inside a later release() or set(), or by the clock. `holder` is what people see.
@@ -63,8 +71,10 @@ class Limits {
   // How the call that a ticket was taken for was answered: what rates learn from. Before release().
   void succeeded(Ticket ticket);
   void refused(Ticket ticket, std::optional<base::Duration> retry_after);
-  // The call cost another number of tokens of a rate than was asked for.
+  // The call cost another number of tokens of a rate than was asked for; the last word counts.
   void settle(Ticket ticket, const std::string& limit, int cost);
+  // What the other side says of its own count; for all rates the ticket has when no limit is named.
+  void quota(Ticket ticket, const std::string& limit, const model::Quota& quota);
 
   struct View {
     std::string name;
@@ -73,8 +83,12 @@ class Limits {
     Source source = Source::job;
     std::size_t waiting = 0;
     std::vector<std::pair<std::string, int>> holders;  // at most 20, with their permits
+    std::string key_of;                                // the template whose numbers it has: "tenant:*"; empty for most
+    std::size_t keys = 0;                              // of a template: how many keys there are
     double rate = 0;          // tokens per second now; less than the spec's when refusals taught so
     base::Duration paused{};  // nothing is granted for so long, as the other side asked
+    std::string why;          // a rate is not what is configured; empty when it is
+    base::Duration until{};   // how long that lasts, where it is known
   };
   std::vector<View> view() const;
   // The limits a waiting ticket still lacks, empty when it is granted or unknown.
@@ -95,12 +109,19 @@ class Limits {
     std::map<Turn, Request*> queue;
     std::unordered_map<std::uint64_t, Share> shares;  // of owners with waiting requests
     std::optional<Rate> rate;
+    std::string key_of;         // see View
+    std::size_t requests = 0;   // granted and waiting ones
     std::uint64_t timer = 0;    // for tokens to come
     base::Tick granted_at;      // the last grant to a waiting request
     base::Duration interval{};  // between such grants, smoothed
   };
   struct Request {
-    std::vector<std::pair<Limit*, int>> demand;
+    struct Part {
+      Limit* limit;
+      int count;
+      int settled = 0;  // of the count, the true cost; the count itself until it is known
+    };
+    std::vector<Part> demand;
     std::string holder;
     std::function<void()> granted;
     std::uint64_t owner = 0;
@@ -110,6 +131,11 @@ class Limits {
   };
 
   Request* find(Ticket ticket) const;
+  Limit& limit_of(const std::string& name);
+  void apply(Limit& limit, const model::LimitSpec& spec);
+  // Forgets keys of which nothing is left.
+  void fade(Limit& limit);
+  void sweep();
   bool can_grant(const Request& request, base::Tick now) const;
   void take(Request& request, base::Tick now);
   void enqueue(Request& request, Ticket ticket, int priority, base::Tick now);
@@ -121,6 +147,7 @@ class Limits {
 
   Clock& clock_;
   std::map<std::string, Limit> limits_;
+  std::uint64_t sweep_timer_ = 0;
   std::unordered_map<Ticket, std::unique_ptr<Request>> requests_;
   Ticket last_ticket_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "engine/progress.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <array>
 
 #include "engine/locks.hpp"
@@ -12,6 +14,8 @@ namespace {
 
 std::string_view phase_name(StepTask::Phase phase) {
   switch (phase) {
+    case StepTask::Phase::breaker:
+      return "waits for its provider";
     case StepTask::Phase::limit:
       return "waits for a limit";
     case StepTask::Phase::marking:
@@ -46,9 +50,9 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
   std::string text = task.path() + " waits for limit '" + limit.name + "': ";
   if (limit.spec.is_rate()) {
     text += "the rate of " + model::format_limit(limit.spec) + " is used up";
-    if (limit.rate < limit.spec.rate) text += "; after refusals it is " + std::to_string(limit.rate) + "/s for now";
-    if (limit.paused.count() > 0)
-      text += "; the other side asked for a pause of another " + base::format_duration(limit.paused);
+    if (limit.rate < limit.spec.rate) text += fmt::format("; after refusals it is {:.4g}/s for now", limit.rate);
+    if (!limit.why.empty()) text += ": " + limit.why;
+    if (limit.until.count() > 0) text += ", for another " + base::format_duration(limit.until);
   } else {
     text += std::to_string(limit.used) + " of " + std::to_string(limit.spec.permits) + " permits are taken" +
             (holders.empty() ? "" : " by " + holders);
@@ -57,8 +61,17 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
           {"limit", limit.name}, {"used", limit.used}, {"permits", limit.spec.permits}};
 }
 
-void explain_task(const StepTask& task, const Limits& limits, json::array& out) {
+void explain_task(const StepTask& task, const Limits& limits, const Breakers& breakers, json::array& out) {
   switch (task.phase) {
+    case StepTask::Phase::breaker: {
+      const Callable& callable = *task.request.callable();
+      out.push_back(json::object{{"code", "provider_down"},
+                                 {"step", task.path()},
+                                 {"provider", callable.unit},
+                                 {"text", task.path() + " waits for provider '" + callable.unit + "', which is not called for now: " +
+                                              breakers.text(callable)}});
+      break;
+    }
     case StepTask::Phase::limit:
       for (const auto& limit : limits.missing(task.ticket)) out.push_back(limit_reason(task, limit));
       break;
@@ -173,7 +186,7 @@ json::object live_view(const ActiveRun& run) {
   return view;
 }
 
-json::array reasons(const ActiveRun& run, const Limits& limits, const Store& store) {
+json::array reasons(const ActiveRun& run, const Limits& limits, const Breakers& breakers, const Store& store) {
   json::array out;
   const auto status = store.status();
   if (const auto* state = status.if_contains("state"); state && *state != "up")
@@ -184,14 +197,6 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Store& sto
     out.push_back(
         json::object{{"code", "paused"},
                      {"text", "paused by a person; `godwit resume " + model::text(run.id()) + "` lets it go on"}});
-  if (run.held) {
-    const auto missing = limits.missing(run.turn);
-    std::string text = "waits for its turn in queue '" + run.queue + "'";
-    if (!missing.empty() && !missing.front().holders.empty())
-      text += ", which " + missing.front().holders.front().first + " has";
-    if (run.queue.starts_with("schedule:")) text += " (overlap of the schedule)";
-    out.push_back(json::object{{"code", "queue"}, {"text", std::move(text)}, {"queue", run.queue}});
-  }
   if (run.waits_its_turn) out.push_back(turn_reason(*run.concurrency, run.before));
   if (!run.blocked.empty())
     out.push_back(json::object{{"code", "blocked"}, {"text", run.blocked}, {"step", run.blocked_path}});
@@ -203,7 +208,7 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Store& sto
                                {"text", "waits for a place among the steps in flight (engine.steps_in_flight_max)"}});
   for (const auto& [number, task] : run.tasks) {
     if (out.size() >= 20) break;
-    explain_task(*task, limits, out);
+    explain_task(*task, limits, breakers, out);
   }
   return out;
 }

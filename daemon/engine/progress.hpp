@@ -1,6 +1,7 @@
 #pragma once
 #include "base/json.hpp"
 #include "engine/active_run.hpp"
+#include "engine/breakers.hpp"
 #include "engine/clock.hpp"
 
 namespace godwit::engine {
@@ -18,7 +19,7 @@ base::json::object live_view(const ActiveRun& run);
 base::json::object wait_reason(const WaitOpened& wait);
 
 // What keeps the run from going on: [{"code","text",...}], empty when nothing does.
-base::json::array reasons(const ActiveRun& run, const Limits& limits, const Store& store);
+base::json::array reasons(const ActiveRun& run, const Limits& limits, const Breakers& breakers, const Store& store);
 
 // Why a run waits that has not had its turn under its `concurrency` key.
 base::json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>& before);

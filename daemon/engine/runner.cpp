@@ -49,8 +49,8 @@ class Runner::Control : public RunControl {
     runner_.dispatcher_.log(run_, {}, level, std::move(text), std::move(fields), {});
   }
   void cancel(const std::string& path) override { runner_.dispatcher_.cancel(run_, path); }
-  std::optional<int> permits(const std::string& limit) const override {
-    return runner_.parts_.limits.known(limit) ? std::optional(runner_.parts_.limits.permits(limit)) : std::nullopt;
+  void check_limit(const std::string& limit, int count) const override {
+    Limits::check(limit, count, runner_.parts_.limits.spec(limit));
   }
   void release_lock(const std::string& path, const std::string& name) override {
     runner_.parts_.locks.let_go(run_.id(), path, name);
@@ -83,7 +83,6 @@ void Runner::take_up(std::shared_ptr<ActiveRun> run) {
   runs_[active.id()] = std::move(run);
   active.control = std::make_unique<Control>(*this, active);
   arm_timeout(active);
-  wait_for_turn(active);
   if (active.concurrency) {
     active.waits_its_turn = true;
     ask_for_turn(active);
@@ -91,21 +90,6 @@ void Runner::take_up(std::shared_ptr<ActiveRun> run) {
   active.driver->start(*active.control, std::move(active.recorded));
   if (active.closing) active.driver->begin_closing(*active.closing);
   advance(active);
-}
-
-// A queue is a limit with one permit that a run has from its start to its end.
-void Runner::wait_for_turn(ActiveRun& run) {
-  const auto& queue = run.queue;
-  if (queue.empty()) return;
-  if (!parts_.limits.known(queue)) parts_.limits.set(queue, 1, Limits::Source::job);
-  run.turn = parts_.limits.acquire({{queue, 1}}, "run " + model::text(run.id()), [this, id = run.id()] {
-    ActiveRun* active = find(id);
-    if (!active) return;
-    active->held = false;
-    tell_state(*active);
-    advance(*active);
-  });
-  run.held = parts_.limits.waiting(run.turn);
 }
 
 // A turn under a key is a lock that stands in the store, so that a run which waits for it may leave memory, and any

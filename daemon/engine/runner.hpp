@@ -75,7 +75,6 @@ class Runner {
   std::vector<Fact> end_of_children(ActiveRun& run);
   void rest(ActiveRun& run);
   void leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at);
-  void wait_for_turn(ActiveRun& run);
   void ask_for_turn(ActiveRun& run);
   void on_turn(ActiveRun& run, Locks::Taken taken);
   void skip(ActiveRun& run);

@@ -155,7 +155,6 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
   }
   const auto keep = runs_.at(run.id());
   runs_.erase(run.id());
-  if (run.turn) parts_.limits.release(run.turn);
   parts_.locks.run_ended(run.id());
   for (const auto child : keep->orphans) hooks_.children.cancel(child, *keep);
   hooks_.ended(*keep, done);

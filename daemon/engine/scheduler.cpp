@@ -242,7 +242,7 @@ void Scheduler::submit(const Shared& entry, std::optional<base::Instant> instant
   const auto overlap = entry->schedule.overlap;
   // One place in the queue: a run waits for the one before it.
   if (overlap == model::Overlap::queue || overlap == model::Overlap::cancel_older)
-    request.turn = "schedule:" + entry->schedule.name;
+    request.turn = queue_of_schedule(entry->schedule.name);
   parts_.intake.submit(std::move(request), std::move(caller), std::move(answer));
 }
 

@@ -32,17 +32,6 @@ bool is_fold(const std::string& path, const std::string& loop) {
   return path.starts_with(loop + "[") && path.find("..", loop.size()) != std::string::npos && path.back() == ']';
 }
 
-void check_limit(const RunControl& control, const std::string& limit, int count) {
-  const auto permits = control.permits(limit);
-  if (!permits)
-    throw base::refused(
-        "unknown limit '" + limit + "'", {},
-        "declare it under `limits` of gw.job or of the daemon's settings, or by `godwit limit set " + limit + " N`");
-  if (count > *permits)
-    throw base::refused("asks for " + std::to_string(count) + " permits of limit '" + limit + "', which has " +
-                        std::to_string(*permits));
-}
-
 LogLevel level_of(const std::string& name) {
   for (std::size_t i = 0; i < kLogLevels.size(); ++i)
     if (kLogLevels[i] == name) return static_cast<LogLevel>(i);
@@ -272,7 +261,15 @@ StepWork ScriptDriver::work_of(const Request& asked, StepRequest& request, Hande
   handed.step = job_->script_steps().step(call ? asked.uses : "sql.exec", asked.options);
   const CompiledStage& stage = handed.step->graph().stages().front();
   request.policy = stage.policy;
-  for (const auto& [limit, count] : request.policy->limits) check_limit(*control_, limit, count);
+  // Names are made by the script; an amount may look at the call's input.
+  if (!stage.uses.empty()) {
+    expression::Scope scope;
+    const json::value item = base::parse_json(request.input);
+    scope.set("params", params());
+    scope.set("item", item);
+    request.own_limits = render_uses(stage.uses, handed.step->language(), scope);
+  }
+  for (const auto& [limit, count] : request.limits().take) control_->check_limit(limit, count);
   if (!call) return script_wait(asked, control_->now());
   CallWork work{control_->resolve(asked.uses, asked.path)};
   if (work.callable && stage.env) {

@@ -20,12 +20,19 @@ enum class OnLoss {
   block,  // the run waits for a person to decide
 };
 
+// What a step takes together before it starts, and gives back when it ends.
+struct StepLimits {
+  std::map<std::string, int> take;
+  std::vector<std::string> estimated;  // of those: what the provider says the true cost of
+};
+
 // How a step is to be treated, whatever it does. Shared by all steps of one stage, or of one call site of a script.
 struct StepPolicy {
-  std::map<std::string, int> limits;  // taken together before the step starts, given back when it ends
+  StepLimits limits;
   model::Retry retry;
   std::optional<base::Duration> timeout;  // of one attempt
   OnLoss on_loss = OnLoss::as_method;
+  bool waits_for_provider = true;  // while its breaker is open; else the attempt fails
   bool fails_run = true;     // whether the run cannot go on once this step has failed for good
   bool one_of_many = false;  // followers hear of each only when it fails: their number would drown a reader
   std::string label;         // what people read beside the path; may be empty
@@ -102,9 +109,11 @@ struct StepRequest {
   std::optional<base::json::value> input_value;  // the same, if the driver has it at hand anyway
   std::int64_t args_hash = 0;                    // of the input
   std::shared_ptr<const StepPolicy> policy;
+  std::optional<StepLimits> own_limits;  // instead of the policy's, where they depend on the step
   // The step cannot even be tried, for this reason; it is recorded as failed.
   std::optional<model::Failure> failure;
 
+  const StepLimits& limits() const { return own_limits ? *own_limits : policy->limits; }
   const Callable* callable() const {
     const auto* call = std::get_if<CallWork>(&work);
     return call ? call->callable.get() : nullptr;

@@ -9,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "base/time.hpp"
+#include "model/quota.hpp"
 #include "model/run.hpp"
 
 namespace godwit::engine {
@@ -21,6 +22,7 @@ struct Callable {
   std::string unit;
   std::string method;
   bool retry_safe = false;
+  bool provider = false;  // it speaks to the outside world
   base::json::object args_schema;  // JSON Schema of the input; empty when the manifest gives none
 };
 
@@ -33,6 +35,7 @@ struct StepCall {
   std::string input;            // JSON text
   base::Duration timeout{};     // counted from the moment the plugin gets the call; zero means none
   bool may_repeat = false;      // it does no harm to make it again when nobody knows whether it had its effect
+  int priority = 0;             // of its run: who waits for a place in the plugin has it by turn_of() (engine/rank.hpp)
 };
 
 struct Emitted {
@@ -87,6 +90,14 @@ class StepListener {
   virtual void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) = 0;
   // A file was stored; `recorded(true)` is called once the store knows of it.
   virtual void artifact(Artifact artifact, std::function<void(bool recorded)> recorded) = 0;
+  // What the call cost of a limit of which an estimate was taken, in tokens. The last word counts.
+  virtual void cost(std::string limit, std::int64_t tokens) {
+    (void)limit, (void)tokens;
+  }
+  // What the other side says of its own count; of all rates the step has when `limit` is empty.
+  virtual void quota(std::string limit, model::Quota quota) {
+    (void)limit, (void)quota;
+  }
   virtual void finished(StepOutcome outcome) = 0;
 };
 

@@ -173,6 +173,13 @@ struct LimitSet {
   std::string name;
   model::LimitSpec spec;
 };
+// A queue was paused, or goes on.
+struct QueueSet {
+  std::string name;
+  bool paused = false;
+  std::string who;
+  base::Instant at;
+};
 // A schedule as it is from now on.
 struct ScheduleSet {
   enum class MadeBy { job, operator_ };
@@ -222,7 +229,7 @@ struct Logged {
 };
 using Fact =
     std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
-                 SignalTaken, RunRested, CursorMoved, LockReleased, RunChanged, RunDone, LimitSet, ScheduleSet, Fired, FireSkipped, Audited,
+                 SignalTaken, RunRested, CursorMoved, LockReleased, RunChanged, RunDone, LimitSet, QueueSet, ScheduleSet, Fired, FireSkipped, Audited,
                  ArtifactStored, ProgressNoted, Logged>;
 
 // How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, or is not `unique`; nothing
@@ -297,6 +304,14 @@ struct InboxEntry {
   std::string submitted_by;
   base::Instant submitted_at;
 };
+// An unfinished run that is not plain (engine/rank.hpp).
+struct RankedRun {
+  model::RunId run{};
+  std::string options;
+  base::Instant submitted_at;
+  bool begun = false;  // a step of it was attempted
+  bool resting = false;
+};
 // A run that rests, and when it is to be woken.
 struct Resting {
   model::RunId run{};
@@ -323,9 +338,10 @@ class Store {
   // `count` numbers for new runs, in growing order.
   virtual void allocate_runs(std::size_t count, Answer<std::vector<model::RunId>> answer) = 0;
   // This node's runs that have not ended, by growing number, those after `after`, at most `limit`. The steps come with
-  // them.
-  // Runs that rest are not among them.
+  // them. Runs that rest are not among them, nor those that are not plain (engine/rank.hpp).
   virtual void load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) = 0;
+  // This node's unfinished runs that are not plain, without their facts; numbers and order as above.
+  virtual void load_ranked(model::RunId after, std::size_t limit, Answer<std::vector<RankedRun>> answer) = 0;
   // One run's facts in the same form, ended or not; not_found when there is none.
   virtual void load_run(model::RunId run, Answer<UnfinishedRun> answer) = 0;
   // The same for several runs, those of them that have not ended.
@@ -341,6 +357,8 @@ class Store {
                                Answer<std::optional<std::string>> answer) = 0;
   virtual void load_job(std::string version, Answer<JobStored> answer) = 0;
   virtual void load_limits(Answer<std::vector<LimitSet>> answer) = 0;
+  // The queues that are paused.
+  virtual void load_queues(Answer<std::vector<QueueSet>> answer) = 0;
   virtual void load_schedules(Answer<std::vector<StoredSchedule>> answer) = 0;
   // Those of the schedule's last 64 runs that have not ended, oldest first.
   virtual void open_fires(std::string schedule, Answer<std::vector<model::RunId>> answer) = 0;

@@ -180,6 +180,22 @@ gw_status gw_call::secret_get(std::string_view name, gw_buf** value) {
   return status;
 }
 
+gw_status gw_call::limits_cost(std::string_view limit, std::int64_t tokens) {
+  if (!running()) return GW_UNSUPPORTED;
+  if (tokens < 0 || !is_name(limit)) return GW_INVALID;
+  channel_.write_if_room([&](std::string& out) { wire::append_cost(out, number_, {limit, tokens}); });
+  return GW_OK;
+}
+
+gw_status gw_call::limits_quota(std::string_view limit, const gw_quota* quota) {
+  if (!running()) return GW_UNSUPPORTED;
+  if (!quota || quota->remaining < 0 || quota->reset_ms < 0 || (!limit.empty() && !is_name(limit))) return GW_INVALID;
+  channel_.write_if_room([&](std::string& out) {
+    wire::append_quota(out, number_, {limit, quota->remaining, quota->reset_ms, quota->limit});
+  });
+  return GW_OK;
+}
+
 gw_status gw_call::artifact_create(std::string_view name, std::string_view media_type, std::int32_t* fd) {
   *fd = -1;
   if (!is_name(name) || name.size() > 255 || name.find_first_of(std::string_view("/\0", 2)) != name.npos)

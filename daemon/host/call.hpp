@@ -1,4 +1,5 @@
 #pragma once
+#include <godwit/ext/limits.h>
 #include <godwit/plugin.h>
 
 #include <atomic>
@@ -57,6 +58,8 @@ struct gw_call {
   gw_status checkpoint_get(std::string_view key, gw_buf** value);
   gw_status invoke(std::string_view callable, std::string_view args, std::string_view key_suffix, gw_buf** result);
   gw_status http_request(std::string_view request, std::string_view body, gw_buf** response, gw_buf** response_body);
+  gw_status limits_cost(std::string_view limit, std::int64_t tokens);
+  gw_status limits_quota(std::string_view limit, const gw_quota* quota);
   gw_status secret_get(std::string_view name, gw_buf** value);
   gw_status artifact_create(std::string_view name, std::string_view media_type, std::int32_t* fd);
   gw_status artifact_commit(std::int32_t fd, gw_buf** reference);

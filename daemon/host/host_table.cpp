@@ -2,6 +2,7 @@
 
 #include <godwit/ext/artifact.h>
 #include <godwit/ext/http.h>
+#include <godwit/ext/limits.h>
 #include <godwit/ext/secret.h>
 
 #include <algorithm>
@@ -30,6 +31,13 @@ const gw_host_http kHttp{
           return call->http_request(text(request), text(body), response, response_body);
         },
 };
+const gw_host_limits kLimits{
+    .struct_size = sizeof(gw_host_limits),
+    .reserved = 0,
+    .cost = [](gw_call* call, gw_view limit, std::int64_t tokens) { return call->limits_cost(text(limit), tokens); },
+    .quota = [](gw_call* call, gw_view limit,
+                const gw_quota* quota) { return call->limits_quota(text(limit), quota); },
+};
 const gw_host_secret kSecret{
     .struct_size = sizeof(gw_host_secret),
     .reserved = 0,
@@ -49,8 +57,10 @@ struct Extension {
   const void* table;
   bool offered = false;
 };
-std::array<Extension, 3> extensions{{{GW_EXT_ARTIFACT, &kArtifact}, {GW_EXT_HTTP, &kHttp}, {GW_EXT_SECRET, &kSecret}}};
-static_assert(wire::kExtensions == std::array<std::string_view, 3>{GW_EXT_ARTIFACT, GW_EXT_HTTP, GW_EXT_SECRET});
+std::array<Extension, 4> extensions{
+    {{GW_EXT_ARTIFACT, &kArtifact}, {GW_EXT_HTTP, &kHttp}, {GW_EXT_LIMITS, &kLimits}, {GW_EXT_SECRET, &kSecret}}};
+static_assert(wire::kExtensions ==
+              std::array<std::string_view, 4>{GW_EXT_ARTIFACT, GW_EXT_HTTP, GW_EXT_LIMITS, GW_EXT_SECRET});
 
 const void* find_extension(const char* id) {
   if (!id) return nullptr;

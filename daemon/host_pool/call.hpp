@@ -22,6 +22,7 @@ struct Call {
   engine::StepListener* listener = nullptr;
   Host* host = nullptr;
 
+  base::Tick turn{};  // while it waits
   bool dispatched = false;
   base::Tick not_after = base::Tick::max();  // a deadline that counts already while it waits, from the calling call
   base::Tick deadline = base::Tick::max();   // set when it is dispatched

@@ -19,6 +19,7 @@ using wire::HostMessage;
 using wire::HostStatus;
 
 constexpr std::size_t kDraftsMax = 64;  // of one call
+constexpr auto kResetMax = std::chrono::milliseconds(std::chrono::hours(24 * 31));
 
 // Which extension a message belongs to; empty for messages of the core.
 std::string_view extension_of(HostMessage type) {
@@ -31,6 +32,9 @@ std::string_view extension_of(HostMessage type) {
     case HostMessage::artifact_commit:
     case HostMessage::artifact_open:
       return "godwit.artifact/1";
+    case HostMessage::limits_cost:
+    case HostMessage::limits_quota:
+      return "godwit.limits/1";
     default:
       return {};
   }
@@ -67,6 +71,10 @@ bool ExtensionCalls::on_frame(Call& call, const wire::Frame& frame) {
   if (extension.empty()) return false;
   if (!contains(wire::given_extensions(call.host->plugin().manifest, settings_.developer), extension))
     throw base::refused("malformed message: its manifest does not name " + std::string(extension));
+  if (extension == "godwit.limits/1") {
+    tell_limits(call, frame);
+    return true;
+  }
   work_[call.number].call = &call;
   switch (type) {
     case HostMessage::http_request:
@@ -85,6 +93,18 @@ bool ExtensionCalls::on_frame(Call& call, const wire::Frame& frame) {
       artifact_open(call, frame);
   }
   return true;
+}
+
+void ExtensionCalls::tell_limits(Call& call, const wire::Frame& frame) {
+  const auto message = wire::parse_limits(frame);
+  if (!base::is_utf8(message.limit)) throw base::refused("malformed message: the name of a limit is not valid");
+  std::string limit(message.limit);
+  if (static_cast<HostMessage>(frame.type) == HostMessage::limits_cost)
+    return call.listener->cost(std::move(limit), message.tokens);
+  model::Quota quota{static_cast<double>(std::max<std::int64_t>(message.tokens, 0)), {}, {}};
+  quota.reset = std::chrono::milliseconds(std::clamp<std::int64_t>(message.reset_ms, 0, kResetMax.count()));
+  if (message.total >= 0) quota.limit = static_cast<double>(message.total);
+  call.listener->quota(std::move(limit), quota);
 }
 
 void ExtensionCalls::on_ended(const Call& call) {

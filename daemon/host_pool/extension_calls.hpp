@@ -53,6 +53,7 @@ class ExtensionCalls {
   };
 
   const config::PluginSettings& decided_on(const Call& call) const;
+  void tell_limits(Call& call, const wire::Frame& frame);
   void http_request(Call& call, const wire::Frame& frame);
   void secret_get(Call& call, const wire::Frame& frame);
   void artifact_create(Call& call, const wire::Frame& frame);

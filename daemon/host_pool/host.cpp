@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/utf8.hpp"
+#include "engine/rank.hpp"
 #include "process/sandbox.hpp"
 
 namespace godwit::host_pool {
@@ -64,7 +65,8 @@ Host::~Host() {
 
 void Host::enqueue(Call& call) {
   call.host = this;
-  queue_.push_back(&call);
+  call.turn = engine::turn_of(base::tick(), call.step.priority);
+  queue_.emplace(std::pair(call.turn, call.number), &call);
   pump_soon();
 }
 
@@ -79,7 +81,7 @@ void Host::pump_soon() {
 void Host::pump() {
   pump_pending_ = false;
   if (draining_) {
-    while (!queue_.empty()) finish(*queue_.front(), engine::StepCancelled{});
+    while (!queue_.empty()) finish(*queue_.begin()->second, engine::StepCancelled{});
     end_if_done();
     return;
   }
@@ -87,8 +89,8 @@ void Host::pump() {
   if (state_ == State::backoff && !load_failure_.empty()) fail_queue("plugin_unusable", load_failure_);
   if (state_ == State::idle && !queue_.empty()) start();
   while (state_ == State::ready && !queue_.empty() && !full()) {
-    Call& call = *queue_.front();
-    queue_.pop_front();
+    Call& call = *queue_.begin()->second;
+    queue_.erase(queue_.begin());
     dispatch(call);
   }
 }
@@ -131,7 +133,7 @@ void Host::finish(Call& call, engine::StepOutcome outcome) {
   if (call.dispatched) {
     in_flight_.erase(call.number);
   } else {
-    queue_.erase(std::find(queue_.begin(), queue_.end(), &call));
+    queue_.erase({call.turn, call.number});
   }
   if (!queue_.empty() || draining_) pump_soon();
   if (idle()) idle_since_ = base::tick();

@@ -137,7 +137,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
 
   State state_ = State::idle;
   std::shared_ptr<HostProcess> process_;
-  std::deque<Call*> queue_;
+  std::map<std::pair<base::Tick, std::uint64_t>, Call*> queue_;  // by turn and number
   std::unordered_map<std::uint64_t, Call*> in_flight_;
   bool pump_pending_ = false;
   bool draining_ = false;

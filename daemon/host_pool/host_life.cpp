@@ -201,7 +201,7 @@ void Host::lose_calls(const std::string& cause) {
 }
 
 void Host::fail_queue(std::string code, const std::string& why) {
-  while (!queue_.empty()) finish(*queue_.front(), engine::StepFailed{{code, why, false, {}}});
+  while (!queue_.empty()) finish(*queue_.begin()->second, engine::StepFailed{{code, why, false, {}}});
 }
 
 void Host::back_off(bool was_healthy) {

@@ -129,6 +129,7 @@ void HostPool::start_nested(Call& caller, Host& target, std::uint32_t question,
   step.idempotency_key = caller.step.idempotency_key + "/" + suffix;
   step.input = std::move(args);
   step.may_repeat = callable->retry_safe;
+  step.priority = caller.step.priority;
   Call& nested = new_call(std::move(callable), std::move(step));
   nested.parent = &caller;
   nested.depth = caller.depth + 1;

@@ -22,6 +22,13 @@ void NestedCall::artifact(engine::Artifact artifact, std::function<void(bool)> r
   if (caller_) caller_->listener->artifact(std::move(artifact), std::move(recorded));
 }
 
+void NestedCall::cost(std::string limit, std::int64_t tokens) {
+  if (caller_) caller_->listener->cost(std::move(limit), tokens);
+}
+void NestedCall::quota(std::string limit, model::Quota quota) {
+  if (caller_) caller_->listener->quota(std::move(limit), quota);
+}
+
 void NestedCall::finished(engine::StepOutcome outcome) {
   if (!caller_) return;
   caller_->nested = nullptr;

@@ -21,6 +21,8 @@ class NestedCall : public engine::StepListener {
   void checkpoint_put(std::string key, std::string value, std::function<void(bool)> stored) override;
   void checkpoint_get(std::string key, std::function<void(std::optional<std::string>)> value) override;
   void artifact(engine::Artifact artifact, std::function<void(bool)> recorded) override;
+  void cost(std::string limit, std::int64_t tokens) override;
+  void quota(std::string limit, model::Quota quota) override;
   void finished(engine::StepOutcome outcome) override;
 
   // The answer to an invoke() that failed.

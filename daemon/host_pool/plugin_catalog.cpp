@@ -163,6 +163,7 @@ void PluginCatalog::add_units(const std::shared_ptr<const Plugin>& plugin) {
       callable->unit = unit.id;
       callable->method = name;
       callable->retry_safe = method.retry_safe;
+      callable->provider = unit.kind == wire::UnitKind::provider;
       callable->args_schema = method.args;
       callable->owner = plugin;
       if (!is_current) {

@@ -92,6 +92,12 @@ std::map<std::string, int> FormatReader::permits(const YamlNode& node, const std
   return {};
 }
 
+std::optional<model::Expression> FormatReader::amount(const YamlNode& node, const std::string&, const Sight&, int&) {
+  note_scalar(node, any_of({json::object{{"type", "integer"}, {"minimum", 1}},
+                            json::object{{"type", "string"}, {"pattern", kExpression}}}));
+  return std::nullopt;
+}
+
 json::value FormatReader::any(const YamlNode& node, const std::string&) {
   switch (node.kind) {
     case YamlNode::Kind::scalar:

@@ -23,6 +23,8 @@ class FormatReader : public Reader {
   std::size_t choice(const YamlNode& node, const std::string& path, std::span<const std::string_view> values) override;
   std::map<std::string, model::LimitSpec> limits(const YamlNode& node, const std::string& path) override;
   std::map<std::string, int> permits(const YamlNode& node, const std::string& path) override;
+  std::optional<model::Expression> amount(const YamlNode& node, const std::string& path, const Sight& sight,
+                                          int& count) override;
   json::value any(const YamlNode& node, const std::string& path) override;
   std::optional<model::Expression> expression(const YamlNode& node, const std::string& path,
                                               const Sight& sight) override;

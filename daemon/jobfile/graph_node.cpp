@@ -36,8 +36,8 @@ std::vector<std::string> notes_of(const model::Stage& stage) {
   if (stage.when) notes.emplace_back("when");
   if (stage.timeout) notes.push_back("within " + base::format_duration(*stage.timeout));
   std::string limits;
-  for (const auto& [limit, permits] : stage.limits)
-    limits += (limits.empty() ? "limit " : ", ") + limit + ":" + std::to_string(permits);
+  for (const auto& [limit, use] : stage.limits)
+    limits += (limits.empty() ? "limit " : ", ") + limit + ":" + (use.amount ? "by need" : std::to_string(use.count));
   if (!limits.empty()) notes.push_back(limits);
   if (stage.retry.attempts > 1) notes.push_back("up to " + std::to_string(stage.retry.attempts) + " attempts");
   return notes;

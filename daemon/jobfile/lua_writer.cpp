@@ -363,13 +363,30 @@ class JobWriter {
     std::string text;
     if (!name.empty()) text = "name = " + lua_string(name);
     for (const auto& [key, line, column, value] : node_of(list, stage).members) {
-      static const std::set<std::string> kOptions{"limits", "retry", "timeout", "retry_safe", "output", "emit", "env"};
+      static const std::set<std::string> kOptions{"limits", "retry", "timeout", "retry_safe",
+                                                  "output", "emit",  "env",     "provider_down"};
       if (!kOptions.contains(key)) continue;
+      if (key == "limits") check_uses(stage, value);
       const bool evaluated = key == "output" || key == "emit" || key == "env";
       const std::string shown = evaluated ? bound(data(value), stage, indent) : lua_value(data(value), indent);
       text += (text.empty() ? "" : ", ") + key + " = " + shown;
     }
     return text.empty() ? text : "{" + text + "}";
+  }
+
+  // What a call takes of limits sees the parameters and its own input in a script, and nothing else.
+  void check_uses(const model::Stage& stage, const YamlNode& node) {
+    const auto check = [&](const std::string& source) {
+      for (const auto& reference : language_.compile(model::Expression{source, {}})->references())
+        if (reference.root != "params")
+          refuse(node, stage.name + ".limits", "the limits of stage '" + stage.name + "' read `" + reference.root + "`",
+                 "a script puts the name and the number together itself");
+    };
+    for (const auto& [name, use] : stage.limits) {
+      if (use.amount) check(use.amount->source);
+      for (const auto& part : expression::split_text(use.key ? name : std::string()))
+        if (part.kind == expression::TextPart::Kind::expression) check(part.text);
+    }
   }
 
   // `output` and `emit` are evaluated where the step is recorded, which knows `output` alone; whatever else they

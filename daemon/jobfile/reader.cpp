@@ -111,6 +111,34 @@ std::map<std::string, int> Reader::permits(const YamlNode& node, const std::stri
   return result;
 }
 
+std::optional<model::Expression> Reader::amount(const YamlNode& node, const std::string& path, const Sight& sight,
+                                                int& amount) {
+  if (node.kind == YamlNode::Kind::scalar && node.text.find("${") != std::string::npos)
+    return expression(node, path, sight);
+  amount = count(node, path, 1, 1'000'000'000);
+  return std::nullopt;
+}
+
+std::optional<model::Template> Reader::key(const YamlNode::Member& member, const std::string& path,
+                                           const Sight& sight) {
+  const auto first = member.key.find("${");
+  if (first == std::string::npos) return std::nullopt;
+  const auto here = place(member, path);
+  if (member.key.find(':') >= first || member.key.find(':') == 0)
+    problem(here, "a name with an expression must begin with a plain name and a colon",
+            "write it as \"tenant:${ params.tenant }\"; `tenant:*` says how much each of them has");
+  model::Template result{json::string(member.key), here, {}};
+  for (const auto& part : expression::split_text(member.key)) {
+    if (part.kind == TextPart::Kind::literal) continue;
+    result.expressions[""].push_back(here);
+    if (part.kind == TextPart::Kind::unclosed)
+      problem(here, "a ${ has no } that closes it");
+    else
+      compile({part.text, here}, sight);
+  }
+  return result;
+}
+
 bool Reader::is_map(const YamlNode& node, const std::string& path, std::string_view wanted) {
   if (node.kind == YamlNode::Kind::map) return true;
   problem(node, path, std::string(wanted) + " is needed here, not " + config::kind_text(node));

@@ -65,6 +65,11 @@ class Reader {
   // Permits or rates ("4", "10/s burst 20") by name.
   virtual std::map<std::string, model::LimitSpec> limits(const YamlNode& node, const std::string& path);
   virtual std::map<std::string, int> permits(const YamlNode& node, const std::string& path);
+  // How much of something is taken: a whole number from 1 on, given in `count`, or an expression that gives one.
+  virtual std::optional<model::Expression> amount(const YamlNode& node, const std::string& path, const Sight& sight,
+                                                  int& count);
+  // A key that holds ${...}, as a template; it begins with a name and a colon.
+  std::optional<model::Template> key(const YamlNode::Member& member, const std::string& path, const Sight& sight);
   virtual json::value any(const YamlNode& node, const std::string& path) {
     return document_.to_json(node, path, problems_);
   }

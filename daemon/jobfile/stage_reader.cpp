@@ -164,10 +164,46 @@ void read_retry(Reader& r, Node node, Path path, Draft& draft) {
   read_retry_into(r, node, path, draft.stage.retry);
 }
 
+struct UseDraft {
+  model::LimitUse use;
+  Sight sight;
+};
+constexpr std::array<Key<UseDraft>, 1> kUseKeys{{
+    {"estimate",
+     [](Reader& r, Node n, Path p, UseDraft& d) {
+       d.use.estimate = true;
+       d.use.amount = r.amount(n, p, d.sight, d.use.count);
+     }},
+}};
+
+void read_use(Reader& r, Node node, Path path, UseDraft& draft) {
+  if (node.kind != YamlNode::Kind::map) {
+    draft.use.amount = r.amount(node, path, draft.sight, draft.use.count);
+    return;
+  }
+  if (!node.find("estimate") && !r.describes_keys())
+    r.problem(node, path, "estimate is missing: how much is taken until the provider says what it was");
+  read_keys(r, node, path, kUseKeys, draft);
+}
+
+// `{api: 1, "tenant:${ params.tenant }": 1, tokens: {estimate: 2000}}`
+std::map<std::string, model::LimitUse> read_uses(Reader& r, Node node, Path path, const Sight& sight) {
+  std::map<std::string, model::LimitUse> uses;
+  if (!r.is_map(node, path, "a map of limits and how much is taken of them")) return uses;
+  for (const auto& member : node.members) {
+    const std::string here = base::below(path, member.key);
+    UseDraft draft{{}, sight};
+    draft.use.key = r.key(member, path, sight);
+    read_use(r, member.value, here, draft);
+    uses[member.key] = std::move(draft.use);
+  }
+  return uses;
+}
+
 constexpr std::array<Key<StageDefaults>, 3> kDefaultsKeys{{
     {"retry", [](Reader& r, Node n, Path p, StageDefaults& d) { read_retry_into(r, n, p, d.retry); }},
     {"timeout", [](Reader& r, Node n, Path p, StageDefaults& d) { d.timeout = r.duration(n, p); }},
-    {"limits", [](Reader& r, Node n, Path p, StageDefaults& d) { d.limits = r.permits(n, p); }},
+    {"limits", [](Reader& r, Node n, Path p, StageDefaults& d) { d.limits = read_uses(r, n, p, {.run = true}); }},
 }};
 
 struct GrowDraft {
@@ -232,7 +268,12 @@ void read_emit(Reader& r, Node node, Path path, Draft& draft) {
   draft.stage.emit = std::move(emit.emit);
 }
 
-constexpr std::array<Key<Draft>, 20> kStageKeys{{
+void read_provider_down(Reader& r, Node node, Path path, Draft& draft) {
+  constexpr std::string_view kValues[] = {"wait", "fail"};
+  draft.stage.waits_for_provider = r.choice(node, path, kValues) == 0;
+}
+
+constexpr std::array<Key<Draft>, 21> kStageKeys{{
     {"needs", read_needs},
     {"when", [](Reader& r, Node n, Path p, Draft& d) { d.stage.when = r.expression(n, p, d.sight); }},
     {"foreach", read_foreach},
@@ -247,12 +288,13 @@ constexpr std::array<Key<Draft>, 20> kStageKeys{{
     {"run", read_run},
     {"lock", read_lock},
     {"output", [](Reader& r, Node n, Path p, Draft& d) { d.stage.output = r.value(n, p, d.output_sight); }},
-    {"limits", [](Reader& r, Node n, Path p, Draft& d) { d.stage.limits = r.permits(n, p); }},
+    {"limits", [](Reader& r, Node n, Path p, Draft& d) { d.stage.limits = read_uses(r, n, p, d.item_sight); }},
     {"retry", read_retry},
     {"timeout", read_timeout},
     {"on_item_error", read_on_item_error},
     {"retry_safe", [](Reader& r, Node n, Path p, Draft& d) { d.stage.retry_safe = r.flag(n, p); }},
     {"emit", read_emit},
+    {"provider_down", read_provider_down},
 }};
 
 // What a stage does is said by one of these keys, and by some keys it cannot have then.
@@ -262,12 +304,12 @@ struct WorkKey {
 };
 const WorkKey kWorkKeys[] = {
     {"uses", {}},
-    {"sleep", {"with", "limits", "retry", "timeout", "retry_safe"}},
-    {"wait_signal", {"with", "limits", "retry", "timeout", "retry_safe"}},
-    {"approve", {"with", "limits", "retry", "timeout", "retry_safe"}},
-    {"run", {"limits", "retry", "retry_safe"}},
-    {"lock", {"with", "limits", "retry", "timeout", "retry_safe", "foreach"}},
-    {"stages", {"with", "limits", "retry", "timeout", "retry_safe", "emit", "env"}},
+    {"sleep", {"with", "limits", "retry", "timeout", "retry_safe", "provider_down"}},
+    {"wait_signal", {"with", "limits", "retry", "timeout", "retry_safe", "provider_down"}},
+    {"approve", {"with", "limits", "retry", "timeout", "retry_safe", "provider_down"}},
+    {"run", {"limits", "retry", "retry_safe", "provider_down"}},
+    {"lock", {"with", "limits", "retry", "timeout", "retry_safe", "foreach", "provider_down"}},
+    {"stages", {"with", "limits", "retry", "timeout", "retry_safe", "emit", "env", "provider_down"}},
 };
 
 void check_work(Reader& reader, Node node, Path path, const model::Stage& stage) {

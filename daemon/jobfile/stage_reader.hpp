@@ -9,7 +9,7 @@ void check_retry(Reader& reader, const YamlNode& node, const std::string& path);
 struct StageDefaults {
   model::Retry retry;
   std::optional<base::Duration> timeout;
-  std::map<std::string, int> limits;
+  std::map<std::string, model::LimitUse> limits;
   model::Template env;
 };
 StageDefaults read_defaults(Reader& reader, const YamlNode& node, const std::string& path);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/rank.hpp"
+
 namespace godwit::lab {
 
 using namespace engine;
@@ -128,6 +130,7 @@ struct Applier {
     if (fact.parent) memory.runs.at(*fact.parent).rested.reset();
   }
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
+  void operator()(const QueueSet& fact) { memory.queues[fact.name] = fact; }
   void operator()(const ScheduleSet& fact) { memory.schedules[fact.name] = fact; }
   void operator()(const Fired& fact) { memory.fires[{fact.schedule, fact.instant}] = fact.run; }
   void operator()(const FireSkipped& fact) {
@@ -206,7 +209,8 @@ void MemoryStore::load_unfinished(model::RunId after, std::size_t limit, Answer<
   // As it is now: what is stored before the answer comes is not in it, as with a database.
   std::vector<UnfinishedRun> runs;
   for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
-    if (!run->second.done && !run->second.rested) runs.push_back(view(run->second));
+    if (!run->second.done && !run->second.rested && rank_of(run->second.submitted).plain())
+      runs.push_back(view(run->second));
   answer_after(load_hops, [runs = std::move(runs), answer = std::move(answer)]() mutable { answer(std::move(runs)); });
 }
 
@@ -215,6 +219,16 @@ void MemoryStore::answer_after(std::size_t hops, std::function<void()> answer) {
     if (hops == 0) return answer();
     answer_after(hops - 1, std::move(answer));
   });
+}
+
+void MemoryStore::load_ranked(model::RunId after, std::size_t limit, Answer<std::vector<RankedRun>> answer) {
+  std::vector<RankedRun> ranked;
+  for (const auto& [id, run] : memory_.runs)
+    if (id > after && ranked.size() < limit && !run.done && !rank_of(run.submitted).plain())
+      ranked.push_back({id, run.submitted.options, run.submitted.submitted_at,
+                        !run.steps.empty() || !run.attempts.empty() || !run.waits.empty(), run.rested.has_value()});
+  answer_after(load_hops,
+               [ranked = std::move(ranked), answer = std::move(answer)]() mutable { answer(std::move(ranked)); });
 }
 
 void MemoryStore::load_run(model::RunId run, Answer<UnfinishedRun> answer) {
@@ -341,6 +355,15 @@ void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {
     std::vector<LimitSet> limits;
     for (const auto& [name, spec] : memory_.limits) limits.push_back({name, spec});
     answer(std::move(limits));
+  });
+}
+
+void MemoryStore::load_queues(Answer<std::vector<QueueSet>> answer) {
+  clock_.post([this, answer = std::move(answer)] {
+    std::vector<QueueSet> paused;
+    for (const auto& [name, set] : memory_.queues)
+      if (set.paused) paused.push_back(set);
+    answer(std::move(paused));
   });
 }
 

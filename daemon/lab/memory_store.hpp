@@ -32,6 +32,7 @@ struct Memory {
   std::vector<engine::Audited> audit;
   std::vector<engine::ArtifactStored> artifacts;
   std::vector<engine::Emitted> emitted;
+  std::map<std::string, engine::QueueSet> queues;
   std::map<std::string, engine::ScheduleSet> schedules;
   std::map<std::pair<std::string, base::Instant>, model::RunId> fires;
   std::map<std::pair<std::string, base::Instant>, std::string> fires_skipped;
@@ -55,6 +56,7 @@ class MemoryStore : public engine::Store {
   void allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) override;
   void load_unfinished(model::RunId after, std::size_t limit,
                        engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
+  void load_ranked(model::RunId after, std::size_t limit, engine::Answer<std::vector<engine::RankedRun>> answer) override;
   void load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) override;
   void load_runs(std::vector<model::RunId> runs, engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
   void load_resting(engine::Answer<std::vector<engine::Resting>> answer) override;
@@ -65,6 +67,7 @@ class MemoryStore : public engine::Store {
                        engine::Answer<std::optional<std::string>> answer) override;
   void load_job(std::string version, engine::Answer<engine::JobStored> answer) override;
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
+  void load_queues(engine::Answer<std::vector<engine::QueueSet>> answer) override;
   void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
   void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
   void take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) override;

@@ -85,6 +85,14 @@ struct Grow {
   int max = 1'000'000;            // items in all; what comes beyond is left away
 };
 
+// What a step takes of one limit.
+struct LimitUse {
+  int count = 1;                     // permits, or tokens of a rate
+  std::optional<Expression> amount;  // which gives the count
+  bool estimate = false;             // the provider says what it was in truth
+  std::optional<Template> key;       // the limit's name where that holds ${...}
+};
+
 // A named part of a job. With `foreach` it makes one step for each item, else one step.
 struct Stage {
   std::string name;
@@ -102,10 +110,11 @@ struct Stage {
   Template env;  // an object of texts, the job's own included; for methods that take `env`
   Wait wait;
   std::optional<Template> output;  // what is kept of the output, in terms of `output`; the whole when absent
-  std::map<std::string, int> limits;
+  std::map<std::string, LimitUse> limits;  // by name as it is written: "amadeus", "tenant:${ params.tenant }"
   Retry retry;
   std::optional<base::Duration> timeout;
   OnItemError on_item_error = OnItemError::fail;
+  bool waits_for_provider = true;  // while that is taken for down; else the attempt fails
   std::optional<bool> retry_safe;  // overrides what the plugin says of the method
   std::optional<Emit> emit;
 };

@@ -69,6 +69,7 @@ void Batch::clear() {
   rests_.clear();
   progress_.clear();
   limits_.clear();
+  queues_.clear();
   schedules_.clear();
   versions_.clear();
   ended_.clear();
@@ -87,6 +88,8 @@ void Batch::finish() {
     row(Rows::rest, run, numbers_.next(), std::int64_t(fact.resting), fact.wake_at);
   for (const auto& [run, fact] : progress_) row(Rows::progress, run, numbers_.next(), fact->progress);
   for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), model::format_limit(fact->spec));
+  for (const auto& [name, fact] : queues_)
+    row(Rows::queue_setting, name, numbers_.next(), std::int64_t(fact->paused), fact->who, fact->at);
   for (const auto& [name, fact] : schedules_)
     row(Rows::schedule, name, numbers_.next(), code(fact->made_by), fact->definition, std::int64_t(fact->paused),
         std::int64_t(fact->removed), fact->since);
@@ -95,6 +98,7 @@ void Batch::finish() {
   rests_.clear();
   progress_.clear();
   limits_.clear();
+  queues_.clear();
   schedules_.clear();
 }
 
@@ -160,6 +164,10 @@ void Batch::put(const engine::ProgressNoted& fact) {
 }
 void Batch::put(const engine::LimitSet& fact) {
   limits_[fact.name] = &fact;
+}
+
+void Batch::put(const engine::QueueSet& fact) {
+  queues_[fact.name] = &fact;
 }
 
 void Batch::put(const engine::WaitOpened& fact) {
@@ -273,6 +281,7 @@ struct Measure {
     return f.result.size() + (f.failure ? f.failure->message.size() : 0);
   }
   std::size_t operator()(const engine::LimitSet& f) const { return f.name.size(); }
+  std::size_t operator()(const engine::QueueSet& f) const { return f.name.size() + f.who.size(); }
   std::size_t operator()(const engine::ScheduleSet& f) const { return f.name.size() + f.definition.size(); }
   std::size_t operator()(const engine::Fired& f) const { return f.schedule.size(); }
   std::size_t operator()(const engine::FireSkipped& f) const { return f.schedule.size() + f.why.size(); }

@@ -58,6 +58,7 @@ class Batch {
   void put(const engine::RunChanged& fact);
   void put(const engine::RunDone& fact);
   void put(const engine::LimitSet& fact);
+  void put(const engine::QueueSet& fact);
   void put(const engine::ScheduleSet& fact);
   void put(const engine::Fired& fact);
   void put(const engine::FireSkipped& fact);
@@ -75,6 +76,7 @@ class Batch {
   std::map<model::RunId, engine::RunRested> rests_;
   std::map<model::RunId, const engine::ProgressNoted*> progress_;
   std::map<std::string_view, const engine::LimitSet*> limits_;
+  std::map<std::string_view, const engine::QueueSet*> queues_;
   std::map<std::string_view, const engine::ScheduleSet*> schedules_;
   std::set<std::string_view> versions_;
   std::vector<std::int64_t> ended_;

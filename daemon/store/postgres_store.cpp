@@ -305,6 +305,12 @@ void PostgresStore::load_unfinished(model::RunId after, std::size_t limit,
     return store::load_unfinished(connection, impl_->seat(), after, limit);
   });
 }
+void PostgresStore::load_ranked(model::RunId after, std::size_t limit,
+                                engine::Answer<std::vector<engine::RankedRun>> answer) {
+  impl_->read<std::vector<engine::RankedRun>>(std::move(answer), [this, after, limit](Connection& connection) {
+    return store::load_ranked(connection, impl_->seat(), after, limit);
+  });
+}
 void PostgresStore::load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) {
   impl_->read<engine::UnfinishedRun>(std::move(answer),
                                      [run](Connection& connection) { return store::load_run(connection, run); });
@@ -348,6 +354,10 @@ void PostgresStore::load_job(std::string version, engine::Answer<engine::JobStor
 void PostgresStore::load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) {
   impl_->read<std::vector<engine::LimitSet>>(std::move(answer),
                                              [](Connection& connection) { return store::load_limits(connection); });
+}
+void PostgresStore::load_queues(engine::Answer<std::vector<engine::QueueSet>> answer) {
+  impl_->read<std::vector<engine::QueueSet>>(std::move(answer),
+                                             [](Connection& connection) { return store::load_queues(connection); });
 }
 void PostgresStore::load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) {
   impl_->read<std::vector<engine::StoredSchedule>>(

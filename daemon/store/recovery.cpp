@@ -21,15 +21,29 @@ constexpr auto kRunColumns =
 
 // Those that were open at the last fold and those committed since; see open_run in the schema.
 constexpr auto kUnfinished = R"sql(
-JOIN ((SELECT o.run FROM godwit.open_run o WHERE o.node = $1 AND o.run > $2
+JOIN ((SELECT o.run FROM godwit.open_run o JOIN godwit.run q ON q.id = o.run WHERE o.node = $1 AND o.run > $2
+         AND NOT godwit.is_ranked(q.options)
          AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
          AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1) ORDER BY o.run LIMIT $3)
       UNION
-      (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2
+      (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2 AND NOT godwit.is_ranked(n.options)
          AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
          AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id)
          AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = n.id AND t.resting = 1) ORDER BY n.id LIMIT $3)) AS unfinished (run)
   ON unfinished.run = r.id ORDER BY r.id LIMIT $3)sql";
+
+// The same of those that are ranked, without their facts.
+constexpr auto kRanked = R"sql(
+WITH ranked AS (
+  (SELECT q.id, q.options, q.submitted_at FROM godwit.open_run o JOIN godwit.run q ON q.id = o.run
+     WHERE o.node = $1 AND o.run > $2 AND godwit.is_ranked(q.options))
+  UNION
+  (SELECT n.id, n.options, n.submitted_at FROM godwit.run n WHERE n.node = $1 AND n.id > $2
+     AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0) AND godwit.is_ranked(n.options)))
+SELECT r.id, r.options, r.submitted_at, EXISTS (SELECT FROM godwit.step s WHERE s.run = r.id)
+    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = r.id) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = r.id) AS begun,
+  EXISTS (SELECT FROM godwit.rest t WHERE t.run = r.id AND t.resting = 1)
+FROM ranked r WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id) ORDER BY r.id LIMIT $3)sql";
 
 constexpr auto kSteps = R"sql(
 SELECT run, path, state, attempt, args_hash, CASE WHEN octet_length(output) <= $2 THEN output END, octet_length(output) > $2, failure,
@@ -197,6 +211,14 @@ std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const
   return runs;
 }
 
+std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSeat& seat, model::RunId after,
+                                           std::size_t limit) {
+  std::vector<engine::RankedRun> runs;
+  for (const auto& row : connection.query(kRanked, seat.node, model::number(after), limit))
+    runs.push_back({run_id(row[0]), text(row[1]), instant(row[2]), view(row[3]) == "t", view(row[4]) == "t"});
+  return runs;
+}
+
 engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
   std::vector<engine::UnfinishedRun> runs;
   std::optional<model::RunState> ended;
@@ -278,6 +300,13 @@ std::vector<engine::LimitSet> load_limits(Connection& connection) {
   for (const auto& row : connection.exec("SELECT name, spec FROM godwit.limit_setting ORDER BY name"))
     limits.push_back({text(row[0]), model::parse_limit(text(row[1])).value_or(model::LimitSpec{})});
   return limits;
+}
+
+std::vector<engine::QueueSet> load_queues(Connection& connection) {
+  std::vector<engine::QueueSet> queues;
+  for (const auto& row : connection.exec("SELECT name, who, at FROM godwit.queue_setting WHERE paused ORDER BY name"))
+    queues.push_back({text(row[0]), true, text(row[1]), instant(row[2])});
+  return queues;
 }
 
 std::vector<engine::StoredSchedule> load_schedules(Connection& connection) {

@@ -14,6 +14,8 @@ namespace godwit::store {
 
 std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat, model::RunId after,
                                                    std::size_t limit);
+std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSeat& seat, model::RunId after,
+                                           std::size_t limit);
 // Throws Error(not_found).
 engine::UnfinishedRun load_run(Connection& connection, model::RunId run);
 std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const std::vector<model::RunId>& wanted);
@@ -26,6 +28,7 @@ std::optional<std::string> read_checkpoint(Connection& connection, model::RunId 
 // Throws Error(not_found).
 engine::JobStored load_job(Connection& connection, const std::string& version);
 std::vector<engine::LimitSet> load_limits(Connection& connection);
+std::vector<engine::QueueSet> load_queues(Connection& connection);
 std::vector<engine::StoredSchedule> load_schedules(Connection& connection);
 std::vector<model::RunId> open_fires(Connection& connection, const std::string& schedule);
 std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit);

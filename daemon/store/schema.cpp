@@ -542,6 +542,21 @@ COMMENT ON COLUMN godwit.locks.permits IS 'How many may have it at once.';
 COMMENT ON COLUMN godwit.locks.at IS 'When it asked.';
 )sql";
 
+// Queues that are paused, and which runs wait by their queue and priority: see engine/rank.hpp.
+constexpr std::string_view kQueues = R"sql(
+CREATE TABLE godwit.queue_setting (
+  name text COLLATE "C" PRIMARY KEY,
+  number bigint NOT NULL,
+  paused boolean NOT NULL,
+  who text NOT NULL,
+  at timestamptz NOT NULL);
+
+CREATE FUNCTION godwit.is_ranked(options text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT options IS NOT NULL AND (options::json -> 'queue' IS NOT NULL OR options::json -> 'priority' IS NOT NULL
+    OR options::json -> 'turn' IS NOT NULL)
+$$;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -553,6 +568,7 @@ constexpr std::array kMigrations{
     Migration{8, "rates", kRates},
     Migration{9, "artifacts", kArtifacts},
     Migration{10, "named locks", kLocks},
+    Migration{11, "queues", kQueues},
 };
 
 }  // namespace

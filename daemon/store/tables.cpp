@@ -66,6 +66,8 @@ constexpr std::array kRunChange{Column{"run", bigint},     Column{"number", bigi
 constexpr std::array kRunDone{Column{"run", bigint},   Column{"state", smallint},   Column{"result", text},
                               Column{"failure", text}, Column{"failed_path", text}, Column{"finished_at", timestamptz}};
 constexpr std::array kLimitSetting{Column{"name", text}, Column{"number", bigint}, Column{"spec", text}};
+constexpr std::array kQueueSetting{Column{"name", text}, Column{"number", bigint}, Column{"paused", smallint},
+                                   Column{"who", text}, Column{"at", timestamptz}};
 constexpr std::array kSchedule{Column{"name", text},       Column{"number", bigint},    Column{"made_by", smallint},
                                Column{"definition", text}, Column{"paused", smallint}, Column{"removed", smallint},
                                Column{"since", timestamptz}};
@@ -189,6 +191,12 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "INSERT INTO godwit.limit_setting AS t (name, number, spec) SELECT u.* FROM fence, {} "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, spec = excluded.spec WHERE t.number < "
               "excluded.number",
+              ""},
+    TableInfo{Rows::queue_setting, "queue_setting", kQueueSetting,
+              "INSERT INTO godwit.queue_setting AS t (name, number, paused, who, at) "
+              "SELECT u.name, u.number, u.paused <> 0, u.who, u.at FROM fence, {} (name, number, paused, who, at) "
+              "ON CONFLICT (name) DO UPDATE SET number = excluded.number, paused = excluded.paused, who = excluded.who, "
+              "at = excluded.at WHERE t.number < excluded.number",
               ""},
     TableInfo{Rows::schedule, "schedule", kSchedule,
               "INSERT INTO godwit.schedule AS t (name, number, made_by, definition, paused, removed, since) "

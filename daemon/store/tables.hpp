@@ -46,6 +46,7 @@ enum class Rows {
   locks_done,
   expiry,
   limit_setting,
+  queue_setting,
   schedule,
   fire,
   fire_skipped,

@@ -8,7 +8,7 @@
 namespace godwit::wire {
 namespace {
 
-constexpr std::array<std::string_view, 23> kMessageNames{"?",
+constexpr std::array<std::string_view, 25> kMessageNames{"?",
                                                          "hello",
                                                          "open",
                                                          "opened",
@@ -30,7 +30,9 @@ constexpr std::array<std::string_view, 23> kMessageNames{"?",
                                                          "artifact_create",
                                                          "artifact_commit",
                                                          "artifact_open",
-                                                         "reply_fd"};
+                                                         "reply_fd",
+                                                         "limits_cost",
+                                                         "limits_quota"};
 constexpr std::array<std::string_view, 9> kStatusNames{"ok",     "retry",   "failed",      "cancelled", "not_found",
                                                        "denied", "too_big", "unsupported", "invalid"};
 
@@ -49,6 +51,25 @@ Number number_of(std::string_view blob) {
 }
 
 }  // namespace
+
+void append_cost(std::string& out, std::uint64_t call, const LimitsMessage& message) {
+  append_message(out, HostMessage::limits_cost, call, 0, 0, {message.limit, bytes_of(message.tokens)});
+}
+
+void append_quota(std::string& out, std::uint64_t call, const LimitsMessage& message) {
+  append_message(out, HostMessage::limits_quota, call, 0, 0,
+                 {message.limit, bytes_of(message.tokens), bytes_of(message.reset_ms), bytes_of(message.total)});
+}
+
+LimitsMessage parse_limits(const Frame& frame) {
+  const bool cost = static_cast<HostMessage>(frame.type) == HostMessage::limits_cost;
+  expect_blobs(frame, cost ? 2 : 4);
+  LimitsMessage message{frame.blobs[0], number_of<std::int64_t>(frame.blobs[1])};
+  if (cost) return message;
+  message.reset_ms = number_of<std::int64_t>(frame.blobs[2]);
+  message.total = number_of<std::int64_t>(frame.blobs[3]);
+  return message;
+}
 
 void append(std::string& out, const CallMessage& message) {
   append_message(out, HostMessage::call, message.call, message.attempt, 0,

@@ -38,10 +38,25 @@ enum class HostMessage : std::uint16_t {
   artifact_commit,  // host: tag = question, blob handle; the answer's value is the reference
   artifact_open,    // host: tag = question, blob name; answered by reply_fd
   reply_fd,         // daemon: a reply with status ok; a descriptor travels beside its first byte
+  limits_cost,      // host: blobs limit, tokens (i64); without a reply
+  limits_quota,     // host: blobs limit, remaining, reset in ms, limit or -1 (i64 each); without a reply
 };
 
+// What a call says of limits.
+struct LimitsMessage {
+  std::string_view limit;
+  std::int64_t tokens = 0;  // that it cost, or that remain
+  std::int64_t reset_ms = 0;
+  std::int64_t total = -1;
+};
+void append_cost(std::string& out, std::uint64_t call, const LimitsMessage& message);
+void append_quota(std::string& out, std::uint64_t call, const LimitsMessage& message);
+// Throws base::Error for a malformed one.
+LimitsMessage parse_limits(const Frame& frame);
+
 // The extensions that godwit offers to plugins (sdk/include/godwit/ext/).
-inline constexpr std::array<std::string_view, 3> kExtensions{"godwit.artifact/1", "godwit.http/1", "godwit.secret/1"};
+inline constexpr std::array<std::string_view, 4> kExtensions{"godwit.artifact/1", "godwit.http/1", "godwit.limits/1",
+                                                             "godwit.secret/1"};
 
 // The values of gw_status in plugin.h, which this folder does not know; godwit-host asserts that they are equal.
 enum class HostStatus : std::uint8_t { ok, retry, failed, cancelled, not_found, denied, too_big, unsupported, invalid };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <memory>
 
 #include "args.hpp"
@@ -180,6 +181,33 @@ json::value answer(long status, Exchange& exchange) {
   return result;
 }
 
+// A header's whole number; the first part of "100, 100;w=60".
+std::optional<std::int64_t> header_number(const Exchange& exchange, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const json::value* value = exchange.headers.if_contains(name);
+    if (!value) continue;
+    std::int64_t number = 0;
+    const std::string_view text = value->get_string();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && number >= 0) return number;
+  }
+  return std::nullopt;
+}
+
+// The rates of the step learn from what the server says of its own: so many calls until it counts anew, in seconds from
+// now, or in seconds since 1970.
+void tell_quota(const Exchange& exchange) {
+  constexpr std::int64_t kSinceEpoch = 1'000'000'000;
+  const auto remaining = header_number(exchange, {"ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining"});
+  auto reset = header_number(exchange, {"ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset"});
+  if (!remaining || !reset) return;
+  if (*reset > kSinceEpoch) {
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    *reset = std::max<std::int64_t>(*reset - now.count(), 0);
+  }
+  exchange.call.quota(*remaining, std::chrono::seconds(std::min<std::int64_t>(*reset, 86'400 * 31)));
+}
+
 [[noreturn]] void fail_by_status(CURL* handle, long status, const Exchange& exchange) {
   const std::string code = "http_" + std::to_string(status);
   const std::string message = "the server answered " + std::to_string(status) + ": " +
@@ -269,6 +297,7 @@ class Http {
     }
     long status = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    tell_quota(exchange);
     if (!is_ok(args, status)) fail_by_status(handle, status, exchange);
     return answer(status, exchange);
   }

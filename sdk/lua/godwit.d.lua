@@ -17,7 +17,8 @@
 --- How a step is done. The keys mean what they mean for a stage in YAML.
 ---@class godwit.CallOptions
 ---@field name? string the name of the step; that of the method when absent
----@field limits? table<string, integer> permits it takes while it runs
+---@field limits? table<string, integer|string|table> what it takes of limits: {api = 1, tokens = {estimate = 2000}}
+---@field provider_down? "wait"|"fail" what becomes of an attempt while its provider is not called; wait when absent
 ---@field retry? godwit.Retry the retry of the job when absent
 ---@field timeout? string of one attempt: "30s"
 ---@field retry_safe? boolean whether it may be repeated when nobody knows how it ended; as its plugin says when absent

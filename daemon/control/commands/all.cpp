@@ -11,7 +11,7 @@ std::vector<Command> all_commands(Services& services) {
       job_validate(services), job_graph(services),     plugin_list(services),  plugin_show(services),   plugin_reset(services),   limit_list(services),
       schedule_list(services), schedule_next(services), schedule_fires(services), schedule_set(services), schedule_remove(services),
       schedule_pause(services), schedule_resume(services), schedule_trigger(services), schedule_backfill(services),
-      limit_set(services),  artifact_list(services),   artifact_read(services), audit_list(services),      daemon_status(services), daemon_reload(services), daemon_ping(services),
+      limit_set(services), queue_list(services), queue_pause(services), queue_resume(services),  artifact_list(services),   artifact_read(services), audit_list(services),      daemon_status(services), daemon_reload(services), daemon_ping(services),
   };
 }
 

@@ -29,7 +29,11 @@ json::array stages_of(const model::Job& job) {
     json::object entry{{"name", stage.name}, {"kind", model::name(stage.kind)}, {"uses", model::work_text(stage)}, {"needs", json::value_from(stage.needs)}};
     if (stage.foreach) entry["foreach"] = stage.foreach->source;
     if (stage.when) entry["when"] = stage.when->source;
-    if (!stage.limits.empty()) entry["limits"] = json::value_from(stage.limits);
+    if (!stage.limits.empty()) {
+      json::object limits;
+      for (const auto& [name, use] : stage.limits) limits[name] = use.amount ? json::value("${" + use.amount->source + "}") : json::value(use.count);
+      entry["limits"] = std::move(limits);
+    }
     if (stage.timeout) entry["timeout"] = base::format_duration(*stage.timeout);
     if (stage.retry.attempts > 1) entry["attempts"] = stage.retry.attempts;
     stages.push_back(std::move(entry));

@@ -1,16 +1,39 @@
 #include "control/commands/all.hpp"
 
 namespace godwit::control::commands {
+namespace {
+
+namespace json = base::json;
+
+// The circuit breakers of its providers, those of which a call went wrong.
+void add_breakers(const Services& services, json::object& plugin) {
+  json::array own;
+  const auto* id = plugin.if_contains("id");
+  if (!id || !id->is_string()) return;
+  for (const auto& breaker : services.engine.breakers())
+    if (breaker.at("plugin") == *id) own.push_back(breaker);
+  if (!own.empty()) plugin["breakers"] = std::move(own);
+}
+
+}  // namespace
 
 Command plugin_list(Services& services) {
   return {"plugin.list", Role::viewer, "Lists the installed plugins with their state.", {},
-          [&services](Call call) { call.reply.result(services.list_plugins()); }};
+          [&services](Call call) {
+            auto plugins = services.list_plugins();
+            for (auto& plugin : plugins) add_breakers(services, plugin.as_object());
+            call.reply.result(plugins);
+          }};
 }
 
 Command plugin_show(Services& services) {
   return {"plugin.show", Role::viewer, "Shows one plugin: units, methods, schemas and the state of its host process.",
           {{"plugin", ParameterType::text, true, "the plugin's id"}},
-          [&services](Call call) { call.reply.result(services.show_plugin(call.arguments.text("plugin"))); }};
+          [&services](Call call) {
+            auto plugin = services.show_plugin(call.arguments.text("plugin"));
+            add_breakers(services, plugin);
+            call.reply.result(plugin);
+          }};
 }
 
 Command plugin_reset(Services& services) {

@@ -5,6 +5,16 @@ namespace {
 
 namespace json = base::json;
 
+constexpr std::int64_t kPriorityMax = 100;
+
+const Parameter kQueue{"queue", ParameterType::text, false, "the queue it waits in, instead of its job's"};
+const Parameter kPriority{"priority", ParameterType::whole, false, "-100 to 100 instead of its job's; higher ones first"};
+
+int priority_of(std::int64_t given) {
+  if (given < -kPriorityMax || given > kPriorityMax) throw base::refused("a priority is from -100 to 100, not " + std::to_string(given), base::Place{.path = "priority"});
+  return static_cast<int>(given);
+}
+
 engine::SubmitRequest request_of(Call& call, const Services& services) {
   engine::SubmitRequest request;
   request.job = call.arguments.text("job");
@@ -13,6 +23,8 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
   request.key = call.arguments.text("key");
   request.only = call.arguments.texts("only");
   request.stop_after = call.arguments.text("stop_after");
+  request.queue = call.arguments.text("queue");
+  if (call.arguments.has("priority")) request.priority = priority_of(call.arguments.count("priority"));
   // An empty file is a job file too, and a bad one: the parser says so with its place.
   if (request.job.empty() && request.text.empty() && !request.file.empty()) services.library.parse(request.text, request.file);
   if (request.job.empty() == request.text.empty()) {
@@ -35,6 +47,7 @@ Command run_submit(Services& services) {
            {"params", ParameterType::object, false, "the parameters of the run"},
            {"only", ParameterType::texts, false, "the stages to run; the others are skipped"},
            {"stop_after", ParameterType::text, false, "a stage: it and what it needs is run, the others are skipped"},
+           kQueue, kPriority,
            {"key", ParameterType::text, false, "makes the submit idempotent: a second one with this key gives the first one's run"}},
           [&services](Call call) {
             auto request = request_of(call, services);
@@ -52,6 +65,7 @@ Command run_submit_many(Services& services) {
            {"file", ParameterType::text, false, "the name of that file, for messages"},
            {"only", ParameterType::texts, false, "the stages to run; the others are skipped"},
            {"stop_after", ParameterType::text, false, "a stage: it and what it needs is run, the others are skipped"},
+           kQueue, kPriority,
            {"params", ParameterType::objects, true, "a list with the parameters of each run"}},
           [&services](Call call) {
             auto request = request_of(call, services);

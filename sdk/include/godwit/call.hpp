@@ -3,6 +3,7 @@
 #pragma once
 #include <godwit/ext/artifact.h>
 #include <godwit/ext/http.h>
+#include <godwit/ext/limits.h>
 #include <godwit/ext/secret.h>
 #include <godwit/plugin.h>
 #include <unistd.h>
@@ -275,6 +276,19 @@ class Call {
       throw Failure("no_secret", "the operator gives this plugin no secret \"" + std::string(name) + "\"", false);
     expect(status, "secret");
     return std::string(value.text());
+  }
+
+  // These want "godwit.limits/1" in the manifest, and do nothing without it. What the call cost of a limit of which the
+  // job took an estimate:
+  void cost(std::string_view limit, std::int64_t tokens) const {
+    if (const auto* limits = static_cast<const gw_host_limits*>(host_->extension(GW_EXT_LIMITS)))
+      limits->cost(call_, detail::view(limit), tokens);
+  }
+  // What the other side says it lets through until it counts anew, of one limit or of each rate that the step has.
+  void quota(std::int64_t remaining, std::chrono::milliseconds reset, std::string_view limit = {}) const {
+    const gw_quota quota{remaining, reset.count(), -1};
+    if (const auto* limits = static_cast<const gw_host_limits*>(host_->extension(GW_EXT_LIMITS)))
+      limits->quota(call_, detail::view(limit), &quota);
   }
 
   // These need "godwit.artifact/1" in the manifest.

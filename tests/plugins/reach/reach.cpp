@@ -12,6 +12,11 @@ class Reach {
     if (what == "store") return store(call, input);
     if (what == "read")
       return json::value(json::string(call.read_artifact(std::string_view(input.at("artifact").as_string()))));
+    if (what == "cost") {
+      call.cost(std::string_view(input.at("limit").as_string()), input.at("tokens").as_int64());
+      call.quota(input.at("remaining").as_int64(), std::chrono::milliseconds(input.at("reset_ms").as_int64()));
+      return true;
+    }
     return json::value(call.host()->extension(input.at("id").as_string().c_str()) != nullptr);
   }
 

@@ -76,7 +76,7 @@ TEST_CASE("the operator's word on a limit stands against the job's") {
   Limits limits(clock);
   limits.set("a", 5, Limits::Source::operator_);
   limits.set("a", 9, Limits::Source::job);
-  CHECK(limits.permits("a") == 5);
+  CHECK(limits.spec("a")->permits == 5);
 }
 
 TEST_CASE("random use never exceeds a limit and never leaves anybody waiting for free permits") {
@@ -263,4 +263,103 @@ TEST_CASE("a waiter that goes away costs little, wherever it stands") {
   for (auto ticket = waiting.rbegin(); ticket != waiting.rend(); ++ticket) limits.release(*ticket);
   CHECK(base::tick() - begin < 2s);
   CHECK(limits.view()[0].waiting == 0);
+}
+
+TEST_CASE("a key has the numbers of its template, from the first request to the last") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("tenant:*", 2, Limits::Source::config);
+  CHECK(limits.known("tenant:acme"));
+  CHECK_FALSE(limits.known("tenant"));
+  CHECK_THROWS_WITH(Limits::check("tenant:acme", 3, limits.spec("tenant:acme")),
+                    Catch::Contains("asks for 3 permits of limit 'tenant:acme', which has 2"));
+  const auto first = limits.acquire({{"tenant:acme", 2}}, "first", [] {});
+  const auto other = limits.acquire({{"tenant:umbrella", 1}}, "other", [] {});
+  CHECK_FALSE(limits.waiting(other));
+  bool granted = false;
+  const auto second = limits.acquire({{"tenant:acme", 1}}, "second", [&] { granted = true; });
+  CHECK(limits.waiting(second));
+  const auto views = limits.view();
+  REQUIRE(views.size() == 3);
+  CHECK(views[0].name == "tenant:*");
+  CHECK(views[0].keys == 2);
+  CHECK(views[1].name == "tenant:acme");
+  CHECK(views[1].key_of == "tenant:*");
+  CHECK(views[1].holders == std::vector<std::pair<std::string, int>>{{"first", 2}});
+  SECTION("a change of the template counts for all of them") {
+    limits.set("tenant:*", 3, Limits::Source::operator_);
+    CHECK(granted);
+  }
+  SECTION("a change of one key is its own") {
+    limits.set("tenant:acme", 5, Limits::Source::operator_);
+    CHECK(granted);
+    limits.set("tenant:*", 1, Limits::Source::operator_);
+    CHECK(limits.spec("tenant:acme")->permits == 5);
+    CHECK(limits.spec("tenant:umbrella")->permits == 1);
+  }
+  SECTION("it is forgotten when nobody has or wants it") {
+    limits.release(first);
+    limits.release(second);
+    limits.release(other);
+    clock.advance(10s);
+    CHECK(limits.view().size() == 1);
+  }
+}
+
+TEST_CASE("keys of a rate are remembered until their tokens are there again, and a hundred thousand cost no memory") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("user:*", model::parse_limit("1/10s burst 1").value(), Limits::Source::config);
+  for (int i = 0; i < 100'000; ++i) {
+    const auto ticket = limits.acquire({{"user:" + std::to_string(i), 1}}, "x", [] {});
+    REQUIRE_FALSE(limits.waiting(ticket));
+    limits.release(ticket);
+    if (i % 1000 == 0) clock.advance(1s);
+  }
+  const auto again = limits.acquire({{"user:99999", 1}}, "x", [] {});
+  CHECK(limits.waiting(again));
+  limits.release(again);
+  CHECK(limits.view().size() < 20'000);
+  clock.advance(1min);
+  CHECK(limits.view().size() == 1);
+}
+
+TEST_CASE("what the other side says is left is spread over the time until it counts anew") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.set("api", model::parse_limit("100/s burst 1").value(), Limits::Source::config);
+  int granted = 0;
+  std::function<void()> call = [&] {
+    auto ticket = std::make_shared<Limits::Ticket>(0);
+    const auto answered = [&, ticket] {
+      ++granted;
+      if (granted == 1) limits.quota(*ticket, "api", {.remaining = 20, .reset = 10s});
+      limits.succeeded(*ticket);
+      limits.release(*ticket);
+      call();
+    };
+    *ticket = limits.acquire({{"api", 1}}, "x", [&clock, answered] { clock.post(answered); });
+    if (!limits.waiting(*ticket)) clock.post(answered);
+  };
+  call();
+  clock.advance(5s);
+  CHECK(granted >= 9);
+  CHECK(granted <= 13);
+  CHECK(limits.view()[0].rate == Approx(2));
+  CHECK_THAT(limits.view()[0].why, Catch::Contains("the other side said how much it lets through"));
+  CHECK(limits.view()[0].until > 4s);
+  clock.advance(5s);
+  CHECK(granted <= 24);
+  clock.advance(1s);
+  CHECK(granted >= 80);
+  SECTION("with nothing left it waits") {
+    const auto ticket = limits.acquire({{"api", 1}}, "x", [] {});
+    clock.advance(1s);
+    limits.quota(ticket, "", {.remaining = 0, .reset = 30s});
+    granted = 2;
+    clock.advance(29s);
+    CHECK(granted <= 3);
+    clock.advance(2s);
+    CHECK(granted > 50);
+  }
 }

@@ -137,10 +137,11 @@ TEST_CASE("overlap") {
     CHECK(given.world->runner->sent.size() == 1);
     std::optional<json::object> why;
     given.world->engine->why(model::RunId(2), [&](engine::Result<json::object> answer) { why = *answer; });
+    given.world->clock.run_posted();
     REQUIRE(why);
-    CHECK(why->at("state") == "waiting");
+    CHECK(why->at("state") == "queued");
     CHECK_THAT(std::string(why->at("reasons").at(0).at("text").as_string()),
-               Catch::Contains("'schedule:tick', which run 1 has"));
+               Catch::Contains("'schedule:tick': 1 of 1 places are taken by run 1 (overlap of the schedule)"));
     given.away(10s);
     CHECK(given.world->runner->sent.size() == 1);
     CHECK(given.world->runner->sent.front().run == model::RunId(1));

@@ -136,6 +136,28 @@ TEST_CASE("http.request sends what it is told and reads what comes") {
                                    Catch::Contains(R"({"b":2})"));
 }
 
+TEST_CASE("http.request passes on what the server says it has left") {
+  PoolWorld world = core_world();
+  const auto quotas = [&](const std::string& headers, const std::string& status = "200 OK") {
+    const TinyServer server("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n" + headers + "\r\n");
+    auto& call = world.start("http.request", R"({"url": )" + quoted(server.url()) + "}");
+    world.wait(call);
+    return call.quotas;
+  };
+  const auto standard = quotas("RateLimit-Remaining: 40\r\nRateLimit-Reset: 12\r\n");
+  REQUIRE(standard.size() == 1);
+  CHECK(standard[0].remaining == 40);
+  CHECK(standard[0].reset == std::chrono::seconds(12));
+  const auto absolute = std::to_string(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()) + 100);
+  const auto older = quotas("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: " + absolute + "\r\n", "429 Enough");
+  REQUIRE(older.size() == 1);
+  CHECK(older[0].remaining == 0);
+  CHECK(older[0].reset > std::chrono::seconds(80));
+  CHECK(older[0].reset <= std::chrono::seconds(101));
+  CHECK(quotas("RateLimit-Remaining: many\r\nRateLimit-Reset: 12\r\n").empty());
+  CHECK(quotas("").empty());
+}
+
 TEST_CASE("http.request tells what may be retried from what may not") {
   PoolWorld world = core_world();
   const auto failure = [&](const std::string& answer, const std::string& more = "") {

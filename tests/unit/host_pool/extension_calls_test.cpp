@@ -133,9 +133,22 @@ TEST_CASE("an artifact is stored once, by what was in it at the commit") {
              Catch::Contains("too big"));
 }
 
+TEST_CASE("a call says what it cost and what the other side has left") {
+  World world;
+  auto& call = world.pool.start("reach", R"({"do": "cost", "limit": "tokens", "tokens": 812, "remaining": 40, "reset_ms": 2500})");
+  CHECK(world.pool.output(call) == "true");
+  CHECK(call.costs == std::vector<std::pair<std::string, std::int64_t>>{{"tokens", 812}});
+  REQUIRE(call.quotas.size() == 1);
+  CHECK(call.quotas[0].remaining == 40);
+  CHECK(call.quotas[0].reset == std::chrono::milliseconds(2500));
+  auto& wrong = world.pool.start("reach", R"({"do": "cost", "limit": "", "tokens": -1, "remaining": -1, "reset_ms": 0})");
+  CHECK(world.pool.output(wrong) == "true");
+  CHECK((wrong.costs.empty() && wrong.quotas.empty()));
+}
+
 TEST_CASE("an extension is given when the manifest names it and godwit has it") {
   World world;
-  for (const char* id : {"godwit.http/1", "godwit.artifact/1", "godwit.secret/1"})
+  for (const char* id : {"godwit.http/1", "godwit.artifact/1", "godwit.limits/1", "godwit.secret/1"})
     CHECK(world.ask({{"do", "has"}, {"id", id}}) == "true");
   CHECK(world.ask({{"do", "has"}, {"id", "godwit.draft.unheard-of/1"}}) == "false");
   CHECK(world.pool.output(world.pool.start("quiet")) == "0");

@@ -15,6 +15,8 @@ namespace godwit::support {
 // One call as its listener saw it.
 class Listener : public engine::StepListener {
  public:
+  std::vector<std::pair<std::string, std::int64_t>> costs;
+  std::vector<model::Quota> quotas;
   void started() override { ++starts; }
   void progress(std::uint64_t done, std::uint64_t total, std::string fields) override {
     progresses.push_back({done, total, std::move(fields)});
@@ -38,6 +40,8 @@ class Listener : public engine::StepListener {
     artifacts.push_back(std::move(artifact));
     recorded(true);
   }
+  void cost(std::string limit, std::int64_t tokens) override { costs.emplace_back(std::move(limit), tokens); }
+  void quota(std::string, model::Quota quota) override { quotas.push_back(quota); }
   void finished(engine::StepOutcome end) override {
     CHECK_FALSE(outcome);
     outcome = std::move(end);

@@ -49,7 +49,7 @@ TEST_CASE("the JSON Schema refuses what has no meaning") {
       {"{job: a, stages: {s: {uses: a.b, tiemout: 3s}}}", "unknown name 'tiemout'; did you mean 'timeout'?"},
       {"{job: a, stages: {s: {uses: a.b, retry: {attempts: 0}}}}", "retry"},
       {"{job: a, stages: {s: {uses: a.b, on_item_error: ignore}}}", "must be one of [\"fail\",\"skip\",\"record\"]"},
-      {"{job: a, stages: {s: {uses: a.b, limits: {x: many}}}}", "limits.x: must be a whole number"},
+      {"{job: a, stages: {s: {uses: a.b, limits: {x: many}}}}", "limits.x"},
       {"{job: a}", "stages: is missing"},
   };
   for (const auto& [yaml, said] : cases) {

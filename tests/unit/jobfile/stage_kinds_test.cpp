@@ -136,7 +136,8 @@ on_failure:
                          "t.yaml");
   CHECK(job.stages[0].retry.attempts == 4);
   CHECK(job.stages[0].timeout == 9s);
-  CHECK(job.stages[0].limits == std::map<std::string, int>{{"net", 1}});
+  REQUIRE(job.stages[0].limits.size() == 1);
+  CHECK(job.stages[0].limits.at("net").count == 1);
   CHECK(base::json::serialize(job.stages[0].env.value) == R"({"B":"3","A":"1"})");
   CHECK(job.stages[1].retry.attempts == 1);
   CHECK(job.stages[1].timeout == 1s);
@@ -153,4 +154,39 @@ on_failure:
             .find("'outcome' is only known in on_failure") != std::string::npos);
   CHECK(problems("job: t\nenv: {'a-b': x}\nstages:\n  s: {uses: a.b}\n").find("cannot be the name of a variable") !=
         std::string::npos);
+}
+
+TEST_CASE("a stage takes keys, amounts and estimates of limits") {
+  const auto job = jobfile::parse(R"(
+job: t
+params: {tenant: string, text: string}
+limits: {"tenant:*": 2, tokens: 1000/m}
+stages:
+  each:
+    foreach: "${ range(1, 3) }"
+    uses: x.y
+    limits:
+      "tenant:${ params.tenant }": 2
+      "item:${ item }": "${ item * 2 }"
+      tokens: {estimate: "${ len(params.text) }"}
+      plain: {estimate: 500}
+)",
+                                  "t.yaml");
+  const auto& limits = job.stages[0].limits;
+  CHECK(limits.at("tenant:${ params.tenant }").key);
+  CHECK(limits.at("tenant:${ params.tenant }").count == 2);
+  CHECK(limits.at("item:${ item }").amount->source == " item * 2 ");
+  CHECK(limits.at("tokens").estimate);
+  CHECK(limits.at("plain").count == 500);
+  const auto bad = [](const std::string& use) {
+    return problems("job: t\nstages:\n  s: {uses: a.b, limits: " + use + "}\n");
+  };
+  CHECK_THAT(bad("{'${ run.id }': 1}"), Catch::Contains("must begin with a plain name and a colon"));
+  CHECK_THAT(bad("{'a:${ params.x': 1}"), Catch::Contains("has no } that closes it"));
+  CHECK_THAT(bad("{'a:${ nothing.x }': 1}"), Catch::Contains("nothing"));
+  CHECK_THAT(bad("{a: 0}"), Catch::Contains("a number from 1"));
+  CHECK_THAT(bad("{a: {}}"), Catch::Contains("estimate is missing"));
+  CHECK_THAT(bad("{a: {estimate: -1}}"), Catch::Contains("a number from 1"));
+  CHECK_THAT(bad("{a: {estimat: 1}}"), Catch::Contains("did you mean"));
+  CHECK_THAT(bad("{a: [1]}"), Catch::Contains("a number from 1"));
 }

@@ -218,6 +218,10 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
       {"stages.timeout", {call("timeout: 1h"), call("")}},
       {"stages.on_item_error", {each("on_item_error: skip"), each("on_item_error: record")}},
       {"stages.retry_safe", {call("retry_safe: true"), call("")}},
+      {"stages.limits.estimate", {call("limits: {net: {estimate: 2}}"), call("limits: {net: 2}")}},
+      {"defaults.limits.estimate",
+       {top("limits: {a: 2}\ndefaults: {limits: {a: {estimate: 2}}}\n"), top("limits: {a: 2}\ndefaults: {limits: {a: 2}}\n")}},
+      {"stages.provider_down", {call("provider_down: fail"), call("")}},
       {"stages.emit", {call("emit: {to: t, rows: \"${ output.rows }\"}"), call("")}},
       {"stages.emit.to", {call("emit: {to: t, rows: 1}"), call("emit: {to: u, rows: 1}")}},
       {"stages.emit.rows", {call("emit: {to: t, rows: 1}"), call("emit: {to: t, rows: 2}")}},
@@ -254,6 +258,8 @@ TEST_CASE("each key of the format changes the script, or is refused with its nam
   CHECK_THROWS_WITH(
       jobfile::to_lua(top("on_failure: {tell: {uses: shell.run, with: {argv: [\"${ stages.one.x }\"]}}}\n"), "j.yaml"),
       Catch::Contains("reads stages.one"));
+  CHECK_THROWS_WITH(jobfile::to_lua(each("limits: {'net:${ item }': 1}"), "j.yaml"),
+                    Catch::Contains("the limits of stage 'one' read `item`"));
   CHECK_THROWS_WITH(jobfile::to_lua(stage("uses: sql.exec, with: \"${ params.p }\""), "j.yaml"),
                     Catch::Contains("the statement of stage 'one'"));
   CHECK_THROWS_WITH(jobfile::to_lua(stage("foreach: {items: \"${ params.p }\", grow: \"${ output.found }\"}, uses: "

@@ -1,0 +1,99 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+#include "base/time.hpp"
+#include "engine/rank.hpp"
+#include "model/queue.hpp"
+#include "model/run.hpp"
+
+namespace godwit::engine {
+
+// The named queues: which runs have a place in them, and whose turn it is among the stored runs that wait for one, or
+// that are more or less urgent than others. A run has its places from its start to its end. What waits is not in
+// memory but for its number, so that a million may.
+class Queues {
+ public:
+  struct Pause {
+    std::string who;
+    base::Instant at;
+  };
+
+  void set(const std::string& name, const model::QueueSpec& spec);
+  // Lets nothing more of the queue begin, or lets it go on.
+  void pause(const std::string& name, std::optional<Pause> pause);
+  bool paused(const std::string& name) const;
+  // Whether anything is known of it: a setting, a pause, a run.
+  bool known(const std::string& name) const { return queues_.contains(name); }
+
+  // A stored run waits. Its turn is the time it waits since, and its priority.
+  void add(model::RunId run, const Rank& rank, base::Instant since);
+  struct Next {
+    model::RunId run{};
+    Rank rank;
+    base::Instant turn;
+  };
+  // Whose turn it is among those for whom all their queues have a place.
+  std::optional<Next> next() const;
+  // next() is taken: it waits no more and has its places.
+  void take();
+
+  // The run is at work and has its places, whether they were free or not.
+  void enter(model::RunId run, const Rank& rank);
+  void leave(model::RunId run, const Rank& rank);
+  // The run waits no more: it was cancelled, or somebody wanted it at work at once.
+  void forget(model::RunId run, const Rank& rank);
+
+  std::size_t waiting() const { return waiting_; }
+  // [{"queue", "concurrency", "concurrency_total", "running", "waiting", "paused", "paused_by", "paused_since",
+  //   "runs": at most 20 that have a place}]; no bound is null.
+  base::json::array view() const;
+  // What keeps a run of this rank from its turn, as reasons of `why`.
+  base::json::array reasons(const Rank& rank) const;
+
+ private:
+  struct Queue {
+    model::QueueSpec spec;
+    bool configured = false;
+    std::optional<Pause> paused;
+    std::set<model::RunId> runs;  // that have a place
+    std::set<const Rank*> lanes;  // keys of lanes_ whose runs wait for it
+    std::size_t waiting = 0;
+
+    bool has_place() const {
+      return !paused && (spec.concurrency == 0 || runs.size() < static_cast<std::size_t>(spec.concurrency));
+    }
+  };
+  struct Waiting {
+    model::RunId run{};
+    base::Instant since;
+  };
+  using Turn = std::pair<base::Instant, model::RunId>;
+  // The runs of one rank that wait, in their order.
+  struct Lane {
+    std::deque<Waiting> waiting;
+    std::optional<Turn> turn;  // of the first, while all queues have a place
+  };
+
+  Queue& queue(const std::string& name);
+  bool has_places(const Rank& rank) const;
+  void refresh(const Rank& rank);
+  void refresh_lanes_of(const std::string& name);
+  void removed(const Rank& rank, Lane& lane);
+  void drop_idle(const std::string& name);
+
+  std::map<std::string, Queue> queues_;
+  std::map<Rank, Lane> lanes_;
+  std::map<Turn, const Rank*> ready_;
+  std::size_t waiting_ = 0;
+};
+
+// The queue of one place in which the runs of a schedule wait for each other.
+std::string queue_of_schedule(const std::string& schedule);
+
+}  // namespace godwit::engine
