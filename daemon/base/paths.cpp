@@ -15,6 +15,12 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
+// systemd separates several by colons.
+std::string first_directory(const char* name) {
+  const std::string all = environment(name);
+  return all.substr(0, all.find(':'));
+}
+
 // The XDG rules say that a relative path in one of their variables is to be ignored.
 std::string absolute_or(const std::string& path, const std::string& otherwise) {
   return !path.empty() && path.front() == '/' ? path : otherwise;
@@ -29,6 +35,9 @@ Surroundings read_surroundings() {
   result.xdg_state_home = environment("XDG_STATE_HOME");
   result.xdg_runtime_dir = environment("XDG_RUNTIME_DIR");
   result.xdg_config_home = environment("XDG_CONFIG_HOME");
+  result.state_directory = first_directory("STATE_DIRECTORY");
+  result.runtime_directory = first_directory("RUNTIME_DIRECTORY");
+  result.configuration_directory = first_directory("CONFIGURATION_DIRECTORY");
   std::array<char, HOST_NAME_MAX + 1> host{};
   if (::gethostname(host.data(), host.size() - 1) == 0) result.host_name = host.data();
   if (result.host_name.empty()) result.host_name = "localhost";
@@ -46,17 +55,20 @@ std::string companion_program(const Surroundings& surroundings, const std::strin
 }
 
 std::string default_state_dir(const Surroundings& surroundings) {
+  if (!surroundings.state_directory.empty()) return surroundings.state_directory;
   if (surroundings.root) return "/var/lib/godwit";
   return absolute_or(surroundings.xdg_state_home, surroundings.home + "/.local/state") + "/godwit";
 }
 
 std::string default_socket(const Surroundings& surroundings, const std::string& state_dir) {
+  if (!surroundings.runtime_directory.empty()) return surroundings.runtime_directory + "/control.sock";
   if (surroundings.root) return "/run/godwit/control.sock";
   const std::string runtime = absolute_or(surroundings.xdg_runtime_dir, "");
   return runtime.empty() ? state_dir + "/control.sock" : runtime + "/godwit/control.sock";
 }
 
 std::string default_config_file(const Surroundings& surroundings) {
+  if (!surroundings.configuration_directory.empty()) return surroundings.configuration_directory + "/godwit.yaml";
   if (surroundings.root) return "/etc/godwit/godwit.yaml";
   return absolute_or(surroundings.xdg_config_home, surroundings.home + "/.config") + "/godwit/godwit.yaml";
 }

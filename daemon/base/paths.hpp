@@ -11,6 +11,10 @@ struct Surroundings {
   std::string xdg_state_home;
   std::string xdg_runtime_dir;
   std::string xdg_config_home;
+  // The directories that systemd made for its service, which win over all others.
+  std::string state_directory;
+  std::string runtime_directory;
+  std::string configuration_directory;
   std::string host_name;
   std::string program;  // absolute path of the running executable
 };

@@ -22,7 +22,7 @@ constexpr std::size_t kChunk = 64u << 10;
 
 base::Error no_daemon(const std::string& path, const std::string& why) {
   return base::Error(base::ErrorKind::unavailable, "no daemon answers: " + why, {path, 0, 0, {}},
-                     "start one with `systemctl start godwit` or `godwitd`, or name another socket with --socket or GODWIT_SOCKET");
+                     "start one with `systemctl start godwitd` or `godwitd`, or name another socket with --socket or GODWIT_SOCKET");
 }
 
 // Gone when `until` has passed; the longest time when there is none.

@@ -90,6 +90,14 @@ TEST_CASE("without a file and without arguments every setting has its default") 
   root.root = true;
   CHECK(base::default_state_dir(root) == "/var/lib/godwit");
   CHECK(base::default_socket(root, "/x") == "/run/godwit/control.sock");
+  // What systemd made for its service wins, whoever the service's user is.
+  base::Surroundings service = user();
+  service.state_directory = "/var/lib/godwit";
+  service.runtime_directory = "/run/godwit";
+  service.configuration_directory = "/etc/godwit";
+  CHECK(base::default_state_dir(service) == "/var/lib/godwit");
+  CHECK(base::default_socket(service, "/x") == "/run/godwit/control.sock");
+  CHECK(base::default_config_file(service) == "/etc/godwit/godwit.yaml");
   base::Surroundings desktop = user();
   desktop.xdg_runtime_dir = "/run/user/1000";
   desktop.xdg_state_home = "/data";
