@@ -1,6 +1,6 @@
 mod godwit;
 use godwit::*;
-use std::ffi::{c_char, c_void};
+use std::os::raw::{c_char, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 static MANIFEST: &[u8; include_bytes!("plugin.json").len()] = include_bytes!("plugin.json");

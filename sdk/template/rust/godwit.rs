@@ -1,6 +1,6 @@
 //! godwit/plugin.h, ABI major 1, as Rust sees it. The comments on threads, ownership and lifetime stand in that header and hold here too.
 #![allow(dead_code)]
-use std::ffi::{c_char, c_void};
+use std::os::raw::{c_char, c_void};
 
 pub const OK: i32 = 0;
 pub const RETRY: i32 = 1;

@@ -39,8 +39,8 @@ class Installation {
     CommandResult result = run_command(
         "/bin/sh", {"-c", "cd " + home + " && { " + command + "\n} 2>&1"},
         {"HOME=" + home,
-         "PATH=" + home + "/bin:" + prefix() + "/bin:" + prefix() + "/sbin:" + rust() + "/usr/local/bin:/usr/bin:/bin",
-         "GODWIT_SOCKET=" + (dir_ / "s").string(), "RUSTUP_HOME=" + real_home() + "/.rustup"});
+         "PATH=" + home + "/bin:" + prefix() + "/bin:" + prefix() + "/sbin:" + "/usr/local/bin:/usr/bin:/bin",
+         "GODWIT_SOCKET=" + (dir_ / "s").string()});
     return result;
   }
   std::string daemon_log() const {
@@ -56,16 +56,6 @@ class Installation {
   }
 
  private:
-  static std::string real_home() {
-    const char* home = std::getenv("HOME");
-    return home ? home : "/root";
-  }
-  // rustup keeps its programs below the real home folder.
-  static std::string rust() {
-    const std::string bin = real_home() + "/.cargo/bin";
-    return std::filesystem::exists(bin + "/rustc") ? bin + ":" : "";
-  }
-
   TempDir dir_;
 };
 
