@@ -59,26 +59,15 @@ std::string artifact_dir(const config::Settings& settings) {
 }
 
 host_pool::HostSettings host_settings(const config::Settings& settings) {
-  host_pool::HostSettings result;
-  result.program = settings.host_program;
-  result.plugins = settings.plugins;
-  result.require_sandbox = settings.require_sandbox;
-  result.extensions.developer = settings.developer;
-  result.extensions.egress_program = settings.egress_program;
+  host_pool::HostSettings result = host_pool::host_settings(settings);
   result.extensions.artifact_dir = artifact_dir(settings);
-  result.extensions.artifact_size_max = settings.artifact_max;
+  result.quarantine_dir = settings.state_dir + "/quarantine";
   // Before any other process is started, so that all of them begin where this one is then.
   if (auto cgroups = process::CgroupTree::take_delegated()) {
     result.cgroups = std::make_shared<process::CgroupTree>(std::move(*cgroups));
   } else {
     log::info("plugins get no control groups of their own: nobody has delegated one (Delegate=yes in the unit)");
   }
-  return result;
-}
-
-host_pool::PluginCatalog::Pins plugin_pins(const config::Settings& settings) {
-  host_pool::PluginCatalog::Pins result;
-  for (const auto& [id, plugin] : settings.plugins) result.emplace(id, plugin.sha256);
   return result;
 }
 
@@ -104,7 +93,7 @@ Daemon::Daemon(config::Settings settings)
       drain_timer_(loop_),
       script_reader_(settings_.host_program),
       library_(paths(settings_.job_dirs), &script_reader_),
-      catalog_(settings_.plugin_dirs, settings_.providers, plugin_pins(settings_), settings_.developer),
+      catalog_(settings_),
       artifacts_(artifact_dir(settings_), settings_.artifact_max),
       store_(store_settings(settings_), clock_, &watch_),
       hosts_(loop_, catalog_, host_settings(settings_)),
@@ -124,10 +113,10 @@ control::Services Daemon::make_services() {
       .store = store_,
       .history = store_,
       .library = library_,
-      .list_plugins = [this] { return catalog_.describe(); },
+      .list_plugins = [this] { return list_plugins(); },
       .show_plugin =
           [this](const std::string& id) {
-            for (auto& plugin : catalog_.describe()) {
+            for (auto& plugin : list_plugins()) {
               if (id.empty() || plugin.at("id") != json::string_view(id)) continue;
               json::object result = plugin.as_object();
               for (auto& member : hosts_.describe(id)) result[member.key()] = std::move(member.value());
@@ -145,6 +134,15 @@ control::Services Daemon::make_services() {
       .reset_plugin = [this](const std::string& id) { hosts_.reset(id); },
       .read_artifact = [this](const std::string& name, std::uint64_t offset) { return read_artifact(name, offset); },
   };
+}
+
+json::array Daemon::list_plugins() const {
+  json::array plugins = catalog_.describe();
+  for (auto& plugin : plugins) {
+    if (const auto* sha256 = plugin.as_object().if_contains("sha256"))
+      plugin.as_object()["state"] = hosts_.state(std::string(plugin.at("id").as_string()), std::string(sha256->as_string()));
+  }
+  return plugins;
 }
 
 json::object Daemon::read_artifact(const std::string& name, std::uint64_t offset) const {

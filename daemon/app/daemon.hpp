@@ -35,6 +35,7 @@ class Daemon {
   base::json::object reload();
   // After jobs were read: what only reading needs is given back.
   void give_back_memory();
+  base::json::array list_plugins() const;
   base::json::object read_artifact(const std::string& name, std::uint64_t offset) const;
   void watch_signals();
   void on_signal(int number);

@@ -78,7 +78,7 @@ int plugin_list(Session& session) {
     session.print_json(plugins);
     return 0;
   }
-  Table table({{"PLUGIN"}, {"VERSION"}, {"METHODS"}, {"DESCRIPTION"}});
+  Table table({{"PLUGIN"}, {"VERSION"}, {"STATE"}, {"METHODS"}, {"DESCRIPTION"}});
   std::string refused, down;
   for (const auto& value : plugins.as_array()) {
     const auto& plugin = value.as_object();
@@ -93,7 +93,7 @@ int plugin_list(Session& session) {
     std::string methods;
     each_method(plugin, [&](const json::object&, const json::object& method) { methods += (methods.empty() ? "" : " ") + text_of(method, "callable"); });
     if (session.quiet) session.print(base::printable(text_of(plugin, "id")) + "\n");
-    table.add({text_of(plugin, "id"), text_of(plugin, "version"), methods, text_of(plugin, "description")});
+    table.add({text_of(plugin, "id"), text_of(plugin, "version"), text_of(plugin, "state"), methods, text_of(plugin, "description")});
   }
   if (!session.quiet) session.print((table.empty() ? "There are no plugins.\n" : table.text(session.width)) + down + refused);
   return 0;

@@ -205,6 +205,11 @@ const std::vector<Option>& options() {
       {"developer", "", "BOOL", "false",
        "Whether plugins may use extensions that are drafts (godwit.draft.*), which may change with any version.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.developer = r.flag(n, p); }},
+      {"plugin_ping", "", "DURATION", "5s",
+       "How often a plugin's process is asked whether it lives. One that has left three questions unanswered is killed.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) {
+         s.plugin_ping = r.duration(n, p, std::chrono::milliseconds(100));
+       }},
       {"node.name", "--node-name", "NAME", "\"\"",
        "The name of this daemon among those that share a database; empty for the name of the machine.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.node_name = r.text(n, p); }},

@@ -28,7 +28,7 @@ class OptionReader {
   int number(const YamlNode& node, const std::string& path, int least, int most);
   int mode(const YamlNode& node, const std::string& path);
   std::size_t bytes(const YamlNode& node, const std::string& path, std::size_t least, std::size_t most);
-  base::Duration duration(const YamlNode& node, const std::string& path);
+  base::Duration duration(const YamlNode& node, const std::string& path, base::Duration least = {});
   bool flag(const YamlNode& node, const std::string& path);
   std::vector<std::uint16_t> ports(const YamlNode& node, const std::string& path);
   json::value any(const YamlNode& node, const std::string& path);

@@ -105,9 +105,10 @@ std::size_t OptionReader::bytes(const YamlNode& node, const std::string& path, s
   return least;
 }
 
-base::Duration OptionReader::duration(const YamlNode& node, const std::string& path) {
+base::Duration OptionReader::duration(const YamlNode& node, const std::string& path, base::Duration least) {
   const auto value = node.kind == YamlNode::Kind::scalar ? base::parse_duration(node.text) : std::nullopt;
   if (!value) problem(node, path, "a duration is needed here, such as 30s or 1h30m");
+  if (value && *value < least) problem(node, path, "at least " + base::format_duration(least) + " is needed here");
   return value.value_or(base::Duration{});
 }
 

@@ -62,6 +62,7 @@ struct Settings {
   std::string egress_program;
   std::uint64_t artifact_max = 0;  // bytes of one artifact
   bool developer = false;          // extensions that are drafts are given to plugins
+  base::Duration plugin_ping{};    // how often a plugin's process is asked whether it lives
   std::string node_name;
   int active_runs_max = 0;
   int steps_in_flight_max = 0;

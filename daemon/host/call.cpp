@@ -121,8 +121,9 @@ gw_status gw_call::output(std::string_view json) {
 gw_status gw_call::emit(std::string_view topic, std::string_view row) {
   if (!running()) return GW_UNSUPPORTED;
   if (!is_name(topic) || !is_json(row)) return GW_INVALID;
-  if (emitted_size_ + row.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
-  emitted_size_ += row.size();
+  const std::size_t size = wire::emitted_size(topic, row);
+  if (emitted_size_ + size > wire::kPayloadSizeMax) return GW_TOO_BIG;
+  emitted_size_ += size;
   channel_.wait_for_room([this] { return cancelled(); });
   if (cancelled()) return GW_CANCELLED;
   channel_.write(

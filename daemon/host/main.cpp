@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -47,6 +48,7 @@ int main(int count, char** arguments) {
     std::fputs("godwit-host: descriptor 3 is no socket; godwitd starts this program, people do not\n", stderr);
     return 2;
   }
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error to tell, not an end
   // What a plugin prints shall be seen line by line, not when a buffer is full.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   godwit::process::SandboxReport sandbox;

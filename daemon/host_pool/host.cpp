@@ -45,16 +45,36 @@ void expect(bool valid, const char* what) {
 
 }  // namespace
 
-Host::Host(asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings, Owner& owner)
+HostSettings host_settings(const config::Settings& settings) {
+  HostSettings result;
+  result.program = settings.host_program;
+  result.plugins = settings.plugins;
+  result.require_sandbox = settings.require_sandbox;
+  result.ping_interval = settings.plugin_ping;
+  result.extensions.developer = settings.developer;
+  result.extensions.egress_program = settings.egress_program;
+  result.extensions.artifact_size_max = settings.artifact_max;
+  return result;
+}
+
+Host::Host(asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings,
+           const Quarantine& quarantine, Owner& owner)
     : context_(context),
       plugin_(std::move(plugin)),
       settings_(settings),
       granted_(granted_to(plugin_->manifest.id, settings)),
+      quarantine_(quarantine),
       owner_(owner),
       state_timer_(context),
       deadline_timer_(context),
       ping_timer_(context),
-      backoff_(settings.backoff_first) {}
+      backoff_(settings.backoff_first) {
+  auto entry = quarantine_.find(plugin_->manifest.id, plugin_->file.sha256());
+  if (!entry) return;
+  state_ = State::quarantine;
+  last_cause_ = std::move(entry->cause);
+  crash_report_ = std::move(entry->report);
+}
 
 Host::~Host() {
   if (process_) process_->detach();
@@ -141,7 +161,7 @@ void Host::finish(Call& call, engine::StepOutcome outcome) {
 }
 
 void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, std::string_view value) {
-  if (!process_ || in_flight_.find(call) == in_flight_.end()) return;
+  if (!answers(call)) return;
   process_->write([&](std::string& out) {
     wire::append_message(out, HostMessage::reply, call, question, static_cast<std::uint8_t>(status), {value});
   });
@@ -149,14 +169,14 @@ void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, 
 
 void Host::reply(std::uint64_t call, std::uint32_t question, HostStatus status, std::string_view value,
                  std::string_view body) {
-  if (!process_ || in_flight_.find(call) == in_flight_.end()) return;
+  if (!answers(call)) return;
   process_->write([&](std::string& out) {
     wire::append_message(out, HostMessage::reply, call, question, static_cast<std::uint8_t>(status), {value, body});
   });
 }
 
 void Host::reply_fd(std::uint64_t call, std::uint32_t question, std::string_view value, base::UniqueFd fd) {
-  if (!process_ || in_flight_.find(call) == in_flight_.end()) return;
+  if (!answers(call)) return;
   process_->write_fd(
       [&](std::string& out) { wire::append_message(out, HostMessage::reply_fd, call, question, 0, {value}); },
       std::move(fd));
@@ -186,6 +206,7 @@ void Host::on_frame(const wire::Frame& frame) {
 void Host::on_call_frame(Call& call, const wire::Frame& frame) {
   // A hung loop may still print; whatever else it says shows that it gets on.
   if (static_cast<HostMessage>(frame.type) != HostMessage::log) call.last_sign = base::tick();
+  if (wire::is_question(static_cast<HostMessage>(frame.type))) expect_turn(call);
   switch (static_cast<HostMessage>(frame.type)) {
     case HostMessage::result:
       return on_result(call, frame);
@@ -211,6 +232,22 @@ void Host::on_call_frame(Call& call, const wire::Frame& frame) {
       if (!owner_.on_extension(call, frame))
         throw base::refused("malformed message: unknown type " + std::to_string(frame.type));
   }
+}
+
+// The library in the process waits for each answer; a plugin that writes to the socket itself may not, and what it asks
+// for would pile up here.
+void Host::expect_turn(Call& call) {
+  expect(!call.asking, "a call asks before it has the answer to what it asked");
+  expect(!process_->behind(), "it asks without reading the answers");
+  call.asking = true;
+}
+
+// Whether somebody waits for the reply; who is told is free to ask again.
+bool Host::answers(std::uint64_t call) {
+  const auto found = in_flight_.find(call);
+  if (!process_ || found == in_flight_.end()) return false;
+  found->second->asking = false;
+  return true;
 }
 
 void Host::on_hello(const wire::Frame& frame) {
@@ -293,7 +330,7 @@ void Host::log(Call& call, LogLevel level, std::string_view text, std::string_vi
 
 void Host::on_emit(Call& call, const wire::Frame& frame) {
   wire::expect_blobs(frame, 2);
-  call.emitted_size += frame.blobs[1].size();
+  call.emitted_size += wire::emitted_size(frame.blobs[0], frame.blobs[1]);
   expect(call.emitted_size <= wire::kPayloadSizeMax && base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]),
          "a row is not valid");
   call.emitted.push_back({std::string(frame.blobs[0]), std::string(frame.blobs[1])});
@@ -302,6 +339,8 @@ void Host::on_emit(Call& call, const wire::Frame& frame) {
 void Host::on_checkpoint_put(Call& call, const wire::Frame& frame) {
   wire::expect_blobs(frame, 2);
   expect(base::is_utf8(frame.blobs[0]) && base::is_json(frame.blobs[1]), "a checkpoint is not valid");
+  if (!call.checkpoints.add(frame.blobs[0], frame.blobs[1]))
+    return reply(call.number, frame.tag, HostStatus::too_big, {});
   call.listener->checkpoint_put(std::string(frame.blobs[0]), std::string(frame.blobs[1]),
                                 [weak = weak_from_this(), number = call.number, question = frame.tag](bool stored) {
                                   if (const auto self = weak.lock())

@@ -15,6 +15,7 @@
 #include "host_pool/extension_calls.hpp"
 #include "host_pool/host_process.hpp"
 #include "host_pool/plugin_catalog.hpp"
+#include "host_pool/quarantine.hpp"
 #include "wire/host_messages.hpp"
 
 namespace godwit::host_pool {
@@ -26,6 +27,7 @@ struct HostSettings {
   bool require_sandbox = false;
   std::shared_ptr<process::CgroupTree> cgroups;  // null: processes have no control groups of their own
   ExtensionSettings extensions;
+  std::string quarantine_dir;  // see Quarantine
   std::vector<std::string> environment;  // NAME=value, beside what every host gets from the daemon's own (host.cpp)
   base::Duration open_timeout = std::chrono::seconds(30);
   base::Duration ping_interval = std::chrono::seconds(5);
@@ -37,6 +39,9 @@ struct HostSettings {
   base::Duration healthy_after = std::chrono::seconds(
       60);  // a process that lived so long, or served a call well, makes the next backoff the first one again
 };
+
+// As the operator decided; where files are kept is left open.
+HostSettings host_settings(const config::Settings& settings);
 
 // The host process of one plugin and the calls for it: a queue, at most `concurrency` in flight, and the one state
 // machine that starts, kills, reaps and respawns. Used on the engine's thread.
@@ -55,9 +60,11 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   };
 
   enum class State { idle, starting, ready, ending, backoff, quarantine };
+  static std::string_view name(State state);
 
+  // A version that is in quarantine stays there.
   Host(boost::asio::io_context& context, std::shared_ptr<const Plugin> plugin, const HostSettings& settings,
-       Owner& owner);
+       const Quarantine& quarantine, Owner& owner);
   ~Host() override;
 
   // Takes the call; it is dispatched in a later turn of the loop.
@@ -80,6 +87,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void reset();
 
   const Plugin& plugin() const { return *plugin_; }
+  State state() const { return state_; }
   bool idle() const { return queue_.empty() && in_flight_.empty(); }
 
   bool full() const { return in_flight_.size() >= static_cast<std::size_t>(plugin_->manifest.concurrency); }
@@ -105,6 +113,8 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void on_sandbox_report(const base::json::value& report);
   void on_opened(const wire::Frame& frame);
   void on_call_frame(Call& call, const wire::Frame& frame);
+  void expect_turn(Call& call);
+  bool answers(std::uint64_t call);
   void on_log(Call& call, const wire::Frame& frame);
   void on_emit(Call& call, const wire::Frame& frame);
   void on_checkpoint_put(Call& call, const wire::Frame& frame);
@@ -133,6 +143,7 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   std::shared_ptr<const Plugin> plugin_;
   const HostSettings& settings_;
   const config::PluginSettings granted_;
+  const Quarantine& quarantine_;
   Owner& owner_;
 
   State state_ = State::idle;

@@ -80,7 +80,9 @@ HostProcess::Launch Host::launch(std::vector<std::string> environment) const {
   if (settings_.cgroups)
     result.cgroup.emplace(settings_.cgroups->make(
         plugin_->manifest.id, {granted_.grants.memory, std::uint64_t{granted_.grants.processes} + kTasksOfProcess}));
-  result.arguments = {path, json::serialize(json::value_from(granted_.grants))};
+  model::Grants grants = granted_.grants;
+  grants.file_size = settings_.extensions.artifact_size_max;
+  result.arguments = {path, json::serialize(json::value_from(grants))};
   return result;
 }
 
@@ -207,6 +209,7 @@ void Host::fail_queue(std::string code, const std::string& why) {
 void Host::back_off(bool was_healthy) {
   if (recent_crashes_.size() >= static_cast<std::size_t>(settings_.crashes_max)) {
     state_ = State::quarantine;
+    quarantine_.add({plugin_->manifest.id, plugin_->file.sha256(), last_cause_, crash_report_});
     base::log::error("{}", quarantine_text());
     return pump_soon();
   }
@@ -252,10 +255,14 @@ void Host::drain() {
   pump_soon();
 }
 
+std::string_view Host::name(State state) {
+  return kStateNames[static_cast<std::size_t>(state)];
+}
+
 json::object Host::status() const {
   return {{"plugin", plugin_->manifest.id},
           {"version", plugin_->manifest.version},
-          {"state", kStateNames[static_cast<std::size_t>(state_)]},
+          {"state", name(state_)},
           {"pid", process_ ? json::value(process_->pid()) : json::value()},
           {"in_flight", in_flight_.size()},
           {"queued", queue_.size()},

@@ -21,16 +21,19 @@ HostPool::HostPool(asio::io_context& context, const PluginCatalog& catalog, Host
     : context_(context),
       catalog_(catalog),
       settings_(std::move(settings)),
+      quarantine_(settings_.quarantine_dir),
       extensions_(context, settings_.extensions, settings_.plugins),
-      stop_timer_(context) {}
+      stop_timer_(context) {
+  for (const auto& [id, plugin] : catalog_.plugins())
+    if (quarantine_.find(id, plugin->file.sha256())) host_of(plugin);
+}
 
 HostPool::~HostPool() = default;
 
-Host& HostPool::host_of(const engine::Callable& callable) {
-  const auto& plugin = static_cast<const PluginCallable&>(callable).owner;
+Host& HostPool::host_of(const std::shared_ptr<const Plugin>& plugin) {
   auto& host = hosts_[{plugin->manifest.id, plugin->file.sha256()}];
   if (!host) {
-    host = std::make_shared<Host>(context_, plugin, settings_, static_cast<Host::Owner&>(*this));
+    host = std::make_shared<Host>(context_, plugin, settings_, quarantine_, static_cast<Host::Owner&>(*this));
     host->set_retired(!is_current(*plugin));
   }
   return *host;
@@ -52,6 +55,7 @@ void HostPool::catalog_changed() {
 void HostPool::reset(const std::string& plugin) {
   if (!catalog_.find(plugin))
     throw base::not_found("there is no plugin '" + plugin + "'", "`godwit plugin list` shows what there is");
+  quarantine_.remove(plugin);
   for (const auto& [key, host] : hosts_)
     if (key.first == plugin) host->reset();
 }
@@ -178,6 +182,11 @@ void HostPool::check_stopped(base::Tick kill_at) {
   stop_timer_.async_wait([this, kill_at](const boost::system::error_code& error) {
     if (!error) check_stopped(kill_at);
   });
+}
+
+std::string HostPool::state(const std::string& plugin, const std::string& sha256) const {
+  const auto host = hosts_.find({plugin, sha256});
+  return std::string(host == hosts_.end() ? Host::name(Host::State::idle) : Host::name(host->second->state()));
 }
 
 base::json::object HostPool::describe(const std::string& plugin) const {

@@ -44,8 +44,10 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   // For an orderly end of the daemon: calls that wait for a free place end as cancelled, those in flight have `grace`
   // to end, then the processes are killed. `done` comes when no process is left.
   void stop(base::Duration grace, std::function<void()> done);
-  // One entry for each host that was ever started.
+  // One entry for each host that was ever started, and for each current version that is in quarantine.
   base::json::array status() const;
+  // Host::status()'s `state` of a version of a plugin, by the SHA-256 of its file; "idle" when it was never started.
+  std::string state(const std::string& plugin, const std::string& sha256) const;
   // What the plugin may do, and how its process is confined and does; {} for one that is not installed.
   base::json::object describe(const std::string& plugin) const;
 
@@ -54,7 +56,10 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   bool on_extension(Call& call, const wire::Frame& frame) override { return extensions_.on_frame(call, frame); }
   void on_invoke(Call& call, std::uint32_t question, std::string name, std::string args, std::string suffix) override;
 
-  Host& host_of(const engine::Callable& callable);
+  Host& host_of(const std::shared_ptr<const Plugin>& plugin);
+  Host& host_of(const engine::Callable& callable) {
+    return host_of(static_cast<const PluginCallable&>(callable).owner);
+  }
   bool is_current(const Plugin& plugin) const;
   Call& new_call(std::shared_ptr<const engine::Callable> callable, engine::StepCall step);
   void start_nested(Call& caller, Host& target, std::uint32_t question,
@@ -67,6 +72,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   boost::asio::io_context& context_;
   const PluginCatalog& catalog_;
   HostSettings settings_;
+  Quarantine quarantine_;
   ExtensionCalls extensions_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Host>> hosts_;  // by plugin id and SHA-256 of its file
   std::unordered_map<std::uint64_t, std::unique_ptr<Call>> calls_;

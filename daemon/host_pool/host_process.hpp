@@ -44,6 +44,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     std::optional<process::Cgroup> cgroup;
   };
   static constexpr int kExtraFd = wire::kHostProtocolFd + 1;
+  static constexpr std::size_t kUnreadMax = 256u << 20;
+  static constexpr std::size_t kUnreadFdsMax = 256;
   // Throws base::Error when the process cannot be started.
   static std::shared_ptr<HostProcess> start(boost::asio::io_context& context, Launch launch, Events& events);
 
@@ -60,6 +62,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
     append(outbox_);
     flush_soon();
   }
+  // Whether it has left so much unread that nothing more should be written for its asking.
+  bool behind() const { return outbox_.size() - sent_ > kUnreadMax || fds_.size() > kUnreadFdsMax; }
   // SIGKILL to the process and its group; on_ended() follows.
   void kill() { child_.signal_group(SIGKILL); }
   // What was printed without a newline so far, as lines.

@@ -46,7 +46,7 @@ void NestedCall::finished(engine::StepOutcome outcome) {
 
 void NestedCall::answer(engine::StepSucceeded& success) {
   std::size_t size = 0;
-  for (const auto& row : success.emitted) size += row.row.size();
+  for (const auto& row : success.emitted) size += wire::emitted_size(row.topic, row.row);
   if (caller_->emitted_size + size > wire::kPayloadSizeMax)
     return answer_failure(*caller_->host, caller_number_, question_,
                           {"too_big", "the rows of this call are too many together with its own", false, {}});

@@ -48,7 +48,16 @@ json::object describe_unit(const wire::Unit& unit) {
           {"pure", unit.pure}};
 }
 
+PluginCatalog::Pins pins_of(const std::map<std::string, config::PluginSettings>& plugins) {
+  PluginCatalog::Pins result;
+  for (const auto& [id, plugin] : plugins) result.emplace(id, plugin.sha256);
+  return result;
+}
+
 }  // namespace
+
+PluginCatalog::PluginCatalog(const config::Settings& settings)
+    : PluginCatalog(settings.plugin_dirs, settings.providers, pins_of(settings.plugins), settings.developer) {}
 
 PluginCatalog::PluginCatalog(std::vector<std::string> directories, std::map<std::string, std::string> providers,
                              Pins pins, bool developer)

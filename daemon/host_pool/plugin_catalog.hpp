@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "config/settings.hpp"
 #include "engine/step_runner.hpp"
 #include "host_pool/plugin_file.hpp"
 #include "wire/manifest.hpp"
@@ -36,6 +37,8 @@ class PluginCatalog {
   // developer mode only.
   PluginCatalog(std::vector<std::string> directories, std::map<std::string, std::string> providers, Pins pins = {},
                 bool developer = false);
+  // As the operator decided.
+  explicit PluginCatalog(const config::Settings& settings);
 
   // Looks at the directories anew. A plugin whose file has not changed stays the object it was.
   void reload();

@@ -133,7 +133,7 @@ int print_schema(const json::object&) {
 // For LuaLS: gw and the methods of the plugins that are installed.
 int print_stubs(const json::object& request) {
   const auto settings = settings_of(request);
-  const host_pool::PluginCatalog catalog(settings.plugin_dirs, settings.providers);
+  const host_pool::PluginCatalog catalog(settings);
   std::vector<script::StubMethod> methods;
   for (const auto& [id, plugin] : catalog.plugins())
     for (const auto& unit : plugin->manifest.units)

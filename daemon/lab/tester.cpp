@@ -19,15 +19,6 @@ namespace {
 constexpr std::size_t kSweepMax = 400;
 constexpr std::uint64_t kOtherSeed = 0x9e3779b9;
 
-host_pool::HostSettings host_settings(const config::Settings& settings) {
-  host_pool::HostSettings result;
-  result.program = settings.host_program;
-  result.plugins = settings.plugins;
-  result.require_sandbox = settings.require_sandbox;
-  result.extensions.egress_program = settings.egress_program;
-  return result;
-}
-
 // A script goes with its modules.
 std::string read_job(const std::filesystem::path& file) {
   std::string text = read_file(file, kJobFileMax);
@@ -65,8 +56,8 @@ struct Tester::Form {
 Tester::Tester(const config::Settings& settings, Options options)
     : settings_(settings),
       options_(std::move(options)),
-      catalog_(settings.plugin_dirs, settings.providers),
-      real_(catalog_, host_settings(settings)) {}
+      catalog_(settings),
+      real_(catalog_, host_pool::host_settings(settings)) {}
 
 std::vector<TestResult> Tester::run(const std::filesystem::path& path) {
   const TestFile file = read_tests(path);

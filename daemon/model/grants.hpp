@@ -45,8 +45,10 @@ struct Grants {
   std::uint32_t processes = 0;       // beside its own
   std::uint32_t cpu_seconds = 0;     // of one process in all its life; 0: no limit
   std::uint32_t open_files = 1024;
+  std::uint64_t file_size = 0;  // bytes of a file that it fills for an artifact; 0: no limit
 
-  BOOST_DESCRIBE_CLASS(Grants, (), (profile, files, network, secrets, exec, memory, processes, cpu_seconds, open_files),
+  BOOST_DESCRIBE_CLASS(Grants, (),
+                       (profile, files, network, secrets, exec, memory, processes, cpu_seconds, open_files, file_size),
                        (), ())
 };
 

@@ -84,11 +84,14 @@ std::optional<CgroupTree> CgroupTree::take_delegated() {
   const fs::path supervisor = root / "supervisor";
   if (::mkdir(supervisor.c_str(), 0755) != 0 && errno != EEXIST) return std::nullopt;
   if (!write_file(supervisor / "cgroup.procs", "0")) return std::nullopt;
-  return CgroupTree(root);
+  CgroupTree tree(root);
+  // The daemon and its database get their share first, however many threads a plugin lets spin.
+  write_file(supervisor / "cpu.weight", "1000");
+  return tree;
 }
 
 CgroupTree::CgroupTree(fs::path root) : root_(std::move(root)) {
-  for (const char* controller : {"memory", "pids"})
+  for (const char* controller : {"memory", "pids", "cpu"})
     if (write_file(root_ / "cgroup.subtree_control", std::string("+") + controller))
       controllers_.emplace_back(controller);
 }

@@ -46,7 +46,7 @@ class CgroupTree {
 
   // Throws base::Error(failed). `name` is made unique.
   Cgroup make(const std::string& name, const Limits& limits);
-  // "memory" or "pids".
+  // "memory", "pids" or "cpu".
   bool has(const std::string& controller) const;
 
  private:

@@ -22,6 +22,7 @@ constexpr bool kSanitized = false;
 
 // A limit of processes counts all of the user's, threads too, so it can only be a last line against fork bombs.
 constexpr rlim_t kTasksOfUser = 4096;
+constexpr rlim_t kThreadsOfUser = 16384;
 
 class Limits {
  public:
@@ -59,8 +60,11 @@ void limit_resources(const model::Grants& grants, SandboxReport& report) {
       report.missing.push_back(std::string("CPU time: ") + std::strerror(errno));
     }
   }
-  if (grants.processes > 0 && ::getuid() != 0)
-    limits.set(RLIMIT_NPROC, kTasksOfUser + grants.processes, "fork bombs end");
+  if (grants.file_size > 0 && grants.files.write.empty())
+    limits.set(RLIMIT_FSIZE, grants.file_size + 1, "a file <= " + std::to_string(grants.file_size >> 20) + " MiB");
+  if (::getuid() != 0)
+    limits.set(RLIMIT_NPROC, (grants.processes > 0 ? kTasksOfUser : kThreadsOfUser) + grants.processes,
+               "fork bombs end");
 }
 
 void drop_capabilities(SandboxReport& report) {

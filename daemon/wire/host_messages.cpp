@@ -142,6 +142,22 @@ base::json::object parse_object(const Frame& frame) {
   return std::move(value.get_object());
 }
 
+bool is_question(HostMessage type) {
+  switch (type) {
+    case HostMessage::checkpoint_put:
+    case HostMessage::checkpoint_get:
+    case HostMessage::invoke:
+    case HostMessage::http_request:
+    case HostMessage::secret_get:
+    case HostMessage::artifact_create:
+    case HostMessage::artifact_commit:
+    case HostMessage::artifact_open:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view name(HostMessage type) {
   const auto index = static_cast<std::size_t>(type);
   return kMessageNames[index < kMessageNames.size() ? index : 0];

@@ -64,6 +64,10 @@ enum class HostStatus : std::uint8_t { ok, retry, failed, cancelled, not_found, 
 inline constexpr std::uint32_t kHostProtocol = 1;
 // The largest payload of a plugin; the rest of a frame is for what goes with it.
 inline constexpr std::size_t kPayloadSizeMax = 30u * 1024 * 1024;
+// What a row that is emitted counts against kPayloadSizeMax: small ones have their cost too.
+inline std::size_t emitted_size(std::string_view topic, std::string_view row) {
+  return topic.size() + row.size() + 64;
+}
 inline constexpr std::int64_t kNoDeadline = std::numeric_limits<std::int64_t>::max();
 // The daemon's descriptor of the protocol in a new host process.
 inline constexpr int kHostProtocolFd = 3;
@@ -106,6 +110,8 @@ struct Progress {
 Progress parse_progress(const Frame& frame);
 void expect_blobs(const Frame& frame, std::size_t count);
 base::json::object parse_object(const Frame& frame);
+// Whether it is a host's question, whose call waits for the reply: a call has one at a time.
+bool is_question(HostMessage type);
 std::string_view name(HostMessage type);
 std::string_view name(HostStatus status);
 // An unknown number means failed, as plugin.h says.

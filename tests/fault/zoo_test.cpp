@@ -16,7 +16,7 @@ namespace {
 
 support::DaemonOptions zoo_options() {
   support::DaemonOptions options;
-  options.settings = "plugins:\n";
+  options.settings = "plugin_ping: 500ms\nplugins:\n";
   for (const auto& animal : support::zoo())
     options.settings += std::string("  zoo.") + animal.name + ": " + animal.settings + "\n";
   options.plugin_dirs = {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins", GODWIT_BINARY_DIR "/plugins"};
@@ -52,8 +52,6 @@ TEST_CASE("the daemon lives through the whole zoo while a neighbour's 200 calls 
     std::vector<std::pair<const support::Animal*, std::int64_t>> runs;
     for (const auto& animal : support::zoo()) {
       if (std::string(animal.input) != "null") continue;  // a stage's input is an object
-      // The daemon's pings come too seldom for a quick test; the pool's own test has faster ones.
-      if (std::string(animal.name) == "stops_itself") continue;
       const std::string timeout =
           animal.timeout_ms > 0 ? ", timeout: " + std::to_string(animal.timeout_ms) + "ms" : std::string();
       runs.emplace_back(&animal, submit(daemon, std::string("zoo-") + std::to_string(runs.size()),
@@ -92,6 +90,10 @@ TEST_CASE("a plugin in quarantine fails its runs at once with the report, until 
                            Catch::Contains("about to touch what is not mine") &&
                            Catch::Contains("godwit plugin reset zoo.segv"));
   CHECK_THAT(daemon.cli({"plugin", "show", "zoo.segv"}).out, Catch::Contains("quarantine"));
+  daemon.kill();
+  daemon.start();
+  CHECK_THAT(daemon.cli({"plugin", "list"}).out, Catch::Contains("quarantine"));
+  CHECK_THAT(crash(5), Catch::Contains("quarantined") && Catch::Contains("SIGSEGV"));
   CHECK(daemon.cli({"plugin", "reset", "nobody"}).exit_code == 3);
   CHECK(daemon.cli({"plugin", "reset", "zoo.segv"}).exit_code == 0);
   CHECK_THAT(crash(6), Catch::Contains("crashed"));

@@ -17,11 +17,14 @@ const std::vector<Animal>& zoo() {
         {"leaks_memory", "it is granted 256 MiB", "{memory: 256MiB}"},
         {"leaks_threads", "pthread_create: EAGAIN", "{memory: 256MiB}"},
 #endif
-        {"leaks_descriptors", "open: EMFILE", "{open_files: 64}"}, {"forks", "fork: EPERM"},
+        {"hoards_shared", "mmap: EPERM", "{memory: 256MiB}"}, {"hoards_stacks", "mmap: EPERM", "{memory: 256MiB}"},
+        {"spins_everywhere", "did not end within 300ms, nor when it was told to", "{}", 300}, {"leaks_descriptors", "open: EMFILE", "{open_files: 64}"}, {"forks", "fork: EPERM"},
         {"leaves_children", "20 children", "{processes: 64}"},
         // disturbs
         {"prints", "printed"}, {"closes_3", "closed"}, {"closes_all", "closed the connection"},
-        {"writes_frames", "broke the protocol"}, {"outlives", "done, it says"},
+        {"writes_frames", "broke the protocol"}, {"asks_at_once", "broke the protocol"},
+        // Its host may miss pings, or the wish to end, or read half a frame: what ends it is chance, whose fault it is is not.
+        {"steals_frames", "zoo.steals_frames", "{}", 300}, {"outlives", "done, it says"},
         {"returns_nonsense", "the plugin gave no reason"}, {"answers_twice", "output() said 8"},
         {"says_much", "output() said 6"}, {"says_no_utf8", "bad_output"}, {"says_deep", "bad_output"},
         {"says_no_json", "bad_output"}, {"emits_much", "emit() said 6"},

@@ -107,11 +107,13 @@ typedef struct gw_host {
   gw_status (*output)(gw_call *call, gw_view json);
 
   /* [run] A row that is stored under `topic` in the transaction that records this step, if the call succeeds. May block while the daemon is behind.
-   * GW_INVALID when the row is not JSON or the topic is empty, GW_TOO_BIG when the rows of this call exceed GW_PAYLOAD_MAX in all, GW_CANCELLED. */
+   * GW_INVALID when the row is not JSON or the topic is empty, GW_TOO_BIG when the rows of this call exceed GW_PAYLOAD_MAX in all,
+   * each with its topic and 64 bytes more, GW_CANCELLED. */
   gw_status (*emit)(gw_call *call, gw_view topic, gw_view record_json);
 
   /* [run] Keeps `value` (JSON) under `key` for later attempts of this call, over a crash or a reboot too; durable when GW_OK is returned. Blocks for
-   * about one commit of the database. GW_INVALID, GW_TOO_BIG, GW_CANCELLED, GW_FAILED when it could not be stored. */
+   * about one commit of the database. GW_INVALID, GW_TOO_BIG over GW_PAYLOAD_MAX, or over 64 MiB or 10,000 keys in all of one attempt, GW_CANCELLED,
+   * GW_FAILED when it could not be stored. */
   gw_status (*checkpoint_put)(gw_call *call, gw_view key, gw_view value_json);
 
   /* [run] The last durable value of `key`. GW_NOT_FOUND when there is none, GW_CANCELLED. */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -135,6 +136,36 @@ UNUSED gw_status leaks_memory(gw_call*, const std::string&) {
     memset(kept, 1, 1 << 20);
   }
 }
+// What the limit of a process's own memory does not count.
+gw_status hoards(gw_call* call, int flags) {
+  const size_t size = 64u << 20;
+  for (int i = 0; i < 16; ++i) {
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+    if (memory == MAP_FAILED) return refused(call, "mmap");
+    memset(memory, 1, size);
+  }
+  return give(call, R"("a GiB")");
+}
+UNUSED gw_status hoards_shared(gw_call* call, const std::string&) {
+  return hoards(call, MAP_SHARED);
+}
+UNUSED gw_status hoards_stacks(gw_call* call, const std::string&) {
+  return hoards(call, MAP_PRIVATE | MAP_GROWSDOWN);
+}
+void* spin(void*) {
+  volatile bool never = false;
+  while (!never) {
+  }
+  return nullptr;
+}
+UNUSED gw_status spins_everywhere(gw_call*, const std::string&) {
+  for (int i = 0; i < 64; ++i) {
+    pthread_t thread;
+    if (pthread_create(&thread, nullptr, spin, nullptr) == 0) pthread_detach(thread);
+  }
+  spin(nullptr);
+  return GW_OK;
+}
 UNUSED gw_status leaks_descriptors(gw_call* call, const std::string&) {
   while (open("/dev/null", O_RDONLY) >= 0) {
   }
@@ -191,6 +222,44 @@ UNUSED gw_status writes_frames(gw_call*, const std::string&) {
       return GW_FAILED;
   }
   for (;;) pause();
+}
+// All sockets of the process, one of which is the daemon's.
+template <typename Work>
+void each_socket(const Work& work) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    struct stat status {};
+    if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode)) work(fd);
+  }
+}
+// Nested calls without waiting for one's end, in the name of the first call that its process has.
+UNUSED gw_status asks_at_once(gw_call*, const std::string&) {
+  std::string frame;
+  const auto number = [&](uint64_t value, size_t size) { frame.append(reinterpret_cast<const char*>(&value), size); };
+  number(24 + 3 * 4 + 4 + 2 + 1, 4);  // bytes
+  number(11, 2);                      // invoke
+  number(0, 1);
+  number(3, 1);  // blobs
+  number(1, 8);  // the call
+  number(0, 4);
+  number(1, 4);  // the question
+  for (const char* blob : {"noop", "{}", "a"}) {
+    number(strlen(blob), 4);
+    frame += blob;
+  }
+  each_socket([&](int fd) {
+    while (write(fd, frame.data(), frame.size()) > 0) {
+    }
+  });
+  for (;;) pause();
+}
+// Takes what the daemon sends to its host.
+UNUSED gw_status steals_frames(gw_call*, const std::string&) {
+  for (;;) {
+    each_socket([](int fd) {
+      char bytes[4096];
+      (void)!recv(fd, bytes, sizeof bytes, 0);
+    });
+  }
 }
 void* abort_later(void*) {
   usleep(50'000);

@@ -86,3 +86,15 @@ TEST_CASE("with pins only the listed files are loaded") {
   REQUIRE(refusing.describe().size() == 1);
   CHECK_THAT(base::json::serialize(refusing.describe()), Catch::Contains("refused"));
 }
+
+TEST_CASE("the operator's settings decide on pins, providers and drafts, for whoever makes a catalog") {
+  TrustWorld world;
+  config::Settings settings;
+  settings.plugin_dirs = {(world.folder / "plugins").string()};
+  CHECK(PluginCatalog(settings).find("test.noop"));
+  settings.plugins["test.noop"].sha256 = {std::string(64, 'a')};
+  CHECK_FALSE(PluginCatalog(settings).find("test.noop"));
+  settings.plugins.clear();
+  settings.providers = {{"chat/1", "noop"}};
+  CHECK_FALSE(PluginCatalog(settings).problems().empty());
+}

@@ -59,6 +59,26 @@ TEST_CASE("each animal of the zoo costs its own call, and the report names the c
   CHECK(std::filesystem::exists(GODWIT_BINARY_DIR "/zoo/bait"));
 }
 
+TEST_CASE("a call that asks before it has its answer ends its process, so that nothing piles up in the daemon") {
+  PoolWorld world(support::lenient(), {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins"});
+  Listener& call = world.start("zoo.asks_at_once");
+  REQUIRE(world.last() == 1);  // the number that it writes into its frames
+  CHECK_THAT(world.output(call), Catch::Contains("asks before it has the answer"));
+}
+
+TEST_CASE("checkpoints of one attempt have room for so much and no more") {
+  host_pool::CheckpointBudget budget;
+  const std::string piece(1u << 20, 'x');
+  for (int i = 0; i < 64; ++i) CHECK(budget.add(std::to_string(i), piece));
+  CHECK_FALSE(budget.add("one more", "1"));
+  CHECK(budget.add("0", "1"));  // takes the place of a larger one
+  CHECK(budget.add("one more", "1"));
+  host_pool::CheckpointBudget keys;
+  for (std::size_t i = 0; i < host_pool::CheckpointBudget::kKeysMax; ++i) CHECK(keys.add(std::to_string(i), "1"));
+  CHECK_FALSE(keys.add("one more", "1"));
+  CHECK(keys.add("7", "2"));
+}
+
 TEST_CASE("a thread that outlives its call takes down its own process only, and the next call has a new one") {
   PoolWorld world(support::lenient(), {GODWIT_BINARY_DIR "/zoo"});
   CHECK_THAT(world.output(world.start("zoo.outlives")), Catch::Contains("done"));
@@ -83,6 +103,42 @@ TEST_CASE("five crashes within ten minutes end in quarantine until somebody rese
   CHECK_THROWS_WITH(world.pool().reset("zoo.unheard_of"), Catch::Contains("no plugin"));
   world.pool().reset("zoo.segv");
   CHECK_THAT(world.output(world.start("zoo.segv")), Catch::Contains("lost: crashed"));
+}
+
+TEST_CASE("a quarantine outlives the pool, for that version of the plugin only, until it is reset") {
+  const support::TempDir dir;
+  host_pool::HostSettings settings;
+  settings.quarantine_dir = (dir / "quarantine").string();
+  settings.crashes_max = 1;
+  const std::vector<std::string> zoo{GODWIT_BINARY_DIR "/zoo"};
+  {
+    PoolWorld world(settings, zoo);
+    CHECK_THAT(world.output(world.start("zoo.segv")), Catch::Contains("lost: crashed"));
+  }
+  {
+    PoolWorld world(settings, zoo);
+    CHECK(world.status("zoo.segv").at("state") == "quarantine");
+    CHECK(world.status("zoo.segv").at("last_crash").at("calls").at(0).at("callable") == "zoo.segv");
+    const auto refused = world.failure(world.start("zoo.segv"));
+    CHECK(refused.code == "quarantined");
+    CHECK_THAT(refused.message, Catch::Contains("SIGSEGV") && Catch::Contains("godwit plugin reset zoo.segv"));
+    CHECK(world.status("zoo.aborts").empty());
+  }
+  {
+    // Another file of the same plugin is another version.
+    std::filesystem::create_directory(dir / "plugins");
+    std::filesystem::copy_file(GODWIT_BINARY_DIR "/zoo/segv.so", dir / "plugins" / "segv.so");
+    std::ofstream(dir / "plugins" / "segv.so", std::ios::app) << "more";
+    PoolWorld world(settings, {(dir / "plugins").string()});
+    CHECK(world.status("zoo.segv").empty());
+  }
+  {
+    PoolWorld world(settings, zoo);
+    world.pool().reset("zoo.segv");
+    CHECK_THAT(world.output(world.start("zoo.segv")), Catch::Contains("lost: crashed"));
+    world.pool().reset("zoo.segv");
+  }
+  CHECK(PoolWorld(settings, zoo).status("zoo.segv").empty());
 }
 
 TEST_CASE("a plugin that is killed by somebody, or for a deadline of its caller, does not come into quarantine") {

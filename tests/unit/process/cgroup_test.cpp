@@ -78,3 +78,20 @@ TEST_CASE("a process that nobody has given a group to divide stays where it is")
   const auto tree = CgroupTree::take_delegated();
   CHECK((own() == before) == !tree.has_value());
 }
+
+TEST_CASE("a kill for want of memory is read from the group, and only that") {
+  const support::TempDir dir;
+  std::ofstream(dir / "cgroup.procs");
+  std::ofstream(dir / "cgroup.kill");
+  std::ofstream(dir / "memory.events") << "low 0\nhigh 3\nmax 17\noom 4\noom_kill 2\noom_group_kill 1\n";
+  {
+    const Cgroup group(dir.path());
+    CHECK(group.oom_kills() == 2);
+    std::ofstream(dir / "memory.events") << "low 0\nhigh 3\nmax 17\noom 4\noom_kill 0\n";
+    CHECK(group.oom_kills() == 0);
+    fs::remove(dir / "memory.events");  // without the memory controller
+    CHECK(group.oom_kills() == 0);
+  }
+  std::ifstream killed(dir / "cgroup.kill");
+  CHECK(std::string(std::istreambuf_iterator<char>(killed), {}) == "1");
+}
