@@ -96,6 +96,7 @@ Daemon::Daemon(config::Settings settings)
       catalog_(settings_),
       artifacts_(artifact_dir(settings_), settings_.artifact_max),
       store_(store_settings(settings_), clock_, &watch_),
+      sweeper_(artifacts_, store_, clock_, {}),
       hosts_(loop_, catalog_, host_settings(settings_)),
       scripts_(loop_, {.program = settings_.host_program}),
       engine_(engine_settings(settings_, scripts_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
@@ -145,20 +146,20 @@ json::array Daemon::list_plugins() const {
   return plugins;
 }
 
-json::object Daemon::read_artifact(const std::string& name, std::uint64_t offset) const {
+std::optional<json::object> Daemon::read_artifact(const std::string& name, std::uint64_t offset) const {
   const std::string sha256 = artifact::sha256_of(name);
   if (sha256.empty())
     throw base::refused("\"" + name + "\" is no name of an artifact", {},
                         "`godwit artifact list` shows them: sha256:...");
   const base::UniqueFd file = artifacts_.open(sha256);
-  if (!file) throw base::not_found("there is no artifact " + name, "`godwit artifact list` shows what there is");
+  if (!file) return std::nullopt;
   const off_t size = ::lseek(file.get(), 0, SEEK_END);
   std::string bytes(kArtifactPiece, '\0');
   const ssize_t got =
       ::pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(std::min<std::uint64_t>(offset, INT64_MAX)));
   if (size < 0 || got < 0) throw base::Error(base::ErrorKind::failed, "the artifact cannot be read");
   bytes.resize(static_cast<std::size_t>(got));
-  return {{"size", size}, {"base64", base::base64(bytes)}};
+  return json::object{{"size", size}, {"base64", base::base64(bytes)}};
 }
 
 int Daemon::run() {
@@ -179,6 +180,7 @@ void Daemon::on_store_ready(const engine::Result<engine::Nothing>& result) {
     exit_code_ = 1;
     return loop_.stop();
   }
+  sweeper_.start(store_.store_id());
   engine_.start([this] {
     log::info("ready: {} jobs, {} plugins, {} runs at work", library_.list().size(), catalog_.plugins().size(),
               engine_.status().at("runs_in_memory").to_number<std::size_t>());

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <optional>
 
+#include "app/artifact_sweeper.hpp"
 #include "app/loop_clock.hpp"
 #include "app/loop_watch.hpp"
 #include "app/supervisor_link.hpp"
@@ -36,7 +37,7 @@ class Daemon {
   // After jobs were read: what only reading needs is given back.
   void give_back_memory();
   base::json::array list_plugins() const;
-  base::json::object read_artifact(const std::string& name, std::uint64_t offset) const;
+  std::optional<base::json::object> read_artifact(const std::string& name, std::uint64_t offset) const;
   void watch_signals();
   void on_signal(int number);
   void begin_drain();
@@ -56,6 +57,7 @@ class Daemon {
   host_pool::PluginCatalog catalog_;
   artifact::Files artifacts_;
   store::PostgresStore store_;
+  ArtifactSweeper sweeper_;
   host_pool::HostPool hosts_;
   host_pool::ScriptPool scripts_;
   engine::Engine engine_;

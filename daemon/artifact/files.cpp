@@ -1,10 +1,13 @@
 #include "artifact/files.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -18,6 +21,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "sha256:";
 constexpr std::size_t kChunk = 256 * 1024;
+constexpr std::uint64_t kSpaceLeft = 512u << 20;
 
 base::Error failed(const std::string& what, const std::string& path) {
   return base::Error(base::ErrorKind::failed, what + ": " + std::strerror(errno), {path, 0, 0, {}});
@@ -31,10 +35,28 @@ void make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw failed("cannot make the directory", path);
 }
 
+// A disk that is full stops the database, and so all jobs.
+void check_space(const std::string& directory) {
+  struct statvfs status {};
+  if (::statvfs(directory.c_str(), &status) != 0) throw failed("cannot look at the disk of", directory);
+  if (std::uint64_t{status.f_bavail} * status.f_frsize < kSpaceLeft)
+    throw base::Error(base::ErrorKind::failed, "less than 512 MiB of disk are left, which artifacts may not take",
+                      {directory, 0, 0, {}}, "make room, or let runs be deleted earlier (`retain`)");
+}
+
 base::UniqueFd unnamed_file(const std::string& directory) {
+  check_space(directory);
   base::UniqueFd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) throw failed("cannot make a file in", directory);
   return fd;
+}
+
+// Since when nobody has stored it: a file's time is set anew each time.
+bool is_idle(const std::string& path, base::Duration since) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return false;
+  const auto stored = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+  return base::now().time_since_epoch() - stored > since;
 }
 
 }  // namespace
@@ -49,12 +71,25 @@ std::string sha256_of(std::string_view name) {
   return is_sha256(name) ? std::string(name) : std::string();
 }
 
+// Held while a file gets its name or loses it, by whatever thread or process.
+class Files::Lock {
+ public:
+  Lock(const std::string& directory, int how) : fd_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    while (!fd_ || ::flock(fd_.get(), how) != 0)
+      if (!fd_ || errno != EINTR) throw failed("cannot lock", directory);
+  }
+
+ private:
+  base::UniqueFd fd_;
+};
+
 // Writes a new file of the store, and learns its name from what is written.
 class Files::Writer {
  public:
   explicit Writer(const Files& files) : files_(files), fd_(unnamed_file(files.directory_)) {}
 
   void write(std::string_view bytes) {
+    check_space(files_.directory_);
     size_ += bytes.size();
     if (size_ > files_.size_max_)
       throw base::refused("the file is larger than " + std::to_string(files_.size_max_) + " bytes");
@@ -76,9 +111,13 @@ class Files::Writer {
     ::fchmod(fd_.get(), 0400);
     if (::fsync(fd_.get()) != 0) throw failed("cannot write to", directory);
     const std::string source = "/proc/self/fd/" + std::to_string(fd_.get());
-    // Somebody else may have stored the same content, which is as good.
-    if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0 && errno != EEXIST)
-      throw failed("cannot make", path);
+    {
+      const Lock lock(files_.directory_, LOCK_SH);
+      // Somebody else may have stored the same content, which is as good, when it is told to be wanted again.
+      if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0 &&
+          (errno != EEXIST || ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0))
+        throw failed("cannot make", path);
+    }
     for (const std::string& parent : {directory, files_.directory_}) {
       const base::UniqueFd folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (!folder || ::fsync(folder.get()) != 0) throw failed("cannot write to", parent);
@@ -114,13 +153,6 @@ Stored Files::commit(int fd) const {
   }
 }
 
-Stored Files::put(std::string_view bytes) const {
-  make_directory(directory_);
-  Writer writer(*this);
-  writer.write(bytes);
-  return writer.finish();
-}
-
 base::UniqueFd Files::open(const std::string& sha256) const {
   if (!is_sha256(sha256)) return {};
   base::UniqueFd fd(::open(path_of(sha256).c_str(), O_RDONLY | O_CLOEXEC));
@@ -128,20 +160,41 @@ base::UniqueFd Files::open(const std::string& sha256) const {
   return fd;
 }
 
-std::string Files::read(const std::string& sha256) const {
-  const base::UniqueFd fd = open(sha256);
-  struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0)
-    throw base::Error(base::ErrorKind::failed, "the artifact is missing", {path_of(sha256), 0, 0, {}},
-                      "restore it from a backup of the state directory");
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t got = ::pread(fd.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw failed("cannot read", path_of(sha256));
-    done += static_cast<std::size_t>(got);
+bool Files::claim(const std::string& owner) const {
+  if (::access(directory_.c_str(), F_OK) != 0) return true;
+  const std::string path = directory_ + "/owner";
+  base::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  std::string text(owner.size() + 1, '\0');
+  const ssize_t got = file ? ::pread(file.get(), text.data(), text.size(), 0) : -1;
+  if (got < 0) throw failed("cannot read", path);
+  text.resize(static_cast<std::size_t>(got));
+  if (!text.empty()) return text == owner;
+  if (::pwrite(file.get(), owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size()) ||
+      ::fsync(file.get()) != 0)
+    throw failed("cannot write to", path);
+  return true;
+}
+
+std::vector<std::string> Files::idle(base::Duration since) const {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator(directory_, error)) {
+    if (!folder.is_directory(error)) continue;
+    for (const auto& file : std::filesystem::directory_iterator(folder.path(), error)) {
+      std::string name = file.path().filename();
+      if (is_sha256(name) && is_idle(file.path(), since)) found.push_back(std::move(name));
+    }
   }
-  return bytes;
+  return found;
+}
+
+bool Files::remove(const std::string& sha256, base::Duration idle_since) const {
+  if (!is_sha256(sha256)) return false;
+  const Lock lock(directory_, LOCK_EX);
+  const std::string path = path_of(sha256);
+  if (!is_idle(path, idle_since)) return false;
+  if (::unlink(path.c_str()) != 0) throw failed("cannot remove", path);
+  return true;
 }
 
 std::string Files::path_of(const std::string& sha256) const {

@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/time.hpp"
 #include "base/unique_fd.hpp"
 
 namespace godwit::artifact {
@@ -29,14 +31,19 @@ class Files {
   // Stores the content of a file as it is now, durably. The writer may keep his descriptor: what is stored is a copy.
   // Throws Error(refused) when it is too large. Takes as long as reading and writing it does.
   Stored commit(int fd) const;
-  Stored put(std::string_view bytes) const;
   // For reading; empty when there is no such file.
   base::UniqueFd open(const std::string& sha256) const;
-  // The whole content of a file that put() stored; throws Error(failed) when it is not there.
-  std::string read(const std::string& sha256) const;
+
+  // Whether the files are those of `owner` (a database, say), as they are of the first who asks when there are any.
+  bool claim(const std::string& owner) const;
+  // The files that nobody has stored, or stored again, for so long.
+  std::vector<std::string> idle(base::Duration since) const;
+  // Removes a file if that is still so; whoever stores it at the same time finds it stored.
+  bool remove(const std::string& sha256, base::Duration idle_since) const;
 
  private:
   class Writer;
+  class Lock;
   std::string path_of(const std::string& sha256) const;
 
   std::string directory_;

@@ -1,3 +1,5 @@
+#include "cli/artifacts.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,7 +9,6 @@
 #include "base/base64.hpp"
 #include "base/unique_fd.hpp"
 #include "cli/commands.hpp"
-#include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "cli/text.hpp"
 
@@ -49,21 +50,28 @@ int artifact_list(Session& session) {
   return 0;
 }
 
-int artifact_get(Session& session) {
-  const std::string name = session.line.text("ARTIFACT");
-  base::UniqueFd file;
-  const std::string path = session.line.has("output") ? session.line.text("output") : "standard output";
+void read_artifact(Session& session, const std::string& name, const std::function<void(std::string_view)>& piece) {
   std::uint64_t offset = 0;
   while (true) {
     const auto answer = session.call("artifact.read", {{"artifact", name}, {"offset", offset}});
-    // The file is made when it is known that there is something to put into it.
-    if (!file && session.line.has("output")) file = output_file(path);
     const auto bytes = base::from_base64(answer.at("base64").as_string());
     if (!bytes) throw base::Error(base::ErrorKind::internal, "the daemon's answer is no base64");
-    write_all(file ? file.get() : STDOUT_FILENO, *bytes, path);
+    piece(*bytes);
     offset += bytes->size();
-    if (bytes->empty() || offset >= answer.at("size").to_number<std::uint64_t>()) return 0;
+    if (bytes->empty() || offset >= answer.at("size").to_number<std::uint64_t>()) return;
   }
+}
+
+int artifact_get(Session& session) {
+  const bool to_file = session.line.has("output");
+  const std::string path = to_file ? session.line.text("output") : "standard output";
+  base::UniqueFd file;
+  read_artifact(session, session.line.text("ARTIFACT"), [&](std::string_view piece) {
+    // The file is made when it is known that there is something to put into it.
+    if (to_file && !file) file = output_file(path);
+    write_all(to_file ? file.get() : STDOUT_FILENO, piece, path);
+  });
+  return 0;
 }
 
 }  // namespace godwit::cli

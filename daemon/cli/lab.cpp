@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/paths.hpp"
+#include "cli/artifacts.hpp"
 #include "cli/commands.hpp"
 #include "cli/lab.hpp"
 #include "cli/session.hpp"
@@ -17,6 +18,16 @@ namespace json = base::json;
 
 // How many steps are asked for at once.
 constexpr std::int64_t kStepsPage = 1000;
+
+// What is exported stands alone, so a large output is written out.
+void fetch_output(Session& session, json::object& step) {
+  const auto* artifact = object_of(step, "output_artifact");
+  if (!artifact) return;
+  std::string text;
+  read_artifact(session, text_of(*artifact, "artifact"), [&](std::string_view piece) { text += piece; });
+  step["output"] = base::parse_json(text);
+  step.erase("output_artifact");
+}
 
 }  // namespace
 
@@ -60,7 +71,10 @@ int run_export(Session& session) {
   for (bool more = true; more;) {
     const json::object page{{"offset", steps.size()}, {"limit", kStepsPage}, {"with_output", true}};
     auto shown = session.call("run.show", {{"run", run}, {"steps", page}}).as_object();
-    for (auto& step : shown.at("steps").as_array()) steps.push_back(std::move(step));
+    for (auto& step : shown.at("steps").as_array()) {
+      fetch_output(session, step.as_object());
+      steps.push_back(std::move(step));
+    }
     more = shown.at("more_steps").as_bool();
     if (exported.empty())
       for (const char* name : {"run", "job", "version", "state", "params"})

@@ -31,6 +31,8 @@ void print_steps(Session& session, const json::object& shown) {
       const auto& step = value.as_object();
       session.print("\n" + base::printable(text_of(step, "path")) + " " + session.paint(text_of(step, "state")) + "\n");
       if (const auto* output = step.if_contains("output"); output && !output->is_null()) session.print(pretty(*output));
+      if (const auto* artifact = object_of(step, "output_artifact"))
+        session.print(grouped(number_of(*artifact, "size")) + " bytes: godwit artifact get " + text_of(*artifact, "artifact") + "\n");
       if (const auto* error = object_of(step, "error")) session.print(base::printable(failure_text(*error), true) + "\n");
     }
   } else {

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/time.hpp"
@@ -26,8 +27,9 @@ struct Services {
   // A job's text can name any plugin and so any command a plugin runs; operators submit what stands in the job folders unless this is set.
   bool operators_submit_files = false;
   std::function<void(const std::string& plugin)> reset_plugin;  // throws Error(not_found)
-  // Up to 1 MiB of a file from `offset` on: {"size","base64"}; throws Error(not_found), or Error(refused) for what is no name of one.
-  std::function<base::json::object(const std::string& artifact, std::uint64_t offset)> read_artifact;
+  // Up to 1 MiB of a file of this node from `offset` on: {"size","base64"}; nothing when there is none. Throws Error(refused) for what is no
+  // name of an artifact.
+  std::function<std::optional<base::json::object>(const std::string& artifact, std::uint64_t offset)> read_artifact;
 };
 
 // Throws Error(unavailable) while the database is away: what only the store knows cannot be told then, and waiting for it in silence helps nobody.

@@ -26,7 +26,8 @@ class History {
   // The run's row with "progress", "changes" [], "emitted" (count), and without its steps. not_found when there is no
   // such run.
   virtual void show_run(model::RunId run, Answer<base::json::object> answer) = 0;
-  // Steps by path order of finish; {"steps":[...], "more":bool}. `with_output` adds the outputs.
+  // Steps by path order of finish; {"steps":[...], "more":bool}. `with_output` adds "output", or for one that is an
+  // artifact "output_artifact": {"artifact", "size"}.
   virtual void list_steps(model::RunId run, std::size_t offset, std::size_t limit, bool with_output,
                           Answer<base::json::object> answer) = 0;
   // Log lines with "seq" greater than `after`, oldest first.
@@ -35,8 +36,14 @@ class History {
   virtual void read_result(model::RunId run, Answer<base::json::object> answer) = 0;
   // The newest fire times of a schedule, or of all when it is empty, as the view godwit.fires has them.
   virtual void list_fires(std::string schedule, std::size_t limit, Answer<base::json::array> answer) = 0;
-  // Files that steps made, newest first; of all runs when none is given.
+  // Files that steps made and outputs that are artifacts, newest first; of all runs when none is given.
   virtual void list_artifacts(std::optional<model::RunId> run, std::size_t limit, Answer<base::json::array> answer) = 0;
+  // Up to `size` bytes of an output that is an artifact, from `offset` on: {"size": of the whole, "base64"}. not_found
+  // when there is none with this SHA-256, which also says when it is a file of another node.
+  virtual void read_artifact(std::string sha256, std::uint64_t offset, std::size_t size,
+                             Answer<base::json::object> answer) = 0;
+  // Those of the files, by SHA-256, that no run has made.
+  virtual void unknown_files(std::vector<std::string> sha256, Answer<std::vector<std::string>> answer) = 0;
   virtual void list_audit(std::size_t limit, Answer<base::json::array> answer) = 0;
 };
 

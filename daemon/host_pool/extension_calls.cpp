@@ -18,7 +18,7 @@ namespace json = base::json;
 using wire::HostMessage;
 using wire::HostStatus;
 
-constexpr std::size_t kDraftsMax = 64;  // of one call
+constexpr std::size_t kDraftsMax = 16;  // of one call
 constexpr auto kResetMax = std::chrono::milliseconds(std::chrono::hours(24 * 31));
 
 // Which extension a message belongs to; empty for messages of the core.

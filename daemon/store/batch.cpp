@@ -1,5 +1,6 @@
 #include "store/batch.hpp"
 
+#include "base/digest.hpp"
 #include "base/json.hpp"
 
 namespace godwit::store {
@@ -50,6 +51,15 @@ std::int64_t code(Enum value) {
 }
 
 enum Phase : std::int64_t { kPhaseStarted = 0, kPhaseFailed = 1 };
+
+// A larger output is an artifact: listed with its hash, and shown as one instead of being printed. Its bytes stay with
+// the step, where every node has them.
+constexpr std::size_t kOutputInlineMax = 256u << 10;
+constexpr std::string_view kOutputName = "output";
+constexpr std::string_view kOutputMediaType = "application/json";
+// Where the bytes of an artifact are.
+constexpr std::int64_t kInFile = 0;
+constexpr std::int64_t kInStep = 1;
 
 }  // namespace
 
@@ -135,7 +145,7 @@ void Batch::put(const engine::Submitted& fact) {
   else if (!fact.unique.empty())
     row(Rows::run_unique, fact.job, fact.unique, fact.run);
   if (fact.retry_of)
-    for (const auto& path : fact.copied_steps) row(Rows::copied_step, fact.run, *fact.retry_of, path);
+    for (const auto& path : fact.copied_steps) for (const Rows rows : {Rows::copied_step, Rows::copied_artifact}) row(rows, fact.run, *fact.retry_of, path);
 }
 
 void Batch::put(const engine::AttemptStarted& fact) {
@@ -151,6 +161,9 @@ void Batch::put(const engine::AttemptFailed& fact) {
 void Batch::put(const engine::StepDone& fact) {
   row(Rows::step, fact.run, fact.path, code(fact.state), std::int64_t(fact.attempt), fact.args_hash,
       OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at);
+  if (fact.output.size() > kOutputInlineMax)
+    row(Rows::artifact, fact.run, fact.path, base::sha256_hex(fact.output), kOutputName, numbers_.next(),
+        static_cast<std::int64_t>(fact.output.size()), kOutputMediaType, fact.finished_at, kInStep);
   std::int64_t ordinal = 0;
   for (const auto& emitted : fact.emitted)
     row(Rows::emitted, fact.run, fact.path, ordinal++, numbers_.next(), emitted.topic, emitted.row, fact.finished_at);
@@ -231,7 +244,7 @@ void Batch::put(const engine::Audited& fact) {
 
 void Batch::put(const engine::ArtifactStored& fact) {
   row(Rows::artifact, fact.run, fact.path, fact.artifact.sha256, fact.artifact.name, numbers_.next(),
-      static_cast<std::int64_t>(fact.artifact.size), fact.artifact.media_type, fact.at);
+      static_cast<std::int64_t>(fact.artifact.size), fact.artifact.media_type, fact.at, kInFile);
 }
 
 void Batch::put(const engine::Logged& fact) {

@@ -2,9 +2,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
+#include "store/array_column.hpp"
 #include "store/values.hpp"
 
 namespace godwit::store {
@@ -12,6 +14,9 @@ namespace {
 
 namespace json = base::json;
 using model::RunState;
+
+// No text of PostgreSQL is longer.
+constexpr std::uint64_t kOutputSizeMax = 1u << 30;
 
 // The rows a list shows are first found by number, newest first, by the query that is cheap for the filter; $1 job or
 // '', $2 first number not wanted, $3 how many, $4 labels as a JSON object. Only then is the view asked, about these.
@@ -96,12 +101,15 @@ constexpr std::array kStepMembers{
     Member{"error", json_value},  Member{"started_at", json_instant}, Member{"finished_at", json_instant},
     Member{"output", json_value},
 };
+// Of an output that is an artifact, which is not shown itself.
+constexpr std::array kOutputMembers{Member{"artifact", json_text}, Member{"size", json_integer}};
 
 template <std::size_t N>
-json::object object(const pqxx::row& row, const std::array<Member, N>& members, std::size_t count = N) {
+json::object object(const pqxx::row& row, const std::array<Member, N>& members, std::size_t count = N,
+                    std::size_t first_column = 0) {
   json::object object;
   for (std::size_t i = 0; i < count; ++i)
-    object[members[i].name] = members[i].read(row[static_cast<pqxx::row::size_type>(i)]);
+    object[members[i].name] = members[i].read(row[static_cast<pqxx::row::size_type>(first_column + i)]);
   return object;
 }
 
@@ -159,14 +167,24 @@ json::object show_run(Connection& connection, model::RunId run) {
 json::object list_steps(Connection& connection, model::RunId run, std::size_t offset, std::size_t limit,
                         bool with_output) {
   const auto rows = connection.query(
-      fmt::format("SELECT path, state, attempt, error, started_at, finished_at{} FROM godwit.steps WHERE run = $1 "
-                  "ORDER BY finished_at, path OFFSET $2 LIMIT $3",
-                  with_output ? ", output" : ""),
+      fmt::format("SELECT s.path, s.state, s.attempt, s.error, s.started_at, s.finished_at{} ORDER BY s.finished_at, "
+                  "s.path OFFSET $2 LIMIT $3",
+                  with_output ? ", CASE WHEN a.run IS NULL THEN s.output END, 'sha256:' || a.sha256, a.size FROM "
+                                "godwit.steps s LEFT JOIN godwit.artifact a ON a.run = s.run AND a.path = s.path AND "
+                                "a.in_step = 1 WHERE s.run = $1"
+                              : " FROM godwit.steps s WHERE s.run = $1"),
       model::number(run), offset, limit + 1);
   if (rows.empty()) find_run(connection, run);
   json::array steps;
-  for (const auto& row : rows)
-    if (steps.size() < limit) steps.push_back(object(row, kStepMembers, kStepMembers.size() - (with_output ? 0 : 1)));
+  for (const auto& row : rows) {
+    if (steps.size() == limit) break;
+    json::object step = object(row, kStepMembers, kStepMembers.size() - (with_output ? 0 : 1));
+    if (with_output && !row[static_cast<pqxx::row::size_type>(kStepMembers.size())].is_null()) {
+      step.erase("output");
+      step["output_artifact"] = object(row, kOutputMembers, kOutputMembers.size(), kStepMembers.size());
+    }
+    steps.push_back(std::move(step));
+  }
   return {{"steps", std::move(steps)}, {"more", static_cast<std::size_t>(rows.size()) > limit}};
 }
 
@@ -213,10 +231,42 @@ json::array list_artifacts(Connection& connection, std::optional<model::RunId> r
                                 Member{"run", json_integer},      Member{"path", json_text},
                                 Member{"stored_at", json_instant}};
   return objects(
-      connection.query("SELECT 'sha256:' || sha256, name, media_type, size, run, path, stored_at FROM godwit.artifact "
-                       "WHERE $1::bigint IS NULL OR run = $1 ORDER BY number DESC LIMIT $2",
+      connection.query("SELECT 'sha256:' || a.sha256, a.name, a.media_type, a.size, a.run, a.path, a.stored_at FROM "
+                       "godwit.artifact a WHERE ($1::bigint IS NULL OR a.run = $1) AND (a.in_step = 0 OR EXISTS (SELECT "
+                       "FROM godwit.step s WHERE s.run = a.run AND s.path = a.path)) ORDER BY a.number DESC LIMIT $2",
                        run ? std::optional(model::number(*run)) : std::nullopt, limit),
       kMembers);
+}
+
+json::object read_artifact(Connection& connection, const std::string& sha256, std::uint64_t offset,
+                           std::size_t size) {
+  constexpr std::array kMembers{Member{"size", json_integer}, Member{"base64", json_text}};
+  // A piece begins behind the end at most, which no number of this type misses.
+  const auto begin = static_cast<std::int64_t>(std::min<std::uint64_t>(offset, kOutputSizeMax)) + 1;
+  const auto rows = connection.query(
+      "SELECT a.size, translate(encode(substring(convert_to(s.output, 'UTF8') FROM $2::int FOR $3::int), 'base64'), "
+      "E'\n', ''), a.in_step, n.name FROM godwit.artifact a LEFT JOIN godwit.step s ON a.in_step = 1 AND s.run = a.run "
+      "AND s.path = a.path LEFT JOIN godwit.run r ON r.id = a.run LEFT JOIN godwit.node n ON n.id = r.node "
+      "WHERE a.sha256 = $1 ORDER BY s.run IS NULL LIMIT 1",
+      sha256, begin, size);
+  if (!rows.empty() && !rows[0][1].is_null()) return object(rows[0], kMembers);
+  std::string what = "there is no artifact sha256:" + sha256;
+  if (!rows.empty() && rows[0][2].as<int>() == 0)
+    what = "the file of the artifact sha256:" + sha256 + " is not on this node";
+  const std::string node = rows.empty() || rows[0][3].is_null() ? "" : text(rows[0][3]);
+  throw base::not_found(what, node.empty() ? "`godwit artifact list` shows what there is"
+                                           : "the run that made it was on the node '" + node + "'");
+}
+
+std::vector<std::string> unknown_files(Connection& connection, const std::vector<std::string>& sha256) {
+  ArrayColumn asked(ColumnType::text);
+  for (const auto& one : sha256) asked.add(one);
+  std::vector<std::string> unknown;
+  for (const auto& row : connection.query("SELECT u FROM unnest($1::text[]) u WHERE NOT EXISTS (SELECT FROM "
+                                          "godwit.artifact a WHERE a.sha256 = u AND a.in_step = 0)",
+                                          parameter(asked)))
+    unknown.push_back(text(row[0]));
+  return unknown;
 }
 
 json::array list_audit(Connection& connection, std::size_t limit) {

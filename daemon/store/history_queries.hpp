@@ -15,6 +15,9 @@ base::json::array read_logs(Connection& connection, model::RunId run, std::int64
 base::json::object read_result(Connection& connection, model::RunId run);
 base::json::array list_fires(Connection& connection, const std::string& schedule, std::size_t limit);
 base::json::array list_artifacts(Connection& connection, std::optional<model::RunId> run, std::size_t limit);
+base::json::object read_artifact(Connection& connection, const std::string& sha256, std::uint64_t offset,
+                                 std::size_t size);
+std::vector<std::string> unknown_files(Connection& connection, const std::vector<std::string>& sha256);
 base::json::array list_audit(Connection& connection, std::size_t limit);
 
 }  // namespace godwit::store

@@ -426,6 +426,19 @@ void PostgresStore::list_artifacts(std::optional<model::RunId> run, std::size_t 
     return store::list_artifacts(connection, run, limit);
   });
 }
+void PostgresStore::read_artifact(std::string sha256, std::uint64_t offset, std::size_t size,
+                                  engine::Answer<base::json::object> answer) {
+  impl_->look_back<base::json::object>(
+      std::move(answer), [sha256 = std::move(sha256), offset, size](Connection& connection) {
+        return store::read_artifact(connection, sha256, offset, size);
+      });
+}
+void PostgresStore::unknown_files(std::vector<std::string> sha256, engine::Answer<std::vector<std::string>> answer) {
+  impl_->look_back<std::vector<std::string>>(std::move(answer),
+                                             [sha256 = std::move(sha256)](Connection& connection) {
+                                               return store::unknown_files(connection, sha256);
+                                             });
+}
 void PostgresStore::list_audit(std::size_t limit, engine::Answer<base::json::array> answer) {
   impl_->look_back<base::json::array>(std::move(answer),
                                       [limit](Connection& connection) { return store::list_audit(connection, limit); });

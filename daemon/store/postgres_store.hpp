@@ -73,6 +73,9 @@ class PostgresStore : public engine::Store, public engine::History {
   void list_fires(std::string schedule, std::size_t limit, engine::Answer<base::json::array> answer) override;
   void list_artifacts(std::optional<model::RunId> run, std::size_t limit,
                       engine::Answer<base::json::array> answer) override;
+  void read_artifact(std::string sha256, std::uint64_t offset, std::size_t size,
+                     engine::Answer<base::json::object> answer) override;
+  void unknown_files(std::vector<std::string> sha256, engine::Answer<std::vector<std::string>> answer) override;
   void list_audit(std::size_t limit, engine::Answer<base::json::array> answer) override;
 
  private:

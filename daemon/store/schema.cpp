@@ -557,24 +557,12 @@ CREATE FUNCTION godwit.is_ranked(options text) RETURNS boolean LANGUAGE sql IMMU
 $$;
 )sql";
 
-constexpr std::array kMigrations{
-    Migration{1, "tables", kTables},
-    Migration{2, "submit by SQL", kSubmit},
-    Migration{3, "views", kViews},
-    Migration{4, "both sides of a mismatch", kSides},
-    Migration{5, "steps that wait", kWaits},
-    Migration{6, "schedules", kSchedules},
-    Migration{7, "unique runs, and runs that are deleted", kUnique},
-    Migration{8, "rates", kRates},
-    Migration{9, "artifacts", kArtifacts},
-    Migration{10, "named locks", kLocks},
-    Migration{11, "queues", kQueues},
-};
-
-}  // namespace
-
-std::span<const Migration> migrations() {
-  return kMigrations;
-}
-
-}  // namespace godwit::store
+// Large outputs are artifacts too, whose bytes are the step's.
+constexpr std::string_view kOutputs = R"sql(
+ALTER TABLE godwit.artifact ADD COLUMN in_step smallint NOT NULL DEFAULT 0;
+CREATE INDEX artifact_by_content ON godwit.artifact (sha256);
+CREATE OR REPLACE VIEW godwit.artifacts AS
+SELECT 'sha256:' || a.sha256 AS artifact, a.name, a.media_type, a.size, a.run, r.job, a.path, a.stored_at
+FROM godwit.artifact a LEFT JOIN godwit.run r ON r.id = a.run
+WHERE a.in_step = 0 OR EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND s.path = a.path);
+COMMENT ON VIEW godwit.artifacts IS 'Files that steps made, and the outputs of more than 256 KiB, which godwit.steps has whole. The bytes of files are in the state directory of the node that ran the step; `godwit artifact get` gives both.';

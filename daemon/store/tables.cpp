@@ -79,7 +79,8 @@ constexpr std::array kAudit{Column{"number", bigint}, Column{"uid", bigint},  Co
                             Column{"at", timestamptz}};
 constexpr std::array kArtifact{
     Column{"run", bigint},    Column{"path", text},   Column{"sha256", text},     Column{"name", text},
-    Column{"number", bigint}, Column{"size", bigint}, Column{"media_type", text}, Column{"stored_at", timestamptz}};
+    Column{"number", bigint}, Column{"size", bigint}, Column{"media_type", text}, Column{"stored_at", timestamptz},
+    Column{"in_step", smallint}};
 constexpr std::array kProgress{Column{"run", bigint}, Column{"number", bigint}, Column{"progress", text}};
 constexpr std::array kLog{Column{"run", bigint},     Column{"number", bigint}, Column{"path", text},
                           Column{"level", smallint}, Column{"stream", text},   Column{"line", text},
@@ -116,6 +117,14 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
         "FROM fence, {} (target, source, path) JOIN godwit.step s ON s.run = u.source AND s.path = u.path COLLATE "
         "\"C\"",
         " ON CONFLICT DO NOTHING"},
+    // The files that those steps made are the new run's as well: they are kept for as long as either is.
+    TableInfo{
+        Rows::copied_artifact, "copied_artifact", kCopiedStep,
+        "INSERT INTO godwit.artifact (run, path, sha256, name, number, size, media_type, stored_at, in_step) "
+        "SELECT u.target, a.path, a.sha256, a.name, a.number, a.size, a.media_type, a.stored_at, a.in_step "
+        "FROM fence, {} (target, source, path) JOIN godwit.artifact a ON a.run = u.source AND a.path = u.path COLLATE "
+        "\"C\" ON CONFLICT DO NOTHING",
+        ""},
     TableInfo{Rows::attempt, "attempt", kAttempt,
               "INSERT INTO godwit.attempt (run, path, attempt, phase, failure, at, next_at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
@@ -218,8 +227,8 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
     // A step that makes the same file again, in a later attempt or twice in one, has made it once.
     TableInfo{
         Rows::artifact, "artifact", kArtifact,
-        "INSERT INTO godwit.artifact (run, path, sha256, name, number, size, media_type, stored_at) SELECT u.* FROM "
-        "fence, {} ON CONFLICT DO NOTHING",
+        "INSERT INTO godwit.artifact (run, path, sha256, name, number, size, media_type, stored_at, in_step) SELECT u.* "
+        "FROM fence, {} ON CONFLICT DO NOTHING",
         ""},
     TableInfo{Rows::progress, "progress", kProgress,
               "INSERT INTO godwit.progress AS t (run, number, progress) SELECT u.* FROM fence, {} "

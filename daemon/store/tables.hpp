@@ -26,6 +26,7 @@ enum class Rows {
   unique_moved,
   inbox_taken,
   copied_step,
+  copied_artifact,
   attempt,
   step,
   emitted,

@@ -6,11 +6,12 @@ namespace {
 namespace json = base::json;
 
 constexpr std::int64_t kRowsMax = 10'000;
+constexpr std::size_t kPiece = 1u << 20;
 
 }  // namespace
 
 Command artifact_list(Services& services) {
-  return {"artifact.list", Role::viewer, "Lists the files that steps have made, newest first.",
+  return {"artifact.list", Role::viewer, "Lists the files that steps have made and outputs of more than 256 KiB, newest first.",
           {{"run", ParameterType::run, false, "only those of this run"},
            {"limit", ParameterType::count, false, "how many at most (100)"}},
           [&services](Call call) {
@@ -22,11 +23,16 @@ Command artifact_list(Services& services) {
 }
 
 Command artifact_read(Services& services) {
-  return {"artifact.read", Role::viewer, "Gives up to 1 MiB of a file: {\"size\": of the whole, \"base64\"}.",
+  return {"artifact.read", Role::viewer, "Gives up to 1 MiB of one: {\"size\": of the whole, \"base64\"}.",
           {{"artifact", ParameterType::text, true, "its name, as sha256:..."},
            {"offset", ParameterType::count, false, "where to begin, in bytes"}},
           [&services](Call call) {
-            call.reply.result(services.read_artifact(call.arguments.text("artifact"), static_cast<std::uint64_t>(call.arguments.count("offset"))));
+            const std::string name = call.arguments.text("artifact");
+            const auto offset = static_cast<std::uint64_t>(call.arguments.count("offset"));
+            if (auto piece = services.read_artifact(name, offset)) return call.reply.result(std::move(*piece));
+            require_store(services);
+            services.history.read_artifact(name.substr(name.find(':') + 1), offset, kPiece,
+                                           call.reply.when<json::object>([reply = call.reply](const json::object& piece) { reply.result(piece); }));
           }};
 }
 

@@ -111,7 +111,7 @@ gw_status run(void* self, gw_call* handle, gw_view input, Body&& body) noexcept 
     Call call(instance.host, handle);
     const json::value result = body(instance.object, call, value);
     const gw_status status = instance.host->output(handle, view(json::serialize(result)));
-    if (status == GW_TOO_BIG) fail("too_big", "the result is larger than 30 MiB");
+    if (status == GW_TOO_BIG) fail("too_big", "the result is larger than 30 MiB; store it as an artifact and give its reference instead");
     return status;
   });
 }

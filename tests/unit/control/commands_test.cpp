@@ -40,6 +40,12 @@ class MemoryHistory : public engine::History {
     world_.clock.post([answer] { answer(json::array()); });
   }
   void list_artifacts(std::optional<model::RunId>, std::size_t, engine::Answer<json::array> answer) override { answer(json::array{}); }
+  void read_artifact(std::string sha256, std::uint64_t, std::size_t, engine::Answer<json::object> answer) override {
+    answer(base::not_found("there is no artifact sha256:" + sha256));
+  }
+  void unknown_files(std::vector<std::string>, engine::Answer<std::vector<std::string>> answer) override {
+    answer(std::vector<std::string>{});
+  }
   void list_audit(std::size_t, engine::Answer<json::array> answer) override {
     json::array rows;
     for (const auto& entry : world_.memory.audit) rows.push_back(json::object{{"who", entry.who}, {"command", entry.command}});

@@ -1,7 +1,12 @@
 // Goal: what plugins reach through extensions is what the operator lets them have, and nothing else. Method: a plugin
 // that asks, on real host processes, with servers on the loopback and files in a folder of the test.
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "artifact/files.hpp"
 #include "pool_world.hpp"
@@ -131,6 +136,9 @@ TEST_CASE("an artifact is stored once, by what was in it at the commit") {
   CHECK_THAT(world.ask({{"do", "store"}, {"name", "a/b"}, {"text", "x"}}), Catch::Contains("not valid"));
   CHECK_THAT(world.ask({{"do", "store"}, {"name", "big"}, {"text", std::string((1u << 20) + 1, 'x')}}),
              Catch::Contains("too big"));
+  // Who fills a file without end is stopped by the kernel, long before anybody wants to keep it.
+  CHECK_THAT(world.ask({{"do", "store"}, {"name", "endless"}, {"text", std::string(3u << 20, 'x')}}),
+             Catch::Contains("File too large"));
 }
 
 TEST_CASE("a call says what it cost and what the other side has left") {
@@ -154,16 +162,73 @@ TEST_CASE("an extension is given when the manifest names it and godwit has it") 
   CHECK(world.pool.output(world.pool.start("quiet")) == "0");
 }
 
-TEST_CASE("files of the artifact store survive the death of their writer and never change") {
+namespace {
+
+artifact::Stored put(const artifact::Files& files, const std::string& text) {
+  const base::UniqueFd file = files.create();
+  REQUIRE(::pwrite(file.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  return files.commit(file.get());
+}
+
+}  // namespace
+
+TEST_CASE("files of the artifact store are named by their content and have a bound") {
   support::TempDir dir;
   const artifact::Files files((dir / "store").string(), 100);
-  const auto stored = files.put("abc");
+  const auto stored = put(files, "abc");
   CHECK(stored.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  CHECK(files.read(stored.sha256) == "abc");
+  CHECK(files.open(stored.sha256));
   CHECK_FALSE(files.open(std::string(64, 'a')));
-  CHECK_THROWS_AS(files.read(std::string(64, 'a')), base::Error);
-  CHECK_THROWS_AS(files.put(std::string(101, 'x')), base::Error);
+  CHECK_THROWS_AS(put(files, std::string(101, 'x')), base::Error);
   CHECK(artifact::sha256_of("sha256:" + stored.sha256) == stored.sha256);
   CHECK(artifact::sha256_of("sha256:ABC").empty());
   CHECK(artifact::sha256_of("../" + stored.sha256).empty());
+}
+
+TEST_CASE("a file is removed only when nobody has stored it for long, and storing it again counts") {
+  using namespace std::chrono_literals;
+  support::TempDir dir;
+  const artifact::Files files((dir / "store").string(), 100);
+  CHECK(files.idle(0s).empty());
+  CHECK(files.claim("nobody, while there is nothing"));
+  const std::string old = put(files, "old").sha256;
+  CHECK(files.claim("one"));
+  CHECK(files.claim("one"));
+  CHECK_FALSE(files.claim("another"));
+  const std::string kept = put(files, "kept").sha256;
+  for (const auto& name : {old, kept})
+    std::filesystem::last_write_time(dir / "store" / name.substr(0, 2) / name,
+                                     std::filesystem::file_time_type::clock::now() - 48h);
+  put(files, "new");
+  auto idle = files.idle(24h);
+  std::sort(idle.begin(), idle.end());
+  std::vector<std::string> both{old, kept};
+  std::sort(both.begin(), both.end());
+  CHECK(idle == both);
+  put(files, "kept");
+  CHECK_FALSE(files.remove(kept, 24h));
+  CHECK(files.remove(old, 24h));
+  CHECK_FALSE(files.remove(old, 24h));
+  CHECK(files.open(kept));
+  CHECK_FALSE(files.open(old));
+  CHECK_FALSE(files.remove("../owner", 0s));
+}
+
+TEST_CASE("what is stored while it is removed is there afterwards, or was never said to be stored") {
+  using namespace std::chrono_literals;
+  support::TempDir dir;
+  const artifact::Files files((dir / "store").string(), 100);
+  std::atomic<bool> stop = false;
+  std::thread remover([&] {
+    while (!stop)
+      for (const auto& name : files.idle(24h)) files.remove(name, 24h);
+  });
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = put(files, "the same").sha256;
+    CHECK(files.open(name));
+    std::filesystem::last_write_time(dir / "store" / name.substr(0, 2) / name,
+                                     std::filesystem::file_time_type::clock::now() - 48h);
+  }
+  stop = true;
+  remover.join();
 }

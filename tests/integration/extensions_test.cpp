@@ -1,5 +1,4 @@
-// Goal: what a plugin is given through extensions is what the settings file grants, and files that steps make can be
-// had. Method: the real daemon and command line.
+// Goal: what a plugin is given through extensions is what the settings file grants. Method: the real daemon.
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -39,23 +38,4 @@ TEST_CASE("hosts and secrets are granted by the settings file") {
              Catch::Contains("host_not_allowed"));
   CHECK(run(daemon, "c", "{do: secret, name: key}").at("result") == "s3cret");
   CHECK_THAT(json::serialize(run(daemon, "d", "{do: secret, name: other}").at("error")), Catch::Contains("no_secret"));
-}
-
-TEST_CASE("a file that a step made is listed, and given back as it was") {
-  DaemonProcess daemon;
-  daemon.start();
-  const auto end = run(daemon, "a", "{do: store, name: words.txt, text: 'some words'}");
-  INFO(json::serialize(end));
-  REQUIRE(end.at("state") == "succeeded");
-  const std::string name(end.at("result").at("artifact").as_string());
-  const auto list = daemon.cli({"artifact", "list"});
-  CHECK_THAT(list.out, Catch::Contains("words.txt") && Catch::Contains(name) && Catch::Contains("text/plain"));
-  CHECK(daemon.cli({"artifact", "get", name}).out == "some words");
-  const std::string file = (daemon.dir() / "copy").string();
-  CHECK(daemon.cli({"artifact", "get", name, "-o", file}).exit_code == 0);
-  std::ifstream copy(file);
-  CHECK(std::string((std::istreambuf_iterator<char>(copy)), {}) == "some words");
-  CHECK(daemon.query("select name || ' ' || size from godwit.artifacts") == std::vector<std::string>{"words.txt 10"});
-  CHECK(daemon.cli({"artifact", "get", "sha256:" + std::string(64, '0')}).exit_code == 3);
-  CHECK(daemon.cli({"artifact", "get", "words.txt"}).exit_code == 6);
 }
