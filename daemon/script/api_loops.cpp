@@ -13,11 +13,12 @@ namespace {
 constexpr std::size_t kListShown = 256u << 10;
 constexpr std::size_t kFoldListMin = 10'000;
 
-std::size_t positive(lua_State* lua, int options, const char* name, std::size_t absent, const char* function) {
+std::size_t number(lua_State* lua, int options, const char* name, std::size_t absent, const char* function,
+                   lua_Integer least = 1) {
   std::size_t result = absent;
   if (lua_getfield(lua, options, name) != LUA_TNIL) {
-    if (!lua_isinteger(lua, -1) || lua_tointeger(lua, -1) < 1 || lua_tointeger(lua, -1) > 10'000'000)
-      luaL_error(lua, "gw.%s: %s must be an integer from 1 to 10000000", function, name);
+    if (!lua_isinteger(lua, -1) || lua_tointeger(lua, -1) < least || lua_tointeger(lua, -1) > 10'000'000)
+      luaL_error(lua, "gw.%s: %s must be an integer from %d to 10000000", function, name, static_cast<int>(least));
     result = static_cast<std::size_t>(lua_tointeger(lua, -1));
   }
   lua_pop(lua, 1);
@@ -96,7 +97,7 @@ int each(lua_State* lua) {
   if (lua_type(lua, 4) != LUA_TFUNCTION)
     luaL_error(lua, "gw.each: the last argument must be a function that is called with each item");
   check_options(lua, 3, "each", "godwit.EachOptions");
-  loop->parallel = positive(lua, 3, "parallel", 32, "each");
+  loop->parallel = number(lua, 3, "parallel", 32, "each");
   loop->on_error = on_error(lua, 3, "each");
   loop->key = function_option(lua, 3, "key", "each");
   read_fold(lua, 3, *loop);
@@ -120,10 +121,10 @@ int frontier(lua_State* lua) {
   lua_settop(lua, 4);
   luaL_checktype(lua, 4, LUA_TFUNCTION);
   check_options(lua, 3, "frontier", "godwit.FrontierOptions");
-  loop->parallel = positive(lua, 3, "parallel", 32, "frontier");
+  loop->parallel = number(lua, 3, "parallel", 32, "frontier");
   loop->on_error = on_error(lua, 3, "frontier");
-  loop->depth_max = static_cast<int>(positive(lua, 3, "depth", 1'000, "frontier"));
-  loop->items_max = positive(lua, 3, "max", 100'000, "frontier");
+  loop->depth_max = static_cast<int>(number(lua, 3, "depth", 1'000, "frontier", 0));
+  loop->items_max = number(lua, 3, "max", 100'000, "frontier");
   loop->key = function_option(lua, 3, "key", "frontier");
   lua_newtable(lua);
   expression::mark_list(lua, -1);

@@ -373,7 +373,7 @@ bool Execution::add_item(lua_State* lua, Loop& loop, int depth) {
     key = lua_tostring(lua, -1);
     lua_pop(lua, 1);
   } else {
-    key = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : json_text(lua, -1, "the item", 64u << 10);
+    key = json_text(lua, -1, "the item", 64u << 10);
   }
   const bool fits = depth <= loop.depth_max && loop.count < loop.items_max;
   if (!fits || !loop.known.emplace(key, loop.count).second) {

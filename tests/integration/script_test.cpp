@@ -259,3 +259,72 @@ TEST_CASE("a failed run of a script is continued with what it had finished") {
   CHECK_THAT(first[1] + first[2], Catch::Contains(json::serialize(end.at("result").at(0))));
   CHECK(end.at("result").at(1) == false);
 }
+
+TEST_CASE("locks, turns and runs that continue outlive the daemon; both sides of a mismatch are shown in lines") {
+  Scripts scripts;
+  scripts.put("holder.lua", job("holder", "gw.lock('one', function() gw.wait('go') end) return 'held'"));
+  scripts.put("waiter.lua", job("waiter", "return gw.lock('one', function() return 'had' end)"));
+  scripts.put(
+      "turn.yaml",
+      "job: turn\nparams: {k: string}\nconcurrency: '${ params.k }'\nstages:\n  wait: {wait_signal: go}\nresult: 1\n");
+  scripts.put("chain.lua", job("chain", "if p.n < 3 then gw.continue_as({n = p.n + 1}) end return p.n",
+                               "params = {n = 'integer'},"));
+  scripts.put("files.lua", job("files",
+                               "local f = gw.artifact('a.bin', '\\xff\\0bytes') return {#gw.content(f), "
+                               "gw.content(gw.artifact('a.txt', 'text')), f.size}"));
+  scripts.put("moved.lua", job("moved", "gw.call('shell.run', {argv = {'true'}})\ngw.wait('go') return 'old'"));
+  scripts.start();
+  const auto holder = scripts.submit("holder"), waiter = scripts.submit("waiter");
+  const auto first = scripts.submit("turn", {{"k", "a"}}), second = scripts.submit("turn", {{"k", "a"}});
+  const auto moved = scripts.submit("moved");
+  const auto why = [&](std::int64_t run) { return json::serialize(scripts.daemon->call("run.why", {{"run", run}})); };
+  const auto until = [&](std::int64_t run, const std::string& text) {
+    for (int i = 0; i < 200 && why(run).find(text) == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
+    CHECK_THAT(why(run), Catch::Contains(text));
+  };
+  until(waiter, "waits for the lock 'one', which run " + std::to_string(holder));
+  until(second, "run " + std::to_string(first) + " has it");
+  until(moved, "waits for the signal 'go'");
+  // As if the script under the run had been changed, which no deploy does.
+  scripts.daemon->query(
+      "update godwit.job_version set text = replace(text, '''true''', '''false''') where job = 'moved' returning 1");
+  scripts.put("moved.lua", job("moved", "gw.call('shell.run', {argv = {'ls'}})\ngw.wait('go') return 'new'"));
+  scripts.daemon->kill();
+  scripts.daemon->start();
+  until(waiter, "waits for the lock 'one', which run " + std::to_string(holder));
+  until(second, "run " + std::to_string(first) + " has it");
+  scripts.daemon->call("run.signal", {{"run", holder}, {"name", "go"}});
+  CHECK(scripts.daemon->wait_for_end(waiter, 30s).at("result") == "had");
+  CHECK(scripts.daemon->wait_for_end(holder, 30s).at("result") == "held");
+  scripts.daemon->call("run.signal", {{"run", first}, {"name", "go"}});
+  scripts.daemon->call("run.signal", {{"run", second}, {"name", "go"}});
+  CHECK(scripts.daemon->wait_for_end(second, 30s).at("result") == 1);
+  CHECK(scripts.daemon->query("select count(*) from godwit.lock")[0] == "0");
+
+  const auto chain = scripts.submit("chain", {{"n", 1}});
+  scripts.daemon->wait_for_end(chain, 30s);
+  for (int i = 0; i < 200 && scripts.daemon->query("select count(*) from godwit.results where job = 'chain'")[0] != "3";
+       ++i)
+    std::this_thread::sleep_for(50ms);
+  CHECK(scripts.daemon->query(
+            "select result::text from godwit.results where job = 'chain' order by run desc limit 1")[0] == "3");
+  CHECK_THAT(json::serialize(scripts.daemon->call("run.show", {{"run", chain}})), Catch::Contains("goes on from here"));
+
+  const auto files = scripts.submit("files");
+  const auto end = scripts.daemon->wait_for_end(files, 30s);
+  INFO(json::serialize(end));
+  CHECK(json::serialize(end.at("result")) == R"([7,"text",7])");
+  CHECK(scripts.daemon->query("select count(*) from godwit.artifacts where run = " + std::to_string(files))[0] == "2");
+
+  // A version that asks for something else is refused with both sides, and so is the run when it comes back.
+  const auto migrated = scripts.daemon->cli({"run", "migrate", std::to_string(moved), "--to", "latest"});
+  CHECK(migrated.exit_code == 1);
+  CHECK_THAT(migrated.out, Catch::Contains("recorded    shell.run succeeded") &&
+                               Catch::Contains("asked now   shell.run (shell.run) at moved.lua:3"));
+  scripts.daemon->call("run.signal", {{"run", moved}, {"name", "go"}});
+  for (int i = 0; i < 200 && why(moved).find("blocked") == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
+  const auto shown = scripts.daemon->cli({"show", std::to_string(moved)});
+  CHECK_THAT(shown.out, Catch::Contains("recorded    shell.run succeeded") &&
+                            Catch::Contains("asked now   shell.run (shell.run) at moved.lua:3") &&
+                            Catch::Contains("version") && Catch::Contains("with {\"argv\":[\"false\"]}"));
+}

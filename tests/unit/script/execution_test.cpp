@@ -182,6 +182,13 @@ TEST_CASE("a frontier grows, each key once") {
   CHECK(world.paths() == list({"crawl[]", "crawl[0]", "crawl[1]", "crawl[2]", "crawl[3]"}));
 }
 
+TEST_CASE("a frontier tells a text from a number, and may be as deep as its first items only") {
+  ScriptWorld world(
+      job("return gw.frontier('n', {1, '1', 1}, {depth = 0}, function(n, grow) grow('more') return n end)"));
+  REQUIRE(world.go());
+  CHECK(world.result() == R"([1,"1"])");
+}
+
 TEST_CASE("clock, random numbers and uuids are the same in every life") {
   ScriptWorld world(job("gw.call('a.b', {})\nreturn {gw.now(), math.random(), gw.random(10), gw.uuid()}"));
   REQUIRE(world.go());
