@@ -21,7 +21,8 @@ namespace {
 constexpr auto kVersion = GODWIT_VERSION;
 constexpr std::size_t kArtifactPiece = 1u << 20;
 
-engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts) {
+engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts,
+                                       engine::Cluster* cluster) {
   engine::EngineSettings result;
   result.active_runs_max = static_cast<std::size_t>(settings.active_runs_max);
   result.steps_in_flight_max = static_cast<std::size_t>(settings.steps_in_flight_max);
@@ -31,6 +32,8 @@ engine::EngineSettings engine_settings(const config::Settings& settings, engine:
   result.seed = std::random_device{}();
   result.scripts = &scripts;
   result.locks_looked_every = std::chrono::seconds(5);
+  result.cluster = cluster;
+  result.labels = settings.node_labels;
   return result;
 }
 
@@ -47,27 +50,46 @@ control::ServerSettings server_settings(const config::Settings& settings) {
   return result;
 }
 
-store::StoreSettings store_settings(const config::Settings& settings) {
+store::StoreSettings store_settings(const config::Settings& settings, bool anew, std::vector<std::string> plugins) {
   return {.url = settings.database_url,
           .node_name = settings.node_name,
           .state_dir = settings.state_dir,
-          .bin_dir = settings.database_bin_dir};
+          .bin_dir = settings.database_bin_dir,
+          .lease = settings.node_lease,
+          .only_if_free = anew,
+          .labels = settings.node_labels,
+          .offers = std::move(plugins),
+          .version = kVersion};
 }
 
 std::string artifact_dir(const config::Settings& settings) {
   return settings.state_dir + "/artifacts";
 }
 
+// Taken once in the life of the process, before any other process is started, so that all of them begin where this one
+// is then.
+std::shared_ptr<process::CgroupTree> delegated_cgroups() {
+  static const std::shared_ptr<process::CgroupTree> kTaken = [] {
+    if (auto cgroups = process::CgroupTree::take_delegated())
+      return std::make_shared<process::CgroupTree>(std::move(*cgroups));
+    log::info("plugins get no control groups of their own: nobody has delegated one (Delegate=yes in the unit)");
+    return std::shared_ptr<process::CgroupTree>();
+  }();
+  return kTaken;
+}
+
+// What runs may be pinned to here.
+std::vector<std::string> offers(const host_pool::PluginCatalog& catalog) {
+  std::vector<std::string> result;
+  for (const auto& [id, plugin] : catalog.plugins()) result.push_back(id + " " + plugin->manifest.version);
+  return result;
+}
+
 host_pool::HostSettings host_settings(const config::Settings& settings) {
   host_pool::HostSettings result = host_pool::host_settings(settings);
   result.extensions.artifact_dir = artifact_dir(settings);
   result.quarantine_dir = settings.state_dir + "/quarantine";
-  // Before any other process is started, so that all of them begin where this one is then.
-  if (auto cgroups = process::CgroupTree::take_delegated()) {
-    result.cgroups = std::make_shared<process::CgroupTree>(std::move(*cgroups));
-  } else {
-    log::info("plugins get no control groups of their own: nobody has delegated one (Delegate=yes in the unit)");
-  }
+  result.cgroups = delegated_cgroups();
   return result;
 }
 
@@ -87,7 +109,7 @@ json::array problems_json(const std::vector<base::Error::Problem>& problems) {
 
 }  // namespace
 
-Daemon::Daemon(config::Settings settings)
+Daemon::Daemon(config::Settings settings, bool anew)
     : settings_(std::move(settings)),
       signals_(loop_),
       drain_timer_(loop_),
@@ -95,11 +117,11 @@ Daemon::Daemon(config::Settings settings)
       library_(paths(settings_.job_dirs), &script_reader_),
       catalog_(settings_),
       artifacts_(artifact_dir(settings_), settings_.artifact_max),
-      store_(store_settings(settings_), clock_, &watch_),
+      store_(store_settings(settings_, anew, offers(catalog_)), clock_, &watch_),
       sweeper_(artifacts_, store_, clock_, {}),
       hosts_(loop_, catalog_, host_settings(settings_)),
       scripts_(loop_, {.program = settings_.host_program}),
-      engine_(engine_settings(settings_, scripts_), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
+      engine_(engine_settings(settings_, scripts_, store_.cluster()), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
       services_(make_services()),
       commands_(control::all_commands(services_)) {
   server_.emplace(loop_, server_settings(settings_), commands_);
@@ -133,6 +155,7 @@ control::Services Daemon::make_services() {
       .reload = [this] { return reload(); },
       .version = kVersion,
       .reset_plugin = [this](const std::string& id) { hosts_.reset(id); },
+      .cluster = store_.cluster(),
       .read_artifact = [this](const std::string& name, std::uint64_t offset) { return read_artifact(name, offset); },
   };
 }
@@ -262,10 +285,14 @@ void Daemon::end_drain() {
 
 void Daemon::on_fenced() {
   if (std::exchange(ending_, true)) return;
-  log::error("another godwitd took the place of node '{}' on this database; ending", settings_.node_name);
-  exit_code_ = 1;
+  log::warning("the lease of node '{}' is over, or another godwitd took its place: all runs are given up, beginning anew",
+               settings_.node_name);
+  begins_anew_ = true;
   scripts_.stop();
-  hosts_.stop(base::Duration(0), [this] { loop_.stop(); });
+  hosts_.cut([this] {
+    if (auto* cluster = store_.cluster()) cluster->at_rest();
+    loop_.stop();
+  });
 }
 
 // Called from the loop that runs the jobs, so that a loop which is stuck is not fed for.

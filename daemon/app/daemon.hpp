@@ -26,9 +26,12 @@ namespace godwit::app {
 // threads lives on one loop.
 class Daemon {
  public:
-  explicit Daemon(config::Settings settings);
+  // `anew`: an earlier one in this process lost its lease.
+  explicit Daemon(config::Settings settings, bool anew = false);
   // Serves until it is told to end; gives the process's exit code.
   int run();
+  // Whether run() ended because the node's lease was over: a new Daemon is to begin anew.
+  bool begins_anew() const { return begins_anew_; }
 
  private:
   control::Services make_services();
@@ -66,6 +69,7 @@ class Daemon {
   control::CommandTable commands_;
   bool draining_ = false;
   bool ending_ = false;
+  bool begins_anew_ = false;
   int exit_code_ = 0;
 };
 

@@ -25,7 +25,11 @@ int main(int argc, char** argv) {
         break;
     }
     base::log::start(line.settings.log_level);
-    return app::Daemon(line.settings).run();
+    for (bool anew = false;; anew = true) {
+      app::Daemon daemon(line.settings, anew);
+      const int code = daemon.run();
+      if (!daemon.begins_anew()) return code;
+    }
   } catch (const base::Error& error) {
     std::fprintf(stderr, "godwitd: %s\n", error.what());
     return base::info(error.kind()).exit_code;

@@ -128,6 +128,12 @@ void read_breakers(Reader& reader, const YamlNode& node, Path path, Settings& se
     read_breaker(reader, member.value, base::below(path, member.key), settings.breakers[member.key]);
 }
 
+void read_node_labels(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
+  if (!reader.is_map(node, path)) return;
+  for (const auto& member : node.members)
+    settings.node_labels[member.key] = reader.text(member.value, base::below(path, member.key));
+}
+
 void read_providers(Reader& reader, const YamlNode& node, Path path, Settings& settings) {
   if (!reader.is_map(node, path)) return;
   for (const auto& member : node.members) {
@@ -213,6 +219,20 @@ const std::vector<Option>& options() {
       {"node.name", "--node-name", "NAME", "\"\"",
        "The name of this daemon among those that share a database; empty for the name of the machine.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.node_name = r.text(n, p); }},
+      {"node.labels", "", "MAP", "{}",
+       "Labels of this daemon. A run whose job has a label node.NAME is only taken by daemons that have the label NAME with "
+       "the same value here; node.name is the daemon's own name. Example:\n"
+       "  gpu: a100",
+       read_node_labels},
+      {"node.lease", "", "DURATION", "20s",
+       "How long the daemons that share a database wait for one that says nothing before they take over its runs. One that "
+       "cannot reach the database for 7 tenths of it cuts off its running calls. The same for all of them; of no meaning "
+       "with the private database. From 1s to 10m.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) {
+         s.node_lease = r.duration(n, p);
+         if (s.node_lease < std::chrono::seconds(1) || s.node_lease > std::chrono::minutes(10))
+           r.problem(n, p, "a duration from 1s to 10m is needed here");
+       }},
       {"engine.active_runs_max", "", "COUNT", "4096",
        "How many runs are held in memory at once; more wait in the database.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.active_runs_max = r.number(n, p, 1, 1'000'000); }},

@@ -138,6 +138,7 @@ void fill_in(const base::Surroundings& surroundings, Settings& settings) {
   if (settings.state_dir.empty()) settings.state_dir = base::default_state_dir(surroundings);
   if (settings.socket.empty()) settings.socket = base::default_socket(surroundings, settings.state_dir);
   if (settings.node_name.empty()) settings.node_name = surroundings.host_name;
+  settings.node_labels["name"] = settings.node_name;
   if (settings.host_program.empty()) settings.host_program = base::companion_program(surroundings, "godwit-host");
   if (settings.egress_program.empty()) settings.egress_program = base::companion_program(surroundings, "godwit-egress");
   if (settings.plugin_dirs.empty()) {

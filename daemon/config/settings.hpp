@@ -64,6 +64,8 @@ struct Settings {
   bool developer = false;          // extensions that are drafts are given to plugins
   base::Duration plugin_ping{};    // how often a plugin's process is asked whether it lives
   std::string node_name;
+  std::map<std::string, std::string> node_labels;
+  base::Duration node_lease{};
   int active_runs_max = 0;
   int steps_in_flight_max = 0;
   base::Duration drain_timeout{};

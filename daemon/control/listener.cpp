@@ -74,13 +74,14 @@ void remove_stale(const std::string& path) {
   if (::unlink(path.c_str()) != 0) fail("cannot remove the stale socket", path);
 }
 
-// systemd hands over descriptors from 3 on; the first stream socket that listens is ours.
+// systemd hands over descriptors from 3 on; the first stream socket that listens is ours. It stays open for a daemon that
+// begins anew in this process.
 base::UniqueFd take_activated() {
-  const int count = sd_listen_fds(1);
+  const int count = sd_listen_fds(0);
   for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
     if (sd_is_socket_unix(fd, SOCK_STREAM, 1, nullptr, 0) > 0) {
       ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-      return base::UniqueFd(fd);
+      return base::UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
     }
   }
   return {};

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/time.hpp"
+#include "engine/cluster.hpp"
 #include "engine/engine.hpp"
 #include "engine/history.hpp"
 #include "jobfile/library.hpp"
@@ -27,6 +28,7 @@ struct Services {
   // A job's text can name any plugin and so any command a plugin runs; operators submit what stands in the job folders unless this is set.
   bool operators_submit_files = false;
   std::function<void(const std::string& plugin)> reset_plugin;  // throws Error(not_found)
+  engine::Cluster* cluster = nullptr;  // of the nodes that share the store; null when none can
   // Up to 1 MiB of a file of this node from `offset` on: {"size","base64"}; nothing when there is none. Throws Error(refused) for what is no
   // name of an artifact.
   std::function<std::optional<base::json::object>(const std::string& artifact, std::uint64_t offset)> read_artifact;

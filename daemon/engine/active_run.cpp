@@ -59,6 +59,13 @@ std::optional<base::Instant> ActiveRun::deadline() const {
   return timeout && !closing ? std::optional(record.submitted_at + *timeout) : std::nullopt;
 }
 
+bool ActiveRun::is_still() const {
+  if (ending || advancing || resting) return false;
+  for (const auto& [number, task] : tasks)
+    if (!task->is_idle()) return false;
+  return true;
+}
+
 bool ActiveRun::only_waits() const {
   // What its driver would do it has not begun.
   if (waits_its_turn && tasks.empty())

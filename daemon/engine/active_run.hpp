@@ -61,6 +61,7 @@ struct ActiveRun {
   std::uint64_t timeout_timer = 0;
   std::uint64_t rest_timer = 0;  // after which it leaves memory, if it still waits
   bool resting = false;          // its leaving memory is being recorded
+  bool leaving = false;          // it goes to another node as soon as nothing of it is under way
   base::json::object fields;     // the newest fields of progress a plugin gave
   bool noted = false;            // its progress stands in the store, and so must the last of it
   bool telling = false;          // followers will be told of progress soon
@@ -74,6 +75,8 @@ struct ActiveRun {
   model::RunState state() const;
   // When it must end, by the job's timeout.
   std::optional<base::Instant> deadline() const;
+  // Whether nothing of it is being executed or recorded.
+  bool is_still() const;
   // Whether nothing happens in it until `wakes_at()` or until something comes from outside.
   bool only_waits() const;
   std::optional<base::Instant> wakes_at() const;

@@ -161,7 +161,24 @@ bool Dispatcher::check_input(ActiveRun& run, StepTask& task) {
   }
 }
 
+// A node that has not heard from the database for too long touches the world no more: others may soon go on instead.
+bool Dispatcher::parks(ActiveRun& run, StepTask& task) {
+  if (!parts_.lease || parts_.lease->held()) return false;
+  task.phase = StepTask::Phase::parked;
+  task.since = parts_.clock.now();
+  parked_.emplace_back(run.id(), task.number);
+  return true;
+}
+
+void Dispatcher::unpark() {
+  for (const auto& [id, number] : std::exchange(parked_, {}))
+    with_task(id, number, [this](ActiveRun& run, StepTask& task) {
+      if (task.phase == StepTask::Phase::parked) start(run, task);
+    });
+}
+
 void Dispatcher::start(ActiveRun& run, StepTask& task) {
+  if (parks(run, task)) return;
   // It may have been tried in vain while this step waited for its limits.
   if (held_by_breaker(run, task)) return;
   if (const Callable* callable = task.request.callable()) task.probes = parts_.breakers.begin(*callable);
@@ -189,6 +206,7 @@ void Dispatcher::mark_or_call(ActiveRun& run, StepTask& task) {
 void Dispatcher::call(ActiveRun& run, StepTask& task) {
   if (run.failure || run.cancelling) return on_outcome(run, task, StepCancelled{});
   if (draining_) return drop(run, task);
+  if (parks(run, task)) return;
   task.phase = StepTask::Phase::queued;
   task.since = parts_.clock.now();
   StepCall call{run.id(),
@@ -215,6 +233,7 @@ void Dispatcher::start_statement(ActiveRun& run, StepTask& task) {
 void Dispatcher::execute(ActiveRun& run, StepTask& task) {
   if (run.failure || run.cancelling) return on_outcome(run, task, StepCancelled{});
   if (draining_) return drop(run, task);
+  if (parks(run, task)) return;
   task.phase = StepTask::Phase::running;
   task.since = task.started_at = parts_.clock.now();
   const auto& work = std::get<SqlWork>(task.request.work);
@@ -394,6 +413,7 @@ void Dispatcher::give_up(ActiveRun& run) {
 void Dispatcher::forget(ActiveRun& run) {
   for (const auto& [number, task] : run.tasks) {
     if (task->timer) parts_.clock.cancel(task->timer);
+    parts_.limits.release(std::exchange(task->ticket, 0));
     leave_flight(*task);
   }
 }

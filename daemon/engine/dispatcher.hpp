@@ -10,6 +10,7 @@
 #include "engine/answer.hpp"
 #include "engine/breakers.hpp"
 #include "engine/clock.hpp"
+#include "engine/cluster.hpp"
 #include "engine/followers.hpp"
 #include "engine/limits.hpp"
 #include "engine/step_runner.hpp"
@@ -33,6 +34,7 @@ class Dispatcher {
     Breakers& breakers;
     Followers& followers;
     Locks& locks;
+    const Lease* lease = nullptr;  // without one the node may always act
   };
   Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, std::uint64_t seed);
   ~Dispatcher();
@@ -54,6 +56,8 @@ class Dispatcher {
   // for the next life as it is.
   void drain(const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs, std::function<void()> drained);
   bool draining() const { return draining_; }
+  // The node has its lease again: what was parked meanwhile is started.
+  void unpark();
 
   // How an attempt, or a wait, ended.
   void teach_limits(const StepTask& task, const StepOutcome& outcome);
@@ -75,6 +79,7 @@ class Dispatcher {
   void record_value(ActiveRun& run, StepTask& task);
   void start(ActiveRun& run, StepTask& task);
   void mark_or_call(ActiveRun& run, StepTask& task);
+  bool parks(ActiveRun& run, StepTask& task);
   void call(ActiveRun& run, StepTask& task);
   void start_after_backoff(ActiveRun& run, StepTask& task);
   void start_statement(ActiveRun& run, StepTask& task);
@@ -106,6 +111,7 @@ class Dispatcher {
   // By their turn; the number tells those of one instant apart.
   std::map<std::pair<base::Tick, std::uint64_t>, model::RunId> starved_;
   std::uint64_t last_starved_ = 0;
+  std::vector<std::pair<model::RunId, std::uint64_t>> parked_;
   std::uint64_t last_task_ = 0;
   std::size_t in_flight_ = 0;  // steps handed out and not left
   std::uint64_t steps_done_ = 0;

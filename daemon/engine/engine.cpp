@@ -4,6 +4,7 @@
 #include "engine/followers.hpp"
 #include "engine/interventions.hpp"
 #include "engine/migrations.hpp"
+#include "engine/nodes.hpp"
 #include "engine/progress.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/sleepers.hpp"
@@ -24,15 +25,18 @@ class Engine::Impl {
         locks_(store, clock, settings.locks_looked_every),
         jobs_(store, library, settings.scripts),
         sleepers_(clock, [this](model::RunId run) { intake_.wake(run); }),
-        runner_({store, steps, clock, limits_, breakers_, followers_, locks_},
-                {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(std::move(fenced))),
-        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_, queues_},
+        runner_({store, steps, clock, limits_, breakers_, followers_, locks_, settings.cluster ? &settings.cluster->lease() : nullptr},
+                {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(fenced)),
+        intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_, queues_, settings.cluster, settings.labels},
                 settings.active_runs_max),
         interventions_({store, clock, limits_, queues_, breakers_, jobs_, runner_, intake_}),
         scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
-                      interventions_.cancel(run, std::move(caller), std::move(answer));
+                      change(run, {"cancel", std::move(caller), {}}, std::move(answer));
                     }}),
-        migrations_({store, steps, clock, jobs_, library, runner_, intake_}) {
+        migrations_({store, steps, clock, jobs_, library, runner_, intake_}),
+        orders_(interventions_, migrations_),
+        nodes_({settings.cluster, store, steps, clock, limits_, runner_, intake_, orders_,
+                [this](bool draining) { set_draining(draining); }, [this] { refresh(); }, std::move(fenced)}) {
     for (const auto& [name, spec] : settings.limits) limits_.set(name, spec, Limits::Source::config);
     for (const auto& [name, spec] : settings.queues) queues_.set(name, spec);
   }
@@ -43,17 +47,62 @@ class Engine::Impl {
         for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
       else
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
-      load_queues([this, ready] {
-        intake_.start([this, ready] {
-          ready_ = true;
-          locks_.start([this](model::RunId run) {
-            intake_.with_run(run, [this](ActiveRun* active) {
-              if (active) runner_.ask_for_locks(*active);
+      nodes_.start([this, ready] {
+        load_queues([this, ready] {
+          intake_.start([this, ready] {
+            ready_ = true;
+            locks_.start([this](model::RunId run) {
+              intake_.with_run(run, [this](ActiveRun* active) {
+                if (active) runner_.ask_for_locks(*active);
+              });
             });
+            if (!draining_) scheduler_.start();
+            ready();
           });
-          scheduler_.start();
-          ready();
         });
+      });
+    });
+  }
+
+  // Has an order done where the run is.
+  void change(model::RunId run, Order order, Answer<Nothing> answer) {
+    nodes_.send(run, std::move(order), [answer = std::move(answer)](const Result<json::value>& done) {
+      done ? answer(Nothing{}) : answer(done.error());
+    });
+  }
+  void look(model::RunId run, Order order, Answer<json::object> answer) {
+    nodes_.send(run, std::move(order), [answer = std::move(answer)](Result<json::value> shown) {
+      shown ? answer(std::move(shown->as_object())) : answer(shown.error());
+    });
+  }
+
+  void set_draining(bool draining) {
+    draining_ = draining;
+    if (ready_) draining ? scheduler_.stop() : scheduler_.start();
+    intake_.set_draining(draining);
+  }
+
+  // What an operator changed at another node.
+  void refresh() {
+    if (!ready_) return;
+    scheduler_.refresh();
+    store_.load_limits([this](const Result<std::vector<LimitSet>>& set) {
+      if (!set) return;
+      for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
+    });
+  }
+
+  // Of a run that is another node's only its end is heard of here, by asking for it.
+  void follow_elsewhere(model::RunId run) {
+    clock_.at(clock_.tick() + kFollowPause, [this, run] {
+      if (!followers_.watched(run)) return;
+      if (!nodes_.may_be_elsewhere(run)) return follow_elsewhere(run);
+      store_.load_run(run, [this, run](const Result<UnfinishedRun>& stored) {
+        if (stored && stored->ended)
+          return followers_.tell(run, {{"event", "state"},
+                                       {"run", model::number(run)},
+                                       {"state", model::name(*stored->ended)}});
+        follow_elsewhere(run);
       });
     });
   }
@@ -85,8 +134,11 @@ class Engine::Impl {
             {"steps_in_flight", runner_.in_flight()},
             {"steps_done", runner_.steps_done()},
             {"runs_submitted", intake_.submitted()},
-            {"runs_ended", ended_}};
+            {"runs_ended", ended_},
+            {"nodes", nodes_.status()}};
   }
+
+  static constexpr auto kFollowPause = std::chrono::milliseconds(500);
 
   Store& store_;
   Clock& clock_;
@@ -103,6 +155,8 @@ class Engine::Impl {
   Interventions interventions_;
   Scheduler scheduler_;
   Migrations migrations_;
+  Orders orders_;
+  Nodes nodes_;
 
  private:
   Runner::Hooks hooks(std::function<void()> fenced) {
@@ -113,10 +167,12 @@ class Engine::Impl {
               intake_.ended(run.record, done);
             },
         .rested = [this](ActiveRun& run, std::optional<base::Instant> wake_at) { intake_.rested(run.id(), wake_at); },
+        .left = [this](const Submitted& run) { intake_.gave_away(run); },
+        .is_here = [this](model::RunId run) { return !nodes_.may_be_elsewhere(run); },
         .fenced = std::move(fenced),
         .cancel =
             [this](model::RunId run, const ActiveRun& newer) {
-              interventions_.cancel(run, Caller{0, "run " + model::text(newer.id()), {}}, [](const Result<Nothing>&) {});
+              change(run, {"cancel", Caller{0, "run " + model::text(newer.id()), {}}, {}}, [](const Result<Nothing>&) {});
             },
         .children = {.prepare =
                          [this](const ActiveRun& parent, const StepTask& task, const std::string& job,
@@ -132,6 +188,7 @@ class Engine::Impl {
                                       const ActiveRun& parent) { intake_.cancel_child(child, parent.id()); }}};
   }
   std::uint64_t ended_ = 0;
+  bool draining_ = false;
   bool ready_ = false;  // the unfinished runs of earlier lives are at work again, as far as there is room
 };
 
@@ -145,6 +202,7 @@ void Engine::start(std::function<void()> ready) {
 }
 
 void Engine::drain(std::function<void()> drained) {
+  impl_->nodes_.stop();
   impl_->scheduler_.stop();
   impl_->locks_.stop();
   impl_->intake_.stop();
@@ -161,28 +219,36 @@ void Engine::submit_many(SubmitRequest request, std::vector<json::object> params
 }
 
 void Engine::cancel(model::RunId run, Caller caller, Answer<Nothing> answer) {
-  impl_->interventions_.cancel(run, std::move(caller), std::move(answer));
+  impl_->change(run, {"cancel", std::move(caller), {}}, std::move(answer));
 }
 void Engine::pause(model::RunId run, Caller caller, Answer<Nothing> answer) {
-  impl_->interventions_.pause(run, std::move(caller), std::move(answer));
+  impl_->change(run, {"pause", std::move(caller), {}}, std::move(answer));
 }
 void Engine::resume(model::RunId run, Caller caller, Answer<Nothing> answer) {
-  impl_->interventions_.resume(run, std::move(caller), std::move(answer));
+  impl_->change(run, {"resume", std::move(caller), {}}, std::move(answer));
 }
 void Engine::retry(model::RunId run, Retry how, Caller caller, Answer<model::RunId> answer) {
-  impl_->interventions_.retry(run, std::move(how), std::move(caller), std::move(answer));
+  Order order{"retry", std::move(caller), {{"from", how.from}, {"set", json::value_from(how.set)}, {"skip", json::value_from(how.skip)}}};
+  impl_->nodes_.send(run, std::move(order), [answer = std::move(answer)](const Result<json::value>& done) {
+    done ? answer(model::RunId(done->to_number<std::int64_t>())) : answer(done.error());
+  });
 }
 void Engine::signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer) {
-  impl_->interventions_.signal(run, std::move(name), std::move(payload), std::move(caller), std::move(answer));
+  impl_->change(run, {"signal", std::move(caller), {{"name", std::move(name)}, {"payload", std::move(payload)}}},
+                std::move(answer));
 }
 void Engine::approve(model::RunId run, Decision decision, Caller caller, Answer<Nothing> answer) {
-  impl_->interventions_.approve(run, std::move(decision), std::move(caller), std::move(answer));
+  impl_->change(run,
+                {"approve",
+                 std::move(caller),
+                 {{"step", decision.step}, {"approved", decision.approved}, {"comment", decision.comment}}},
+                std::move(answer));
 }
 void Engine::migrate(model::RunId run, std::string to, bool dry, Caller caller, Answer<json::object> answer) {
-  impl_->migrations_.migrate(run, std::move(to), dry, std::move(caller), std::move(answer));
+  impl_->look(run, {"migrate", std::move(caller), {{"to", std::move(to)}, {"dry", dry}}}, std::move(answer));
 }
 void Engine::why(model::RunId run, Answer<json::object> answer) {
-  impl_->interventions_.why(run, std::move(answer));
+  impl_->look(run, {"why", {}, {}}, std::move(answer));
 }
 
 json::object Engine::live(model::RunId run) const {
@@ -191,6 +257,7 @@ json::object Engine::live(model::RunId run) const {
 }
 
 std::uint64_t Engine::follow(model::RunId run, Follower follower) {
+  if (impl_->nodes_.may_be_elsewhere(run)) impl_->follow_elsewhere(run);
   return impl_->followers_.add(run, std::move(follower));
 }
 void Engine::unfollow(std::uint64_t number) {

@@ -18,6 +18,7 @@
 
 namespace godwit::engine {
 
+class Cluster;
 class Scheduler;
 class Scripts;
 
@@ -58,6 +59,8 @@ struct EngineSettings {
   std::uint64_t seed = 0;             // of the jitter of backoffs
   // After which it is looked for locks that other nodes, or earlier lives, have released; zero for never.
   base::Duration locks_looked_every{};
+  Cluster* cluster = nullptr;                 // the nodes that share the store; none: the engine has it to itself
+  std::map<std::string, std::string> labels;  // of this node
   Scripts* scripts = nullptr;         // runs Lua jobs, which are refused without it; outlives the engine
 };
 

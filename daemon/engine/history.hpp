@@ -44,6 +44,8 @@ class History {
                              Answer<base::json::object> answer) = 0;
   // Those of the files, by SHA-256, that no run has made.
   virtual void unknown_files(std::vector<std::string> sha256, Answer<std::vector<std::string>> answer) = 0;
+  // {"node","state","draining","runs","labels","plugins",...} of each node that ever shared the store, by name.
+  virtual void list_nodes(Answer<base::json::array> answer) = 0;
   virtual void list_audit(std::size_t limit, Answer<base::json::array> answer) = 0;
 };
 

@@ -15,6 +15,25 @@ constexpr std::size_t kPage = 512;       // stored runs loaded at once
 constexpr std::size_t kInboxPage = 512;  // submits by SQL taken at once
 constexpr std::size_t kCheckedMax = 1000;
 
+// How long a submit by SQL that this node cannot take waits for another one.
+constexpr auto kOthersTime = std::chrono::seconds(20);
+constexpr std::string_view kNodeLabel = "node.";
+
+// Whether a node with these labels is one that the run asks for by its labels node.*.
+bool has_labels(const Submitted& run, const std::map<std::string, std::string>& labels) {
+  if (run.options.find(kNodeLabel) == std::string::npos) return true;
+  const auto options = base::parse_json(run.options).as_object();
+  const auto* asked = options.if_contains("labels");
+  if (!asked) return true;
+  for (const auto& label : asked->as_object()) {
+    const std::string_view name = label.key();
+    if (!name.starts_with(kNodeLabel)) continue;
+    const auto found = labels.find(std::string(name.substr(kNodeLabel.size())));
+    if (found == labels.end() || std::string_view(label.value().as_string()) != found->second) return false;
+  }
+  return true;
+}
+
 Outcome outcome_from(const std::string& text) {
   const auto value = base::parse_json(text);
   const json::object& object = value.as_object();
@@ -65,8 +84,8 @@ void Intake::start(std::function<void()> ready) {
 
 void Intake::refill() {
   let_in();
-  if (stopped_ || refilling_ || !more_in_store_ || !started_) return;
-  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size());
+  if (stopped_ || draining_ || refilling_ || !more_in_store_ || !started_) return;
+  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size() + claimed_);
   // Half a page of room is worth a query; a single place is not.
   if (room < std::min(kPage / 2, active_max_)) return;
   refilling_ = true;
@@ -96,9 +115,18 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
       countdown->arrived();
       continue;
     }
+    if (!belongs_here(run.run)) {
+      release(run.run.run);
+      countdown->arrived();
+      continue;
+    }
     bring(std::move(run), [countdown](const Result<Nothing>&) { countdown->arrived(); });
   }
   countdown->arrived();
+}
+
+bool Intake::belongs_here(const Submitted& run) const {
+  return !parts_.cluster || (!draining_ && has_labels(run, parts_.labels));
 }
 
 void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
@@ -157,6 +185,7 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
     if (attempts.in_doubt) doubtful = path;
   ActiveRun& active = *run;
   parts_.queues.enter(active.id(), active.rank);
+  const model::RunId id = active.id();
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
     parts_.runner.block(active,
                         "unknown outcome of " + doubtful +
@@ -164,6 +193,7 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
                             "it again, `godwit cancel` ends the run",
                         doubtful);
   parts_.runner.take_up(std::move(run));
+  if (ActiveRun* taken = draining_ ? parts_.runner.find(id) : nullptr) parts_.runner.give_away(*taken);
   answer(Nothing{});
 }
 
@@ -286,6 +316,9 @@ void Intake::describe(Submitted& submitted, const Accepted& accepted, json::obje
   if (!request.queue.empty()) options["queue"] = request.queue;
   if (request.priority) options["priority"] = *request.priority;
   if (!options.empty()) submitted.options = json::serialize(options);
+  if (!parts_.cluster && !has_labels(submitted, parts_.labels))
+    throw base::refused("the job asks for a node with other labels than this one has, and no other shares its database",
+                        {}, "labels node.* of the job and node.labels of the settings must agree");
 }
 
 void Intake::check_stages(const CompiledJob& job, const SubmitRequest& request) {
@@ -400,6 +433,7 @@ void Intake::submit_many(SubmitRequest request, std::vector<json::object> params
 // A run that was just stored starts at once when there is room and nobody older waits in the store.
 void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job) {
   ++submitted_;
+  if (!belongs_here(submitted)) return release(submitted.run);
   // A refill may have found it in the store before this answer came.
   if (stopped_ || parts_.runner.find(submitted.run)) return;
   if (const Rank rank = rank_of(submitted); !rank.plain()) return wait_for_turn(std::move(submitted), rank, job);
@@ -417,7 +451,7 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
 
 void Intake::read_inbox() {
   inbox_again_ = true;
-  if (reading_inbox_ || stopped_) return;
+  if (reading_inbox_ || stopped_ || draining_) return;
   reading_inbox_ = true;
   inbox_again_ = false;
   parts_.store.read_inbox(kInboxPage, [this](Result<std::vector<InboxEntry>> entries) {
@@ -452,6 +486,15 @@ void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
     job = accepted.job;
     describe(submitted, accepted, std::move(params.as_object()), request);
   } catch (const base::Error& error) {
+    // Another node may have what this one lacks, and gets some time to take it.
+    if (parts_.cluster && parts_.clock.now() < entry.submitted_at + kOthersTime) {
+      if (!std::exchange(inbox_timer_, true))
+        parts_.clock.at(parts_.clock.tick() + kOthersTime / 4, [this] {
+          inbox_timer_ = false;
+          read_inbox();
+        });
+      return done();
+    }
     return refuse_inbox(std::move(submitted), error.what(), std::move(done));
   }
   auto facts = facts_of(*job);

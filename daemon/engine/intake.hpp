@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "engine/cluster.hpp"
 #include "engine/engine.hpp"
 #include "engine/job_cache.hpp"
 #include "engine/queues.hpp"
@@ -32,8 +33,10 @@ class Intake {
     Sleepers& sleepers;
     Locks& locks;
     Queues& queues;
+    Cluster* cluster = nullptr;                 // of the nodes that share the store
+    std::map<std::string, std::string> labels;  // of this node
   };
-  Intake(Parts parts, std::size_t active_max) : parts_(parts), active_max_(active_max) {}
+  Intake(Parts parts, std::size_t active_max) : parts_(std::move(parts)), active_max_(active_max) {}
 
   void start(std::function<void()> ready);
   void stop() { stopped_ = true; }
@@ -53,7 +56,21 @@ class Intake {
   // Gives the run once it is in memory, waking it if it rests; null when it is in the store for other reasons, or not
   // at all. What happens to a run while it is being loaded thus waits until it is there.
   void with_run(model::RunId run, std::function<void(ActiveRun*)> work);
+  // Whether the run is in memory, rests with this node, or is on its way back.
+  bool is_here(model::RunId run) const { return parts_.runner.find(run) || rests(run); }
   bool rests(model::RunId run) const { return parts_.sleepers.contains(run) || waking_.contains(run); }
+  // Takes no new runs, and gives those that come away; or does again.
+  void set_draining(bool draining);
+  // How many more runs memory has room for.
+  std::size_t room() const { return active_max_ - std::min(active_max_, parts_.runner.runs().size() + claimed_); }
+  // Runs that this node has taken over.
+  void take_claimed(const std::vector<Claimed>& runs);
+  // Looks again for all runs of this node that are not in memory.
+  void look_again();
+  // A run left memory for another node.
+  void gave_away(const Submitted& run);
+  // Gives a run that is not in memory away.
+  void release(model::RunId run);
   // A signal that is stored.
   void deliver(model::RunId run, Signal signal);
 
@@ -93,6 +110,8 @@ class Intake {
   void check_call(const CompiledStage& stage) const;
   void declare_limits(const CompiledJob& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;
+  bool belongs_here(const Submitted& run) const;
+  void load_claimed(std::vector<model::RunId> active);
   void load_resting();
   void load_ranked(model::RunId after, std::function<void()> done);
   void wait_for_turn(Submitted run, const Rank& rank, const std::shared_ptr<const CompiledJob>& job);
@@ -134,6 +153,7 @@ class Intake {
   bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;
   bool inbox_again_ = false;
+  bool inbox_timer_ = false;
   std::deque<model::RunId> to_wake_;
   // Runs on their way back, to_wake_ included, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> waking_;
@@ -141,8 +161,10 @@ class Intake {
   std::vector<std::function<void()>> after_refill_;
   bool reading_signals_ = false;
   bool signals_again_ = false;
+  std::size_t claimed_ = 0;  // runs that were taken over and are being loaded
   bool started_ = false;
   bool stopped_ = false;
+  bool draining_ = false;
   std::uint64_t submitted_ = 0;
 };
 

@@ -68,7 +68,7 @@ bool Intake::has_room_for(const Queues::Next& next) const {
 }
 
 void Intake::let_in() {
-  if (stopped_ || !ranked_known_) return;
+  if (stopped_ || draining_ || !ranked_known_) return;
   std::vector<Queues::Next> taken;
   for (auto next = parts_.queues.next(); next && has_room_for(*next) && taken.size() < kTurnPage;
        next = parts_.queues.next()) {

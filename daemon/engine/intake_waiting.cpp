@@ -49,6 +49,7 @@ void Intake::load_resting() {
 void Intake::ended(const Submitted& run, const RunDone& done) {
   parts_.locks.run_ended(run.run);
   parts_.queues.leave(run.run, rank_of(run));
+  if (run.parent && parts_.cluster && !is_here(*run.parent)) parts_.cluster->ring();
   if (run.parent)
     with_run(*run.parent, [this, done](ActiveRun* parent) {
       if (parent) parts_.runner.waits().child_ended(*parent, done);
@@ -232,6 +233,7 @@ void Intake::allocate(ChildRun child, Answer<ChildRun> answer) {
 }
 
 void Intake::cancel_child(model::RunId child, model::RunId parent) {
+  if (parts_.cluster && !is_here(child)) parts_.cluster->ring();
   with_run(child, [this, parent](ActiveRun* run) {
     if (!run || run->ending) return;
     run->cancelling = true;

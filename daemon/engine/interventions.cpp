@@ -80,6 +80,7 @@ void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer
                        .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
                        .at = parts_.clock.now(),
                        .parent = stored->run.parent,
+                       .parent_elsewhere = stored->run.parent && !parts_.intake.is_here(*stored->run.parent),
                        .was_unique = !stored->run.unique.empty(),
                        .had_locks = true,
                        .delete_at = delete_at(stored->run, parts_.clock.now())};

@@ -59,14 +59,12 @@ void Limits::set(const std::string& name, const model::LimitSpec& spec, Source s
 }
 
 void Limits::apply(Limit& limit, const model::LimitSpec& spec) {
+  const bool new_kind = limit.spec.is_rate() != spec.is_rate();
   limit.spec = spec;
-  if (!spec.is_rate())
-    limit.rate.reset();
-  else if (limit.rate)
-    limit.rate->set(spec, clock_.tick());
-  else
-    limit.rate.emplace(spec, clock_.tick());
-  serve(limit);
+  if (!spec.is_rate()) limit.rate.reset();
+  if (new_kind || shared_ != limit.quota.has_value())
+    limit.quota = shared_ ? std::optional(QuotaGrant{}) : std::nullopt;
+  apply_quota(limit, limit.quota);
 }
 
 std::string Limits::template_of(const std::string& name) {
@@ -139,6 +137,7 @@ Limits::Ticket Limits::acquire(const Demand& demand, std::string holder, std::fu
   request.holder = std::move(holder);
   request.granted = std::move(granted);
   request.owner = asker.owner;
+  request.asked_at = now;
   bool overtakes = false;
   for (const auto& [name, count] : demand) {
     Limit& limit = limit_of(name);
@@ -152,6 +151,7 @@ Limits::Ticket Limits::acquire(const Demand& demand, std::string holder, std::fu
   }
   enqueue(request, ticket, asker.priority, now);
   wait_for_tokens(request, now);
+  note_shortage(request);
   // With priority it may be the first of all and have what it needs.
   if (overtakes && front(*request.demand.front().limit) == &request)
     clock_.post([this, ticket] {
@@ -206,7 +206,11 @@ void Limits::release(Ticket ticket) {
 bool Limits::can_grant(const Request& request, base::Tick now) const {
   return std::all_of(request.demand.begin(), request.demand.end(), [&](const auto& part) {
     const auto& [limit, count, settled] = part;
-    return limit->rate ? limit->rate->can_take(count, now) : limit->used + count <= limit->spec.permits;
+    if (limit->quota && limit->quota->usable() <= 0) return false;
+    if (limit->rate) return limit->rate->can_take(count, now);
+    const std::int64_t most =
+        limit->quota ? std::min<std::int64_t>(limit->spec.permits, limit->quota->usable()) : limit->spec.permits;
+    return limit->used + count <= most;
   });
 }
 
@@ -259,7 +263,8 @@ void Limits::serve(Limit& limit) {
 // The clock brings tokens; permits of semaphores come with release().
 void Limits::wait_for_tokens(const Request& request, base::Tick now) {
   for (const auto& [limit, count, settled] : request.demand) {
-    if (!limit->rate || front(*limit) != &request || limit->rate->can_take(count, now)) continue;
+    if (!limit->rate || front(*limit) != &request || (limit->quota && limit->quota->usable() <= 0)) continue;
+    if (limit->rate->can_take(count, now)) continue;
     if (limit->timer) clock_.cancel(limit->timer);
     limit->timer = clock_.at(limit->rate->ready_at(count, now), [this, lacked = limit] {
       lacked->timer = 0;
@@ -316,6 +321,7 @@ Limits::View Limits::view_of(const std::string& name, const Limit& limit) const 
     for (auto key = limits_.lower_bound(prefix); key != limits_.end() && key->first.starts_with(prefix); ++key)
       if (key->second.key_of == name) ++view.keys;
   }
+  if (limit.quota) view.quota = limit.quota->usable();
   if (!limit.rate) return view;
   const Rate& rate = *limit.rate;
   const auto now = clock_.tick();

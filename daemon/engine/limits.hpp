@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/clock.hpp"
+#include "engine/quota.hpp"
 #include "engine/rank.hpp"
 #include "engine/rate.hpp"
 #include "model/limit.hpp"
@@ -76,6 +77,19 @@ class Limits {
   // What the other side says of its own count; for all rates the ticket has when no limit is named.
   void quota(Ticket ticket, const std::string& limit, const model::Quota& quota);
 
+  // Several nodes may share the limits: from share_out() on each lets through only what set_quota() has said last, those
+  // that are known then all of theirs and those that come later nothing. Until take_whole(). `short_of` is called when
+  // a request has to wait for want of quota.
+  void share_out();
+  // The same with nothing of any.
+  void share_none();
+  void take_whole();
+  bool shared() const { return shared_; }
+  void set_quota(const std::string& name, const QuotaGrant& grant);
+  // What this node has and would like to have of each limit; it lets no more through than it says here it holds.
+  std::vector<QuotaAsk> quota_asks();
+  std::function<void()> short_of;
+
   struct View {
     std::string name;
     model::LimitSpec spec;
@@ -89,6 +103,7 @@ class Limits {
     base::Duration paused{};  // nothing is granted for so long, as the other side asked
     std::string why;          // a rate is not what is configured; empty when it is
     base::Duration until{};   // how long that lasts, where it is known
+    std::optional<std::int64_t> quota;  // of this node, while the limits are shared; see QuotaAsk
   };
   std::vector<View> view() const;
   // The limits a waiting ticket still lacks, empty when it is granted or unknown.
@@ -106,6 +121,7 @@ class Limits {
     model::LimitSpec spec;
     int used = 0;
     Source source = Source::job;
+    std::optional<QuotaGrant> quota;  // while the limits are shared
     std::map<Turn, Request*> queue;
     std::unordered_map<std::uint64_t, Share> shares;  // of owners with waiting requests
     std::optional<Rate> rate;
@@ -126,6 +142,7 @@ class Limits {
     std::function<void()> granted;
     std::uint64_t owner = 0;
     Turn turn;
+    base::Tick asked_at;
     base::Tick taken_at;
     bool waiting = false;
   };
@@ -142,6 +159,9 @@ class Limits {
   void dequeue(Request& request);
   void serve(Limit& limit);
   void wait_for_tokens(const Request& request, base::Tick now);
+  void apply_quota(Limit& limit, std::optional<QuotaGrant> quota);
+  void note_shortage(const Request& request) const;
+  static int count_of(const Request& request, const Limit& limit);
   View view_of(const std::string& name, const Limit& limit) const;
   static Request* front(const Limit& limit) { return limit.queue.empty() ? nullptr : limit.queue.begin()->second; }
 
@@ -150,6 +170,7 @@ class Limits {
   std::uint64_t sweep_timer_ = 0;
   std::unordered_map<Ticket, std::unique_ptr<Request>> requests_;
   Ticket last_ticket_ = 0;
+  bool shared_ = false;
 };
 
 }  // namespace godwit::engine

@@ -12,20 +12,12 @@ namespace {
 
 constexpr std::size_t kShownMax = 100;
 
-// Whether nothing of the run is being executed or recorded.
-bool is_still(const ActiveRun& run) {
-  if (run.ending || run.advancing || run.resting) return false;
-  for (const auto& [number, task] : run.tasks)
-    if (!task->is_idle()) return false;
-  return true;
-}
-
 }  // namespace
 
 void Migrations::migrate(model::RunId run, std::string to, bool dry, Caller caller, Answer<json::object> answer) {
   const auto move = std::make_shared<Move>(Move{run, std::move(to), dry, std::move(caller), std::move(answer)});
   parts_.intake.with_run(run, [this, move](ActiveRun* active) {
-    if (active && !is_still(*active))
+    if (active && !active->is_still())
       return move->answer(base::refused("steps of run " + model::text(move->run) + " are under way", {},
                                         "pause it, and wait until they have ended"));
     look(move);

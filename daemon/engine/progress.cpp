@@ -34,6 +34,8 @@ std::string_view phase_name(StepTask::Phase phase) {
       return "starts another run";
     case StepTask::Phase::waiting:
       return "waits";
+    case StepTask::Phase::parked:
+      return "waits for the node's lease";
   }
   return "";
 }
@@ -101,6 +103,11 @@ void explain_task(const StepTask& task, const Limits& limits, const Breakers& br
       break;
     case StepTask::Phase::waiting:
       out.push_back(wait_reason(*task.wait));
+      break;
+    case StepTask::Phase::parked:
+      out.push_back(json::object{{"code", "lease"},
+                                 {"step", task.path()},
+                                 {"text", task.path() + " waits until this node has heard from the database again"}});
       break;
     case StepTask::Phase::marking:
     case StepTask::Phase::doubtful:

@@ -162,7 +162,7 @@ void Runner::arm_timeout(ActiveRun& run) {
 }
 
 void Runner::advance(ActiveRun& run) {
-  if (run.ending || run.advancing) return;
+  if (run.ending || run.advancing || goes_elsewhere(run)) return;
   if (run.may_go_on() && !dispatcher_.draining()) ask_driver(run);
   if (run.failure || run.cancelling) return wind_up(run);
   if (run.may_go_on() && run.tasks.empty() && run.driver->done() && !dispatcher_.draining()) return finish(run);
@@ -242,7 +242,10 @@ void Runner::block(ActiveRun& run, std::string why, std::string path, json::obje
                                 .sides = sides.empty() ? std::string() : json::serialize(sides)});
   parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
     if (verdict.kind == Verdict::fenced) return fenced();
-    if (ActiveRun* active = find(id)) tell_state(*active);
+    if (ActiveRun* active = find(id)) {
+      tell_state(*active);
+      goes_elsewhere(*active);
+    }
   });
 }
 
@@ -269,6 +272,7 @@ void Runner::wind_up(ActiveRun& run) {
 }
 
 void Runner::consider_rest(ActiveRun& run) {
+  if (goes_elsewhere(run)) return;
   if (run.rest_timer || run.resting || dispatcher_.draining() || !run.only_waits()) return;
   const auto wakes_at = run.wakes_at();
   if (wakes_at && *wakes_at < parts_.clock.now() + kWorthResting) return;
@@ -296,6 +300,26 @@ void Runner::rest(ActiveRun& run) {
     parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
     advance(*active);
   });
+}
+
+void Runner::give_away(ActiveRun& run) {
+  run.leaving = true;
+  goes_elsewhere(run);
+}
+
+// Whether the run only stays until what is under way has ended. Its end is still this node's to write.
+bool Runner::goes_elsewhere(ActiveRun& run) {
+  if (!run.leaving || run.ending) return run.leaving;
+  if (!run.is_still()) return true;
+  // Whoever calls may still have the run in his hands.
+  parts_.clock.post([this, id = run.id()] {
+    ActiveRun* active = find(id);
+    if (!active || !active->leaving || !active->is_still()) return;
+    const auto keep = runs_.at(id);
+    put_away(*active);
+    hooks_.left(keep->record);
+  });
+  return true;
 }
 
 void Runner::put_away(ActiveRun& run) {

@@ -23,6 +23,8 @@ class Runner {
   struct Hooks {
     std::function<void(ActiveRun&, const RunDone&)> ended;  // the run's end is stored and it has left memory
     std::function<void(ActiveRun&, std::optional<base::Instant> wake_at)> rested;  // it has left memory to wait
+    std::function<void(const Submitted&)> left;   // it has left memory for another node
+    std::function<bool(model::RunId)> is_here;    // in memory, or about to come back to it; unset: all runs are
     std::function<void()> fenced;                                          // another process took this node's place
     std::function<void(model::RunId run, const ActiveRun& newer)> cancel;  // by a run that takes its turn
     Children children;
@@ -46,6 +48,9 @@ class Runner {
   void fail(ActiveRun& run, model::Failure failure, std::string path);
   // Takes a run out of memory as it is; its next life begins with what is stored.
   void put_away(ActiveRun& run);
+  // Lets a run leave memory for another node, now or when what is under way has ended.
+  void give_away(ActiveRun& run);
+  void unpark() { dispatcher_.unpark(); }
   // Lets a run leave memory soon when all its steps wait.
   void consider_rest(ActiveRun& run);
   void tell_state(ActiveRun& run);
@@ -60,6 +65,7 @@ class Runner {
   Waits& waits() { return dispatcher_.waits(); }
 
   ActiveRun* find(model::RunId run) const;
+  bool is_here(model::RunId run) const { return !hooks_.is_here || hooks_.is_here(run); }
   const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs() const { return runs_; }
   std::size_t in_flight() const { return dispatcher_.in_flight(); }
   std::uint64_t steps_done() const { return dispatcher_.steps_done(); }
@@ -74,6 +80,7 @@ class Runner {
   Outcome outcome_of(ActiveRun& run);
   std::vector<Fact> end_of_children(ActiveRun& run);
   void rest(ActiveRun& run);
+  bool goes_elsewhere(ActiveRun& run);
   void leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at);
   void ask_for_turn(ActiveRun& run);
   void on_turn(ActiveRun& run, Locks::Taken taken);

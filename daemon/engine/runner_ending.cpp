@@ -49,6 +49,7 @@ RunDone Runner::make_end(ActiveRun& run) {
           .failed_path = std::move(outcome.failed_path),
           .at = std::max(parts_.clock.now(), run.last_end),
           .parent = run.record.parent,
+          .parent_elsewhere = run.record.parent && !is_here(*run.record.parent),
           .was_unique = !run.record.unique.empty(),
           .had_locks = run.job->has_locks(),
           .delete_at = delete_at(run.record, parts_.clock.now())};
@@ -170,7 +171,8 @@ std::vector<Fact> Runner::end_of_children(ActiveRun& run) {
     facts.emplace_back(RunChanged{.run = child,
                                   .change = RunChange::cancel_requested,
                                   .who = "run " + model::text(run.id()),
-                                  .at = parts_.clock.now()});
+                                  .at = parts_.clock.now(),
+                                  .elsewhere = !is_here(child)});
   return facts;
 }
 

@@ -61,6 +61,43 @@ void Scheduler::start() {
   });
 }
 
+// What an operator did at another node counts here as well; of a job's own schedule that is whether it is paused.
+void Scheduler::refresh() {
+  if (!started_) return;
+  parts_.store.load_schedules([this](Result<std::vector<StoredSchedule>> stored) {
+    if (!stored || !started_) return;
+    for (auto& schedule : *stored) take_over(std::move(schedule));
+  });
+}
+
+void Scheduler::take_over(StoredSchedule stored) {
+  const auto known = entries_.find(stored.set.name);
+  if (known == entries_.end()) {
+    if (stored.set.made_by == ScheduleSet::MadeBy::job || stored.set.removed) return;
+    const auto name = stored.set.name;
+    adopt(std::move(stored));
+    if (const auto added = entries_.find(name); added != entries_.end()) arm(added->second);
+    return;
+  }
+  const auto entry = known->second;
+  if (stored.set.made_by == ScheduleSet::MadeBy::job || entry->set.made_by == ScheduleSet::MadeBy::job) {
+    entry->set.paused = stored.set.paused;
+  } else if (stored.set.removed) {
+    drop(stored.set.name);
+  } else if (stored.set.definition != entry->set.definition) {
+    const auto cursor = entry->cursor;
+    drop(stored.set.name);
+    const auto name = stored.set.name;
+    adopt(std::move(stored));
+    const auto anew = entries_.find(name);
+    if (anew == entries_.end()) return;
+    anew->second->cursor = std::max(anew->second->cursor, cursor);
+    arm(anew->second);
+  } else {
+    entry->set.paused = stored.set.paused;
+  }
+}
+
 void Scheduler::stop() {
   started_ = false;
   for (const auto& [name, entry] : entries_)
@@ -211,15 +248,17 @@ void Scheduler::skip(const Shared& entry, base::Instant instant, const std::stri
 
 void Scheduler::fire(const Shared& entry, base::Instant instant) {
   if (entry->schedule.overlap == model::Overlap::allow) return decide(entry, instant, {});
-  parts_.store.open_fires(entry->schedule.name, [this, entry, instant](Result<std::vector<model::RunId>> open) {
+  parts_.store.open_fires(entry->schedule.name, instant, [this, entry, instant](Result<OpenFires> open) {
     if (open) return decide(entry, instant, *open);
     // The store is being stopped; the next start will find this one missed.
     base::log::warning("schedule '{}' did not fire: {}", entry->schedule.name, open.error().what());
   });
 }
 
-void Scheduler::decide(const Shared& entry, base::Instant instant, const std::vector<model::RunId>& open) {
+void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFires& fires) {
+  if (fires.taken) return settled(entry, "another node: run " + model::text(*fires.taken));
   const auto overlap = entry->schedule.overlap;
+  const auto& open = fires.runs;
   if (!open.empty() && overlap == model::Overlap::skip)
     return skip(entry, instant, "run " + run_list(open) + " of the schedule had not ended (overlap: skip)");
   if (overlap == model::Overlap::cancel_older)

@@ -31,6 +31,8 @@ class Scheduler {
   void stop();
   // The library's jobs may have changed.
   void reload();
+  // Another node may have changed schedules.
+  void refresh();
 
   // Makes or changes an operator's schedule. Refuses what cannot be read, and names that a job file uses.
   void set(model::Schedule schedule, Caller caller, Answer<Nothing> answer);
@@ -83,7 +85,8 @@ class Scheduler {
   void settled(const Shared& entry, std::string last);
   void skip(const Shared& entry, base::Instant instant, const std::string& why);
   void fire(const Shared& entry, base::Instant instant);
-  void decide(const Shared& entry, base::Instant instant, const std::vector<model::RunId>& open);
+  void decide(const Shared& entry, base::Instant instant, const OpenFires& open);
+  void take_over(StoredSchedule stored);
   void submit(const Shared& entry, std::optional<base::Instant> instant, Caller caller, Answer<SubmitReceipt> answer);
   void store(ScheduleSet set, Caller caller, std::string command, std::function<void()> then, Answer<Nothing> answer);
   void backfill_next(const Shared& entry, std::deque<base::Instant> left, Caller caller, Backfilled done,

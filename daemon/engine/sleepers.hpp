@@ -20,6 +20,7 @@ class Sleepers {
   void add(model::RunId run, std::optional<base::Instant> wake_at);
   // False when it is none.
   bool remove(model::RunId run) { return runs_.erase(run) > 0; }
+  void clear() { runs_.clear(); }
   bool contains(model::RunId run) const { return runs_.contains(run); }
   std::size_t size() const { return runs_.size(); }
 

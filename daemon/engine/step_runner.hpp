@@ -127,6 +127,8 @@ class StepRunner {
   // Asks for an end, by force after the plugin's grace time; finished() follows in any case. Unknown numbers are
   // ignored.
   virtual void cancel(std::uint64_t number) = 0;
+  // Ends all calls at once and by force: they are lost. `done` comes when nothing of them is under way any more.
+  virtual void cut(std::function<void()> done) = 0;
 };
 
 }  // namespace godwit::engine

@@ -9,8 +9,9 @@ namespace godwit::engine {
 
 // One step that is under way in a run: from the moment the driver hands it out until its end is recorded.
 struct StepTask {
-  // `breaker` waits for its provider to be tried again. `opening` and `waiting` are of steps that wait for something outside the run.
-  enum class Phase { breaker, limit, marking, queued, running, backoff, doubtful, recording, opening, waiting };
+  // `breaker` waits for its provider to be tried again, `parked` for the node's lease. `opening` and `waiting` are of steps
+  // that wait for something outside the run.
+  enum class Phase { breaker, limit, marking, queued, running, backoff, doubtful, recording, opening, waiting, parked };
 
   std::uint64_t number = 0;  // unique within the engine's life
   StepRequest request;
@@ -39,7 +40,7 @@ struct StepTask {
   const StepPolicy& policy() const { return *request.policy; }
   // Whether nothing of it is under way outside: it can be given up at once.
   bool is_idle() const {
-    return phase == Phase::breaker || phase == Phase::limit || phase == Phase::backoff || phase == Phase::doubtful || phase == Phase::waiting;
+    return phase == Phase::breaker || phase == Phase::limit || phase == Phase::parked || phase == Phase::backoff || phase == Phase::doubtful || phase == Phase::waiting;
   }
   // When it goes on by itself; empty while it does not wait, or waits for others only.
   std::optional<base::Instant> wakes_at() const {

@@ -117,6 +117,10 @@ struct RunRested {
   bool resting = true;
   std::optional<base::Instant> wake_at;
 };
+// A run of this node is nobody's from now on: nothing more is written of it until somebody claims it.
+struct RunReleased {
+  model::RunId run{};
+};
 // A loop folded finished items away: `value` stands for them from now on. The rows of the steps at and below each path
 // of `folded` are removed; a row that is written by the same transaction may stay.
 struct CursorMoved {
@@ -155,6 +159,7 @@ struct RunChanged {
   std::string path;    // the step concerned, or empty
   base::Instant at;
   std::string sides;  // JSON object: what was recorded beside what was asked for; empty when there are no two sides
+  bool elsewhere = false;  // the run may be another node's, which is told
 };
 // A run reached its end; written once.
 struct RunDone {
@@ -165,6 +170,7 @@ struct RunDone {
   std::string failed_path;                // the step that failed, or empty
   base::Instant at;
   std::optional<model::RunId> parent;      // is woken by it
+  bool parent_elsewhere = false;           // the parent may be another node's, which is told
   bool was_unique = false;                 // another run may have its Submitted::unique now
   bool had_locks = false;                  // or may have had some; others may have them now
   std::optional<base::Instant> delete_at;  // from when on nobody wants to know of it
@@ -229,7 +235,7 @@ struct Logged {
 };
 using Fact =
     std::variant<JobStored, Submitted, AttemptStarted, AttemptFailed, StepDone, CheckpointPut, WaitOpened, SignalSent,
-                 SignalTaken, RunRested, CursorMoved, LockReleased, RunChanged, RunDone, LimitSet, QueueSet, ScheduleSet, Fired, FireSkipped, Audited,
+                 SignalTaken, RunRested, RunReleased, CursorMoved, LockReleased, RunChanged, RunDone, LimitSet, QueueSet, ScheduleSet, Fired, FireSkipped, Audited,
                  ArtifactStored, ProgressNoted, Logged>;
 
 // How appended facts ended. `duplicate`: a Submitted had a key or a fire time that is taken, or is not `unique`; nothing
@@ -324,6 +330,11 @@ struct StoredSchedule {
   std::optional<base::Instant> last_fire;  // the last one that came, whether it led to a run or not
 };
 
+struct OpenFires {
+  std::vector<model::RunId> runs;
+  std::optional<model::RunId> taken;
+};
+
 // The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away
 // nothing is answered: calls wait until it is back, unless stop() ends them with Error(unavailable).
 class Store {
@@ -344,7 +355,7 @@ class Store {
   virtual void load_ranked(model::RunId after, std::size_t limit, Answer<std::vector<RankedRun>> answer) = 0;
   // One run's facts in the same form, ended or not; not_found when there is none.
   virtual void load_run(model::RunId run, Answer<UnfinishedRun> answer) = 0;
-  // The same for several runs, those of them that have not ended.
+  // The same for several runs, those of them that have not ended and are this node's.
   virtual void load_runs(std::vector<model::RunId> runs, Answer<std::vector<UnfinishedRun>> answer) = 0;
   // This node's runs that rest.
   virtual void load_resting(Answer<std::vector<Resting>> answer) = 0;
@@ -360,8 +371,9 @@ class Store {
   // The queues that are paused.
   virtual void load_queues(Answer<std::vector<QueueSet>> answer) = 0;
   virtual void load_schedules(Answer<std::vector<StoredSchedule>> answer) = 0;
-  // Those of the schedule's last 64 runs that have not ended, oldest first.
-  virtual void open_fires(std::string schedule, Answer<std::vector<model::RunId>> answer) = 0;
+  // Those of the schedule's last 64 runs that have not ended, oldest first, and the run of the given fire time, if it has
+  // led to one.
+  virtual void open_fires(std::string schedule, base::Instant instant, Answer<OpenFires> answer) = 0;
   // Enters the lock, unless it is, and grants it when fewer than its permits are granted or waiting before it. Gives the
   // lock and those that are before it, at most 64. Give it only what builds on committed facts.
   virtual void take_lock(LockRow wanted, Answer<std::vector<LockRow>> answer) = 0;

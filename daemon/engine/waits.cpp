@@ -222,7 +222,8 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
   task.more.emplace_back(RunChanged{.run = *task.wait->child,
                                     .change = RunChange::cancel_requested,
                                     .who = "run " + model::text(run.id()),
-                                    .at = clock_.now()});
+                                    .at = clock_.now(),
+                                    .elsewhere = !runner_.is_here(*task.wait->child)});
   children_.cancel(*task.wait->child, run);
   fail(run, task, "timeout", "run " + model::text(*task.wait->child) + " did not end in time: " + since_text(task));
   return true;

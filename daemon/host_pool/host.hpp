@@ -79,6 +79,9 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   // process ends.
   void drain();
   void kill(const std::string& why);
+  // Ends the process, for a reason that is not the plugin's; calls that have not begun end as cancelled.
+  void cut(const std::string& why);
+  bool has_process() const { return process_ != nullptr; }
   bool stopped() const { return state_ == State::idle || state_ == State::backoff || state_ == State::quarantine; }
   // A plugin of which there is a newer version goes on serving who calls it, but its process ends when nobody has for a
   // while.

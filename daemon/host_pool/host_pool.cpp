@@ -1,5 +1,6 @@
 #include "host_pool/host_pool.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "base/digest.hpp"
@@ -14,6 +15,7 @@ constexpr int kNestingMax = 4;
 // Far more than any chain of calls that is not a cycle.
 constexpr int kWaitChainMax = 64;
 constexpr auto kStopPoll = std::chrono::milliseconds(10);
+constexpr auto kCutPoll = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -23,7 +25,8 @@ HostPool::HostPool(asio::io_context& context, const PluginCatalog& catalog, Host
       settings_(std::move(settings)),
       quarantine_(settings_.quarantine_dir),
       extensions_(context, settings_.extensions, settings_.plugins),
-      stop_timer_(context) {
+      stop_timer_(context),
+      cut_timer_(context) {
   for (const auto& [id, plugin] : catalog_.plugins())
     if (quarantine_.find(id, plugin->file.sha256())) host_of(plugin);
 }
@@ -83,6 +86,20 @@ void HostPool::cancel(std::uint64_t number) {
     if (alive.expired()) return;
     const auto found = calls_.find(number);
     if (found != calls_.end() && found->second->host) found->second->host->cancel(*found->second);
+  });
+}
+
+void HostPool::cut(std::function<void()> done) {
+  for (const auto& [id, host] : hosts_) host->cut("this node was cut off from the database");
+  check_cut(std::move(done));
+}
+
+void HostPool::check_cut(std::function<void()> done) {
+  const bool gone = std::none_of(hosts_.begin(), hosts_.end(), [](const auto& host) { return host.second->has_process(); });
+  if (gone) return asio::post(context_, std::move(done));
+  cut_timer_.expires_after(kCutPoll);
+  cut_timer_.async_wait([this, done = std::move(done)](const boost::system::error_code& error) mutable {
+    if (!error) check_cut(std::move(done));
   });
 }
 

@@ -35,6 +35,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
                       engine::StepListener& listener) override;
   void cancel(std::uint64_t number) override;
+  void cut(std::function<void()> done) override;
 
   // After the catalog was reloaded: new calls go to the current versions, running calls end where they are.
   void catalog_changed();
@@ -68,6 +69,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   bool can_end(const Call& call, const Call& asking, int depth) const;
   bool can_make_room(const Host& host, const Call& asking, int depth) const;
   void check_stopped(base::Tick kill_at);
+  void check_cut(std::function<void()> done);
 
   boost::asio::io_context& context_;
   const PluginCatalog& catalog_;
@@ -79,6 +81,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   std::uint64_t last_number_ = 0;
   std::function<void()> on_stopped_;
   boost::asio::steady_timer stop_timer_;
+  boost::asio::steady_timer cut_timer_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();  // lets posted functions see that the pool is gone
 };
 

@@ -47,11 +47,24 @@ namespace {
 
 struct Applier {
   Memory& memory;
+  int node;
+
+  // Only the owner writes what becomes of a run.
+  void check_owner(const Memory::Run& run, const char* what) const {
+    if (run.owner != node)
+      memory.faults.push_back(std::string(what) + " of run " + model::text(run.submitted.run) + " was written by node " +
+                              std::to_string(node) + ", which does not have it");
+  }
+  void send_mail(model::RunId run) const {
+    const auto number = ++memory.last_run;
+    memory.mail[number] = {number, run, {}};
+  }
 
   void operator()(const JobStored& fact) { memory.jobs.try_emplace(fact.version, fact); }
   void operator()(const Submitted& fact) {
     auto& run = memory.runs[fact.run];
     run.submitted = fact;
+    run.owner = node;
     if (!fact.key.empty()) memory.keys[{fact.job, fact.key}] = fact.run;
     if (fact.retry_of)
       for (const auto& path : fact.copied_steps) {
@@ -73,6 +86,7 @@ struct Applier {
   }
   void operator()(const StepDone& fact) {
     auto& run = memory.runs.at(fact.run);
+    check_owner(run, "a step");
     if (run.done) memory.faults.push_back("a step of an ended run was recorded: " + fact.path);
     if (!run.steps.try_emplace(fact.path, fact).second)
       memory.faults.push_back("a step was recorded twice: " + fact.path);
@@ -99,6 +113,7 @@ struct Applier {
     auto& run = memory.runs.at(fact.run);
     run.rested = fact.resting ? std::optional(fact) : std::nullopt;
   }
+  void operator()(const RunReleased& fact) { memory.runs.at(fact.run).owner = 0; }
   void operator()(const CursorMoved& fact) {
     auto& run = memory.runs.at(fact.run);
     run.cursors[fact.path] = fact.value;
@@ -116,18 +131,19 @@ struct Applier {
   }
   void operator()(const RunChanged& fact) {
     auto& run = memory.runs.at(fact.run);
-    run.rested.reset();
+    fact.elsewhere ? send_mail(fact.run) : run.rested.reset();
     run.changes.push_back(fact);
     if (fact.change == RunChange::unblocked)
       for (auto& [path, attempts] : run.attempts) attempts.in_doubt = false;
   }
   void operator()(const RunDone& fact) {
     auto& run = memory.runs.at(fact.run);
+    check_owner(run, "the end");
     if (++run.ends > 1) memory.faults.push_back("a run ended twice");
     run.done = fact;
     const auto locks = std::erase_if(memory.locks, [&](const LockRow& row) { return row.run == fact.run; });
     if (locks > 0 && !fact.had_locks) memory.faults.push_back("a run ended and did not say that it had locks");
-    if (fact.parent) memory.runs.at(*fact.parent).rested.reset();
+    if (fact.parent) fact.parent_elsewhere ? send_mail(*fact.parent) : memory.runs.at(*fact.parent).rested.reset();
   }
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
   void operator()(const QueueSet& fact) { memory.queues[fact.name] = fact; }
@@ -144,7 +160,12 @@ struct Applier {
 
 }  // namespace
 
+bool MemoryStore::is_fenced() const {
+  return epoch_ != 0 && memory_.checks_epochs && memory_.epochs[node_] != epoch_;
+}
+
 Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
+  if (is_fenced()) return {Verdict::fenced, {}, false, "another process has this node's place"};
   for (const auto& fact : facts) {
     if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->key.empty()) {
       const auto taken = memory_.keys.find({submitted->job, submitted->key});
@@ -163,7 +184,7 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
         step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
       return {Verdict::refused, {}, false, "refused, as was asked for"};
   }
-  Applier applier{memory_};
+  Applier applier{memory_, node_};
   for (const auto& fact : facts) std::visit(applier, fact);
   return {};
 }
@@ -209,7 +230,7 @@ void MemoryStore::load_unfinished(model::RunId after, std::size_t limit, Answer<
   // As it is now: what is stored before the answer comes is not in it, as with a database.
   std::vector<UnfinishedRun> runs;
   for (auto run = memory_.runs.upper_bound(after); run != memory_.runs.end() && runs.size() < limit; ++run)
-    if (!run->second.done && !run->second.rested && rank_of(run->second.submitted).plain())
+    if (!run->second.done && !run->second.rested && run->second.owner == node_ && rank_of(run->second.submitted).plain())
       runs.push_back(view(run->second));
   answer_after(load_hops, [runs = std::move(runs), answer = std::move(answer)]() mutable { answer(std::move(runs)); });
 }
@@ -224,7 +245,7 @@ void MemoryStore::answer_after(std::size_t hops, std::function<void()> answer) {
 void MemoryStore::load_ranked(model::RunId after, std::size_t limit, Answer<std::vector<RankedRun>> answer) {
   std::vector<RankedRun> ranked;
   for (const auto& [id, run] : memory_.runs)
-    if (id > after && ranked.size() < limit && !run.done && !rank_of(run.submitted).plain())
+    if (id > after && ranked.size() < limit && run.owner == node_ && !run.done && !rank_of(run.submitted).plain())
       ranked.push_back({id, run.submitted.options, run.submitted.submitted_at,
                         !run.steps.empty() || !run.attempts.empty() || !run.waits.empty(), run.rested.has_value()});
   answer_after(load_hops,
@@ -243,7 +264,7 @@ void MemoryStore::load_runs(std::vector<model::RunId> wanted, Answer<std::vector
   clock_.post([this, wanted = std::move(wanted), answer = std::move(answer)] {
     std::vector<UnfinishedRun> runs;
     for (const auto run : wanted)
-      if (!memory_.runs.at(run).done) runs.push_back(view(memory_.runs.at(run)));
+      if (const auto& known = memory_.runs.at(run); !known.done && known.owner == node_) runs.push_back(view(known));
     answer(std::move(runs));
   });
 }
@@ -252,7 +273,7 @@ void MemoryStore::load_resting(Answer<std::vector<Resting>> answer) {
   clock_.post([this, answer = std::move(answer)] {
     std::vector<Resting> resting;
     for (const auto& [id, run] : memory_.runs)
-      if (run.rested && !run.done) resting.push_back({id, run.rested->wake_at});
+      if (run.rested && !run.done && run.owner == node_) resting.push_back({id, run.rested->wake_at});
     answer(std::move(resting));
   });
 }
@@ -260,6 +281,7 @@ void MemoryStore::load_resting(Answer<std::vector<Resting>> answer) {
 void MemoryStore::execute(SqlStep step, Answer<SqlDone> answer) {
   clock_.post([this, step = std::move(step), answer = std::move(answer)]() mutable {
     if (dead_) return;
+    if (is_fenced()) return answer(base::Error(base::ErrorKind::unavailable, "another process has this node's place"));
     auto& steps = memory_.runs.at(step.done.run).steps;
     if (const auto found = steps.find(step.done.path); found != steps.end()) return answer(SqlDone{found->second.output, found->second.finished_at});
     try {
@@ -320,7 +342,7 @@ void MemoryStore::read_signals(std::size_t limit, Answer<std::vector<SignalSent>
   clock_.post([this, limit, answer = std::move(answer)] {
     std::vector<SignalSent> sent;
     for (const auto& one : memory_.signal_inbox)
-      if (sent.size() < limit && memory_.runs.contains(one.run)) sent.push_back(one);
+      if (sent.size() < limit && memory_.runs.contains(one.run) && memory_.runs.at(one.run).owner == node_) sent.push_back(one);
     answer(std::move(sent));
   });
 }
@@ -382,12 +404,15 @@ void MemoryStore::load_schedules(Answer<std::vector<StoredSchedule>> answer) {
   });
 }
 
-void MemoryStore::open_fires(std::string schedule, Answer<std::vector<model::RunId>> answer) {
-  clock_.post([this, schedule = std::move(schedule), answer = std::move(answer)] {
-    std::vector<model::RunId> open;
-    for (const auto& [key, run] : memory_.fires)
-      if (key.first == schedule && !memory_.runs.at(run).done) open.push_back(run);
-    answer(std::move(open));
+void MemoryStore::open_fires(std::string schedule, base::Instant instant, Answer<OpenFires> answer) {
+  clock_.post([this, schedule = std::move(schedule), instant, answer = std::move(answer)] {
+    OpenFires fires;
+    for (const auto& [key, run] : memory_.fires) {
+      if (key.first != schedule) continue;
+      if (!memory_.runs.at(run).done) fires.runs.push_back(run);
+      if (key.second == instant) fires.taken = run;
+    }
+    answer(std::move(fires));
   });
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/clock.hpp"
+#include "engine/cluster.hpp"
 #include "engine/store.hpp"
 
 namespace godwit::lab {
@@ -22,6 +23,7 @@ struct Memory {
     std::map<std::string, std::string> cursors;
     std::optional<engine::RunRested> rested;
     std::optional<engine::RunDone> done;
+    int owner = 1;  // the node that has it; 0 for none
     int ends = 0;  // how often an end was written; more than one is a fault
   };
   std::map<model::RunId, Run> runs;
@@ -40,6 +42,10 @@ struct Memory {
   std::deque<engine::InboxEntry> inbox;
   std::deque<engine::SignalSent> signal_inbox;
   std::map<std::string, int> executed;  // statements of steps, by their text
+  // Of several nodes: who may write as which, and what they have to tell each other.
+  std::map<int, std::int64_t> epochs;
+  bool checks_epochs = true;
+  std::map<std::int64_t, engine::Mail> mail;
   std::int64_t last_run = 0;
   std::size_t groups = 0;           // that were appended and settled
   std::vector<std::string> faults;  // what must never happen and did
@@ -49,7 +55,9 @@ struct Memory {
 // may lose the answer of what was committed and the facts of what was not.
 class MemoryStore : public engine::Store {
  public:
-  MemoryStore(Memory& memory, engine::Clock& clock) : memory_(memory), clock_(clock) {}
+  // `epoch`: of the node's life; a store whose epoch is not the memory's writes nothing more. 0 of a node that is alone.
+  MemoryStore(Memory& memory, engine::Clock& clock, int node = 1, std::int64_t epoch = 0)
+      : memory_(memory), clock_(clock), node_(node), epoch_(epoch) {}
 
   void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) override;
   void append_relaxed(engine::Fact) override {}
@@ -69,7 +77,7 @@ class MemoryStore : public engine::Store {
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void load_queues(engine::Answer<std::vector<engine::QueueSet>> answer) override;
   void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
-  void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
+  void open_fires(std::string schedule, base::Instant instant, engine::Answer<engine::OpenFires> answer) override;
   void take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) override;
   void grantable_locks(std::vector<std::string> names, engine::Answer<std::vector<model::RunId>> answer) override;
   void read_locks(std::string name, engine::Answer<std::vector<engine::LockRow>> answer) override;
@@ -111,6 +119,7 @@ class MemoryStore : public engine::Store {
     std::vector<engine::Fact> facts;
     std::function<void(engine::Verdict)> settled;
   };
+  bool is_fenced() const;
   engine::Verdict commit(const std::vector<engine::Fact>& facts);
   void settle();
   void answer_after(std::size_t hops, std::function<void()> answer);
@@ -119,6 +128,8 @@ class MemoryStore : public engine::Store {
 
   Memory& memory_;
   engine::Clock& clock_;
+  int node_;
+  std::int64_t epoch_;
   std::function<void()> arrived_;
   std::deque<Group> pending_;
   bool settling_ = false;

@@ -25,6 +25,12 @@ void VirtualRunner::cancel(std::uint64_t number) {
   });
 }
 
+void VirtualRunner::cut(std::function<void()> done) {
+  for (auto& [number, call] : std::exchange(running_, {}))
+    call.listener->finished(engine::StepLost{{"crashed", "it was cut off", call.callable->retry_safe, {}}, 1000});
+  clock_.post(std::move(done));
+}
+
 void VirtualRunner::time_out(std::uint64_t number) {
   auto call = running_.extract(number);
   if (!call) return;

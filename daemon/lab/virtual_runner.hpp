@@ -15,6 +15,7 @@ class VirtualRunner : public engine::StepRunner {
   std::uint64_t start(std::shared_ptr<const engine::Callable> callable, engine::StepCall call,
                       engine::StepListener& listener) override;
   void cancel(std::uint64_t number) override;
+  void cut(std::function<void()> done) override;
 
   std::size_t in_flight() const { return running_.size(); }
 

@@ -203,6 +203,10 @@ void Batch::put(const engine::RunRested& fact) {
   rests_[fact.run] = fact;
 }
 
+void Batch::put(const engine::RunReleased& fact) {
+  row(Rows::released, fact.run);
+}
+
 void Batch::put(const engine::CursorMoved& fact) {
   cursors_[{fact.run, fact.path}] = &fact;
   for (const auto& path : fact.folded)
@@ -224,7 +228,11 @@ void Batch::put(const engine::LockReleased& fact) {
 }
 
 void Batch::put(const engine::RunChanged& fact) {
-  rests_[fact.run] = {fact.run, false, {}};
+  // Only the owner says whether a run rests.
+  if (fact.elsewhere)
+    row(Rows::mail, fact.run);
+  else
+    rests_[fact.run] = {fact.run, false, {}};
   row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
       OrNull{fact.sides});
 }
@@ -234,7 +242,10 @@ void Batch::put(const engine::RunDone& fact) {
   if (fact.was_unique) row(Rows::unique_done, fact.run);
   if (fact.had_locks) row(Rows::locks_done, fact.run);
   if (fact.delete_at) row(Rows::expiry, fact.run, *fact.delete_at);
-  if (fact.parent) rests_[*fact.parent] = {*fact.parent, false, {}};
+  if (fact.parent && fact.parent_elsewhere)
+    row(Rows::mail, *fact.parent);
+  else if (fact.parent)
+    rests_[*fact.parent] = {*fact.parent, false, {}};
   row(Rows::run_done, fact.run, code(fact.state), OrNull{fact.result}, fact.failure, OrNull{fact.failed_path}, fact.at);
 }
 
@@ -281,6 +292,7 @@ struct Measure {
   }
   std::size_t operator()(const engine::SignalTaken&) const { return 0; }
   std::size_t operator()(const engine::RunRested&) const { return 0; }
+  std::size_t operator()(const engine::RunReleased&) const { return 0; }
   std::size_t operator()(const engine::CursorMoved& f) const {
     std::size_t size = f.path.size() + f.value.size();
     for (const auto& path : f.folded) size += kRowSize + path.size();

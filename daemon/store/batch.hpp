@@ -13,11 +13,14 @@
 namespace godwit::store {
 
 // Numbers for the facts that have no name of their own (log lines, changes, audit) and for the order of commits. Unique
-// among all lives of all nodes of a store, because each life has its own epoch, and growing within a node.
+// among all lives of all nodes of a store, because the store gives each its own blocks of 2^30, and growing within a node
+// and within a run, because who takes over runs begins a new block first.
 class FactNumbers {
  public:
-  void start(std::int64_t epoch) { next_ = epoch << 40; }
+  void start(std::int64_t block) { next_ = block << 30; }
   std::int64_t next() { return ++next_; }
+  // Whether it is time to ask for another block.
+  bool running_out() const { return (next_ & ((std::int64_t{1} << 30) - 1)) > std::int64_t{1} << 29; }
 
  private:
   std::int64_t next_ = 0;
@@ -53,6 +56,7 @@ class Batch {
   void put(const engine::SignalSent& fact);
   void put(const engine::SignalTaken& fact);
   void put(const engine::RunRested& fact);
+  void put(const engine::RunReleased& fact);
   void put(const engine::CursorMoved& fact);
   void put(const engine::LockReleased& fact);
   void put(const engine::RunChanged& fact);

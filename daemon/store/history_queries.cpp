@@ -129,7 +129,7 @@ pqxx::row find_run(Connection& connection, model::RunId run) {
 json::array changes(Connection& connection, model::RunId run) {
   json::array array;
   for (const auto& row : connection.query(
-           "SELECT change, who, detail, path, at, sides FROM godwit.run_change WHERE run = $1 ORDER BY number",
+           "SELECT change, who, detail, path, at, sides FROM godwit.run_change WHERE run = $1 ORDER BY seq",
            model::number(run))) {
     json::object change{{"change", engine::kRunChanges.at(static_cast<std::size_t>(integer(row[0])))},
                         {"who", json_text(row[1])},

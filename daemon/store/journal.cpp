@@ -25,8 +25,7 @@ constexpr std::size_t kExpressGroups = 16;
 constexpr std::size_t kExpressBytes = 64 << 10;
 constexpr auto kLanePause = std::chrono::seconds(1);
 constexpr auto kFencedText =
-    "another godwitd took the place of this node: it may write nothing more; give each daemon on one database its own "
-    "node name";
+    "this node's lease is over, or another godwitd took its place: it may write nothing more";
 
 using engine::Verdict;
 
@@ -164,7 +163,7 @@ void Journal::gather(std::unique_lock<std::mutex>& lock) {
 
 void Journal::run(const NodeSeat& seat) {
   seat_ = seat;
-  numbers_.start(seat.epoch);
+  numbers_.start(seat.block);
   for (;;) {
     open_express_lane();
     auto groups = take();
@@ -245,7 +244,21 @@ void Journal::write(Groups groups) {
   }
 }
 
+void Journal::renumber(std::int64_t block) {
+  const std::lock_guard lock(mutex_);
+  new_block_ = std::max(block, new_block_.value_or(block));
+}
+
 void Journal::fill(Groups groups) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (new_block_) {
+      numbers_.start(*new_block_);
+      low_told_ = false;
+    }
+    new_block_.reset();
+  }
+  if (numbers_.running_out() && numbers_low_ && !std::exchange(low_told_, true)) numbers_low_();
   batch_.clear();
   for (const auto* group : groups)
     for (const auto& fact : group->facts) batch_.add(fact);

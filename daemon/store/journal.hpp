@@ -40,12 +40,16 @@ class Journal {
   // From the engine's thread.
   void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled);
   void append_relaxed(engine::Fact fact);
+  // What is appended from now on is numbered from a new block. From any thread.
+  void renumber(std::int64_t block);
   Totals totals() const;
   // Ends run() once what waits is written; a database that is away ends it by the StopSignal only.
   void finish();
 
   // On the journal's thread: works until finish(), throws Stopped when the store stops before.
   void run(const NodeSeat& seat);
+  // Called once much of the block of numbers is used up.
+  void on_numbers_low(std::function<void()> hook) { numbers_low_ = std::move(hook); }
   // Called on the journal's thread after every so many submits and ends, with the runs that ended.
   void on_fold_due(std::function<void(std::vector<std::int64_t> ended)> hook) { fold_due_ = std::move(hook); }
 
@@ -92,6 +96,8 @@ class Journal {
   std::vector<Settled> settled_;
   bool fenced_ = false;
   std::function<void(std::vector<std::int64_t>)> fold_due_;
+  std::function<void()> numbers_low_;
+  bool low_told_ = false;
   std::vector<std::int64_t> ended_;
   std::size_t since_fold_ = 0;
 
@@ -105,6 +111,7 @@ class Journal {
   bool finishing_ = false;
   bool sleeping_ = false;
   Totals totals_;
+  std::optional<std::int64_t> new_block_;
 
   // The writer's tools above (batch_, numbers_, settled_, ended_, since_fold_) belong to the engine's thread while a
   // batch is on the express lane, else to the journal's.

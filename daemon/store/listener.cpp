@@ -17,7 +17,7 @@ constexpr int kProbeMilliseconds = 30'000;
 // libpqxx gives notifications to objects; this one only remembers that there was one.
 class Bell : public pqxx::notification_receiver {
  public:
-  explicit Bell(pqxx::connection_base& session) : pqxx::notification_receiver(session, "godwit_inbox") {}
+  Bell(pqxx::connection_base& session, const char* channel) : pqxx::notification_receiver(session, channel) {}
   void operator()(const std::string&, int) override { rung = true; }
   bool rung = false;
 };
@@ -29,8 +29,8 @@ struct Cut {
 
 }  // namespace
 
-Listener::Listener(const Site& site, std::function<void()> arrived)
-    : site_(site), uplink_(site, "listener"), arrived_(std::move(arrived)), wake_(eventfd(0, EFD_CLOEXEC)) {
+Listener::Listener(const Site& site, std::function<void()> arrived, std::function<void()> rang)
+    : site_(site), uplink_(site, "listener"), arrived_(std::move(arrived)), rang_(std::move(rang)), wake_(eventfd(0, EFD_CLOEXEC)) {
   if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
@@ -66,19 +66,24 @@ void Listener::run() {
 
 // Returns never; throws when the connection is lost or the store stops.
 void Listener::wait(Connection& connection) {
-  std::optional<Bell> bell;
-  connection.guarded([&] { bell.emplace(connection.session()); });
+  std::optional<Bell> inbox, nodes;
+  connection.guarded([&] {
+    inbox.emplace(connection.session(), "godwit_inbox");
+    nodes.emplace(connection.session(), "godwit_nodes");
+  });
   // The receiver says UNLISTEN at its end, and a frozen server would never answer that.
   const Cut cut{connection.socket()};
   uplink_.succeeded();
   arrived_();
+  rang_();
   for (;;) {
     pollfd fds[2] = {{connection.socket(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
     const int ready = poll(fds, 2, kProbeMilliseconds);
     if (site_.stop.raised()) throw Stopped{};
     if (ready == 0) connection.exec("SELECT 1");
     connection.session().get_notifs();
-    if (std::exchange(bell->rung, false)) arrived_();
+    if (std::exchange(inbox->rung, false)) arrived_();
+    if (std::exchange(nodes->rung, false)) rang_();
     if (!connection.session().is_open()) throw pqxx::broken_connection("the listening connection was closed");
   }
 }

@@ -7,12 +7,12 @@
 
 namespace godwit::store {
 
-// Waits for the notifications of godwit.submit() on a connection of its own.
+// Waits for the notifications of godwit.submit() and of other nodes on a connection of its own.
 class Listener {
  public:
-  // `arrived` is called on the listener's thread, also after each new connection, since nobody told us what came
-  // meanwhile.
-  Listener(const Site& site, std::function<void()> arrived);
+  // `arrived` (for the inbox) and `rang` (other nodes) are called on the listener's thread, also after each new
+  // connection, since nobody told us what came meanwhile.
+  Listener(const Site& site, std::function<void()> arrived, std::function<void()> rang);
   ~Listener();
 
   void start();
@@ -25,7 +25,7 @@ class Listener {
 
   const Site& site_;
   Uplink uplink_;
-  std::function<void()> arrived_;
+  std::function<void()> arrived_, rang_;
   base::UniqueFd wake_;
   std::thread thread_;
 };

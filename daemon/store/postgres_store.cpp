@@ -7,6 +7,8 @@
 
 #include "base/log.hpp"
 #include "store/ask.hpp"
+#include "store/cluster_queries.hpp"
+#include "store/postgres_cluster.hpp"
 #include "store/expiry.hpp"
 #include "store/health.hpp"
 #include "store/history_queries.hpp"
@@ -45,7 +47,15 @@ class PostgresStore::Impl {
         statement_site_{settings_.url, kStatementLimit, watchdog_, stop_},
         statements_(clock, statement_site_, "steps"),
         numbers_(clock, reader_),
-        listener_(site_, [this] { inbox_arrived(); }) {
+        listener_(
+            site_, [this] { inbox_arrived(); },
+            [this] {
+              if (nodes_) nodes_->rang();
+            }) {
+    if (!settings_.url.empty())
+      nodes_.emplace(clock, site_, numbers_, settings_.lease,
+                     [this](std::int64_t block) { journal_.renumber(block); });
+    journal_.on_numbers_low([this] { take_block(); });
     uplink_.on_failed([this](const std::string& reason) { connect_failed(reason); });
     if (watch) journal_.use_express_lane(*watch);
     journal_.on_fold_due([this](std::vector<std::int64_t> ended) { fold_later(std::move(ended)); });
@@ -62,9 +72,11 @@ class PostgresStore::Impl {
     if (std::exchange(stopped_, true)) return;
     journal_.finish();
     wait_for_journal(patience);
+    if (nodes_ && seat().epoch != 0 && journal_ended_) leave();
     stop_.raise();
     watchdog_.cut_all();
     for (auto* part : {&reader_, &history_, &statements_}) part->join();
+    if (nodes_) nodes_->join();
     listener_.join();
     if (thread_.joinable()) thread_.join();
     if (cluster_) cluster_->stop();
@@ -115,6 +127,7 @@ class PostgresStore::Impl {
     return status;
   }
 
+  engine::Cluster* cluster() { return nodes_ ? &*nodes_ : nullptr; }
   Journal& journal() { return journal_; }
   RunNumbers& numbers() { return numbers_; }
 
@@ -199,11 +212,37 @@ class PostgresStore::Impl {
     health_.set_server_version(connection.server_version());
     for (const auto& warning : durability_warnings(connection)) health_.add_warning(warning);
     migrate(connection, migrations());
-    const auto seat = take_seat(connection, settings_.node_name);
+    const auto taken = LeaseKeeper::boot_time();
+    const auto seat = take_seat(connection, {.name = settings_.node_name,
+                                             .lease = nodes_ ? settings_.lease : base::Duration(0),
+                                             .only_if_free = settings_.only_if_free,
+                                             .labels = base::json::serialize(base::json::value_from(settings_.labels)),
+                                             .offers = settings_.offers,
+                                             .version = settings_.version});
     fold(connection, seat, {});
     clear_open_runs(connection, seat);
+    if (nodes_) nodes_->start(seat, taken);
     const std::lock_guard lock(mutex_);
     seat_ = seat;
+  }
+
+  // The numbers of facts have run low.
+  void take_block() {
+    history_.add({[this](Connection& connection) -> std::function<void()> {
+                    journal_.renumber(connection.query("SELECT nextval('godwit.fact_block')")[0][0].as<std::int64_t>());
+                    return [] {};
+                  },
+                  [](const base::Error&) -> std::function<void()> { return [] {}; }});
+  }
+
+  // Others may go on at once with what is left.
+  void leave() {
+    try {
+      Connection connection(site_.url, "end", watchdog_, std::chrono::seconds(3));
+      leave_seat(connection, seat());
+    } catch (const std::exception&) {
+      // They will when the lease is over.
+    }
   }
 
   void make_database() {
@@ -259,6 +298,7 @@ class PostgresStore::Impl {
   Reader statements_;
   RunNumbers numbers_;
   Listener listener_;
+  std::optional<PostgresCluster> nodes_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   NodeSeat seat_;
@@ -298,6 +338,9 @@ base::json::object PostgresStore::status() const {
 std::string PostgresStore::store_id() const {
   return impl_->seat().store_id;
 }
+engine::Cluster* PostgresStore::cluster() {
+  return impl_->cluster();
+}
 
 void PostgresStore::load_unfinished(model::RunId after, std::size_t limit,
                                     engine::Answer<std::vector<engine::UnfinishedRun>> answer) {
@@ -317,8 +360,8 @@ void PostgresStore::load_run(model::RunId run, engine::Answer<engine::Unfinished
 }
 void PostgresStore::load_runs(std::vector<model::RunId> runs,
                               engine::Answer<std::vector<engine::UnfinishedRun>> answer) {
-  impl_->read<std::vector<engine::UnfinishedRun>>(std::move(answer), [runs = std::move(runs)](Connection& connection) {
-    return store::load_runs(connection, runs);
+  impl_->read<std::vector<engine::UnfinishedRun>>(std::move(answer), [this, runs = std::move(runs)](Connection& connection) {
+    return store::load_runs(connection, impl_->seat(), runs);
   });
 }
 void PostgresStore::load_resting(engine::Answer<std::vector<engine::Resting>> answer) {
@@ -363,9 +406,9 @@ void PostgresStore::load_schedules(engine::Answer<std::vector<engine::StoredSche
   impl_->read<std::vector<engine::StoredSchedule>>(
       std::move(answer), [](Connection& connection) { return store::load_schedules(connection); });
 }
-void PostgresStore::open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) {
-  impl_->read<std::vector<model::RunId>>(std::move(answer), [schedule = std::move(schedule)](Connection& connection) {
-    return store::open_fires(connection, schedule);
+void PostgresStore::open_fires(std::string schedule, base::Instant instant, engine::Answer<engine::OpenFires> answer) {
+  impl_->read<engine::OpenFires>(std::move(answer), [schedule = std::move(schedule), instant](Connection& connection) {
+    return store::open_fires(connection, schedule, instant);
   });
 }
 void PostgresStore::take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) {
@@ -438,6 +481,10 @@ void PostgresStore::unknown_files(std::vector<std::string> sha256, engine::Answe
                                              [sha256 = std::move(sha256)](Connection& connection) {
                                                return store::unknown_files(connection, sha256);
                                              });
+}
+void PostgresStore::list_nodes(engine::Answer<base::json::array> answer) {
+  impl_->look_back<base::json::array>(std::move(answer),
+                                      [](Connection& connection) { return store::list_nodes(connection); });
 }
 void PostgresStore::list_audit(std::size_t limit, engine::Answer<base::json::array> answer) {
   impl_->look_back<base::json::array>(std::move(answer),

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/clock.hpp"
+#include "engine/cluster.hpp"
 #include "engine/history.hpp"
 #include "engine/store.hpp"
 
@@ -17,6 +18,11 @@ struct StoreSettings {
   std::string state_dir;  // for the private cluster
   std::string bin_dir;    // where initdb and postgres are, for the private cluster; empty: looked for
   base::Duration call_limit = std::chrono::seconds(10);  // after which a server that does not answer is given up
+  base::Duration lease = std::chrono::seconds(20);  // of the node's place; of no use with a private cluster
+  bool only_if_free = false;                        // the place is not taken from a process that holds it
+  std::map<std::string, std::string> labels;        // of the node
+  std::vector<std::string> offers;                   // its plugins, as "id version"
+  std::string version;                               // of the daemon
 };
 
 // The store on PostgreSQL. Its threads: one writes (the journal), two read (for the engine and for people), one runs
@@ -53,7 +59,7 @@ class PostgresStore : public engine::Store, public engine::History {
   void load_limits(engine::Answer<std::vector<engine::LimitSet>> answer) override;
   void load_queues(engine::Answer<std::vector<engine::QueueSet>> answer) override;
   void load_schedules(engine::Answer<std::vector<engine::StoredSchedule>> answer) override;
-  void open_fires(std::string schedule, engine::Answer<std::vector<model::RunId>> answer) override;
+  void open_fires(std::string schedule, base::Instant instant, engine::Answer<engine::OpenFires> answer) override;
   void take_lock(engine::LockRow wanted, engine::Answer<std::vector<engine::LockRow>> answer) override;
   void grantable_locks(std::vector<std::string> names, engine::Answer<std::vector<model::RunId>> answer) override;
   void read_locks(std::string name, engine::Answer<std::vector<engine::LockRow>> answer) override;
@@ -62,6 +68,8 @@ class PostgresStore : public engine::Store, public engine::History {
   void watch_inbox(std::function<void()> arrived) override;
   base::json::object status() const override;
   std::string store_id() const override;
+  // Null for a private cluster, which nobody shares.
+  engine::Cluster* cluster();
 
   void list_runs(engine::RunFilter filter, engine::Answer<base::json::array> answer) override;
   void show_run(model::RunId run, engine::Answer<base::json::object> answer) override;
@@ -76,6 +84,7 @@ class PostgresStore : public engine::Store, public engine::History {
   void read_artifact(std::string sha256, std::uint64_t offset, std::size_t size,
                      engine::Answer<base::json::object> answer) override;
   void unknown_files(std::vector<std::string> sha256, engine::Answer<std::vector<std::string>> answer) override;
+  void list_nodes(engine::Answer<base::json::array> answer) override;
   void list_audit(std::size_t limit, engine::Answer<base::json::array> answer) override;
 
  private:

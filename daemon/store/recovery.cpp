@@ -28,6 +28,7 @@ JOIN ((SELECT o.run FROM godwit.open_run o JOIN godwit.run q ON q.id = o.run WHE
       UNION
       (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2 AND NOT godwit.is_ranked(n.options)
          AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
+         AND NOT EXISTS (SELECT FROM godwit.open_run o WHERE o.run = n.id)
          AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id)
          AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = n.id AND t.resting = 1) ORDER BY n.id LIMIT $3)) AS unfinished (run)
   ON unfinished.run = r.id ORDER BY r.id LIMIT $3)sql";
@@ -39,7 +40,8 @@ WITH ranked AS (
      WHERE o.node = $1 AND o.run > $2 AND godwit.is_ranked(q.options))
   UNION
   (SELECT n.id, n.options, n.submitted_at FROM godwit.run n WHERE n.node = $1 AND n.id > $2
-     AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0) AND godwit.is_ranked(n.options)))
+     AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0) AND godwit.is_ranked(n.options)
+     AND NOT EXISTS (SELECT FROM godwit.open_run o WHERE o.run = n.id)))
 SELECT r.id, r.options, r.submitted_at, EXISTS (SELECT FROM godwit.step s WHERE s.run = r.id)
     OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = r.id) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = r.id) AS begun,
   EXISTS (SELECT FROM godwit.rest t WHERE t.run = r.id AND t.resting = 1)
@@ -55,7 +57,7 @@ SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at, NOT EXISTS (SELE
   AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND s.path = a.path) ORDER BY a.run, a.path, a.attempt, a.phase)sql";
 
 constexpr auto kChanges =
-    "SELECT run, change, detail, path, who FROM godwit.run_change WHERE run = ANY ($1::bigint[]) ORDER BY run, number";
+    "SELECT run, change, detail, path, who FROM godwit.run_change WHERE run = ANY ($1::bigint[]) ORDER BY run, seq";
 
 // The end of the run that is waited for comes with the wait.
 constexpr auto kWaits = R"sql(
@@ -233,15 +235,16 @@ engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
   return std::move(runs.front());
 }
 
-std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const std::vector<model::RunId>& wanted) {
+std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const NodeSeat& seat,
+                                             const std::vector<model::RunId>& wanted) {
   std::vector<std::int64_t> numbers;
   for (const auto run : wanted) numbers.push_back(model::number(run));
   std::vector<engine::UnfinishedRun> runs;
   connection.transaction<Snapshot>([&](Snapshot& work) {
     runs = with_facts(work, work.exec_params(fmt::format(kRunColumns,
-                                                         "WHERE r.id = ANY ($1::bigint[]) AND NOT EXISTS (SELECT FROM "
-                                                         "godwit.run_done d WHERE d.run = r.id) ORDER BY r.id"),
-                                             array_of(numbers)));
+                                                         "WHERE r.id = ANY ($1::bigint[]) AND godwit.owner(r.id) = $2 AND NOT "
+                                                         "EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id) ORDER BY r.id"),
+                                             array_of(numbers), seat.node));
   });
   return runs;
 }
@@ -249,8 +252,9 @@ std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const std::
 std::vector<engine::Resting> load_resting(Connection& connection, const NodeSeat& seat) {
   std::vector<engine::Resting> resting;
   for (const auto& row : connection.query(
-           "SELECT t.run, t.wake_at FROM godwit.rest t WHERE t.node = $1 AND t.resting = 1 AND NOT EXISTS (SELECT FROM "
-           "godwit.run_done d WHERE d.run = t.run)",
+           fmt::format("SELECT t.run, {} FROM godwit.open_run o JOIN godwit.rest t ON t.run = o.run WHERE o.node = $1 AND "
+                       "t.resting = 1 AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = t.run)",
+                       kWakeAt),
            seat.node)) {
     resting.push_back({run_id(row[0]), {}});
     if (!row[1].is_null()) resting.back().wake_at = instant(row[1]);
@@ -261,7 +265,7 @@ std::vector<engine::Resting> load_resting(Connection& connection, const NodeSeat
 std::vector<engine::SignalSent> read_signals(Connection& connection, const NodeSeat& seat, std::size_t limit) {
   std::vector<engine::SignalSent> sent;
   for (const auto& row : connection.query("SELECT i.run, i.number, i.name, i.payload, i.sent_by, i.sent_at FROM "
-                                          "godwit.signal_inbox i JOIN godwit.run r ON r.id = i.run WHERE r.node = $1 "
+                                          "godwit.signal_inbox i WHERE godwit.owner(i.run) = $1 "
                                           "ORDER BY i.number LIMIT $2",
                                           seat.node, limit))
     sent.push_back({run_id(row[0]), signal(row), true});
@@ -323,14 +327,19 @@ std::vector<engine::StoredSchedule> load_schedules(Connection& connection) {
   return schedules;
 }
 
-std::vector<model::RunId> open_fires(Connection& connection, const std::string& schedule) {
-  std::vector<model::RunId> runs;
+engine::OpenFires open_fires(Connection& connection, const std::string& schedule, base::Instant instant) {
+  engine::OpenFires fires;
   for (const auto& row : connection.query(
            "SELECT f.run FROM (SELECT run FROM godwit.fire WHERE schedule = $1 ORDER BY instant DESC LIMIT 64) f "
            "WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = f.run) ORDER BY f.run",
            schedule))
-    runs.push_back(run_id(row[0]));
-  return runs;
+    fires.runs.push_back(run_id(row[0]));
+  for (const auto& row : connection.query(
+           "SELECT run FROM godwit.fire WHERE schedule = $1 AND instant = to_timestamp($2::bigint / 1000000) + make_interval(secs => "
+           "($2::bigint % 1000000) / 1000000.0)",
+           schedule, base::to_microseconds(instant)))
+    fires.taken = run_id(row[0]);
+  return fires;
 }
 
 std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit) {

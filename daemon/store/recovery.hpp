@@ -8,6 +8,12 @@
 #include "store/connection.hpp"
 #include "store/node_seat.hpp"
 
+// When a resting run `t` is to wake. One whose child has ended, or that is to be cancelled, has something to do at once:
+// another node may have written that while the run's own node was gone.
+inline constexpr auto kWakeAt = R"sql(CASE WHEN EXISTS (SELECT FROM godwit.wait w JOIN godwit.run_done c ON c.run = w.child WHERE w.run = t.run
+    AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = w.run AND s.path = w.path))
+  OR EXISTS (SELECT FROM godwit.run_change g WHERE g.run = t.run AND g.change = 4) THEN now() ELSE t.wake_at END)sql";
+
 // What the engine reads back: its unfinished runs with all their facts, and single facts. Each function is one call on
 // one connection and throws what libpqxx throws.
 namespace godwit::store {
@@ -18,7 +24,8 @@ std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSea
                                            std::size_t limit);
 // Throws Error(not_found).
 engine::UnfinishedRun load_run(Connection& connection, model::RunId run);
-std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const std::vector<model::RunId>& wanted);
+std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const NodeSeat& seat,
+                                             const std::vector<model::RunId>& wanted);
 std::vector<engine::Resting> load_resting(Connection& connection, const NodeSeat& seat);
 std::vector<engine::SignalSent> read_signals(Connection& connection, const NodeSeat& seat, std::size_t limit);
 std::map<std::string, std::string> read_outputs(Connection& connection, model::RunId run,
@@ -30,7 +37,7 @@ engine::JobStored load_job(Connection& connection, const std::string& version);
 std::vector<engine::LimitSet> load_limits(Connection& connection);
 std::vector<engine::QueueSet> load_queues(Connection& connection);
 std::vector<engine::StoredSchedule> load_schedules(Connection& connection);
-std::vector<model::RunId> open_fires(Connection& connection, const std::string& schedule);
+engine::OpenFires open_fires(Connection& connection, const std::string& schedule, base::Instant instant);
 std::vector<engine::InboxEntry> read_inbox(Connection& connection, std::size_t limit);
 std::vector<model::RunId> take_run_numbers(Connection& connection, std::size_t count);
 

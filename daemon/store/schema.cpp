@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "store/schema_nodes.hpp"
+
 namespace godwit::store {
 namespace {
 
@@ -566,3 +568,28 @@ SELECT 'sha256:' || a.sha256 AS artifact, a.name, a.media_type, a.size, a.run, r
 FROM godwit.artifact a LEFT JOIN godwit.run r ON r.id = a.run
 WHERE a.in_step = 0 OR EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND s.path = a.path);
 COMMENT ON VIEW godwit.artifacts IS 'Files that steps made, and the outputs of more than 256 KiB, which godwit.steps has whole. The bytes of files are in the state directory of the node that ran the step; `godwit artifact get` gives both.';
+)sql";
+
+constexpr std::array kMigrations{
+    Migration{1, "tables", kTables},
+    Migration{2, "submit by SQL", kSubmit},
+    Migration{3, "views", kViews},
+    Migration{4, "both sides of a mismatch", kSides},
+    Migration{5, "steps that wait", kWaits},
+    Migration{6, "schedules", kSchedules},
+    Migration{7, "unique runs, and runs that are deleted", kUnique},
+    Migration{8, "rates", kRates},
+    Migration{9, "artifacts", kArtifacts},
+    Migration{10, "named locks", kLocks},
+    Migration{11, "queues", kQueues},
+    Migration{12, "outputs that are artifacts", kOutputs},
+    Migration{13, "several nodes", kNodesSql},
+};
+
+}  // namespace
+
+std::span<const Migration> migrations() {
+  return kMigrations;
+}
+
+}  // namespace godwit::store

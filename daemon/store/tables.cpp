@@ -55,6 +55,7 @@ constexpr std::array kSignalInboxTaken{Column{"number", bigint}};
 constexpr std::array kSignalTaken{Column{"run", bigint}, Column{"number", bigint}};
 constexpr std::array kRest{Column{"run", bigint}, Column{"number", bigint}, Column{"resting", smallint},
                            Column{"wake_at", timestamptz}};
+constexpr std::array kRunOnly{Column{"run", bigint}};
 constexpr std::array kCursor{Column{"run", bigint}, Column{"path", text}, Column{"number", bigint},
                              Column{"value", text}};
 constexpr std::array kFolded{Column{"run", bigint}, Column{"path", text}};
@@ -87,7 +88,8 @@ constexpr std::array kLog{Column{"run", bigint},     Column{"number", bigint}, C
                           Column{"fields", text},    Column{"at", timestamptz}};
 
 // Rows with a value that is replaced carry the number of their fact, so that an old statement that arrives late cannot
-// undo a newer one.
+// undo a newer one. What belongs to no run (limits, schedules) is anybody's to change: between the blocks of numbers of
+// two nodes the later commit counts.
 constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{
         Rows::job_version, "job_version", kJobVersion,
@@ -158,6 +160,12 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "ON CONFLICT (run) DO UPDATE SET number = excluded.number, resting = excluded.resting, wake_at = "
               "excluded.wake_at WHERE t.number < excluded.number",
               ""},
+    // Of a run that this node has not folded yet, or has. What another node has claimed since stays with it.
+    TableInfo{Rows::released, "released", kRunOnly,
+              "INSERT INTO godwit.open_run AS t (node, run) SELECT 0, u.run FROM fence, {} (run) "
+              "ON CONFLICT (run) DO UPDATE SET node = 0 WHERE t.node = $1",
+              ""},
+    TableInfo{Rows::mail, "mail", kRunOnly, "INSERT INTO godwit.mail (run) SELECT u.run FROM fence, {} (run)", ""},
     TableInfo{Rows::cursor, "cursor", kCursor,
               "INSERT INTO godwit.cursor AS t (run, path, number, value) SELECT u.* FROM fence, {} "
               "ON CONFLICT (run, path) DO UPDATE SET number = excluded.number, value = excluded.value WHERE t.number < "
@@ -199,7 +207,7 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,
               "INSERT INTO godwit.limit_setting AS t (name, number, spec) SELECT u.* FROM fence, {} "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, spec = excluded.spec WHERE t.number < "
-              "excluded.number",
+              "excluded.number OR t.number >> 30 <> excluded.number >> 30",
               ""},
     TableInfo{Rows::queue_setting, "queue_setting", kQueueSetting,
               "INSERT INTO godwit.queue_setting AS t (name, number, paused, who, at) "
@@ -213,13 +221,14 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "(name, number, made_by, definition, paused, removed, since) "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, made_by = excluded.made_by, "
               "definition = excluded.definition, paused = excluded.paused, removed = excluded.removed, "
-              "since = excluded.since WHERE t.number < excluded.number",
+              "since = excluded.since WHERE t.number < excluded.number OR t.number >> 30 <> excluded.number >> 30",
               ""},
     // As with run_key: another run's fire must fail in every form, the run's own earlier row is passed over.
     TableInfo{Rows::fire, "fire", kFire, "INSERT INTO godwit.fire (schedule, instant, run) SELECT u.* FROM fence, {}",
               " ON CONFLICT (run) DO NOTHING"},
     TableInfo{Rows::fire_skipped, "fire_skipped", kFireSkipped,
-              "INSERT INTO godwit.fire_skipped (schedule, instant, why, at) SELECT u.* FROM fence, {} ON CONFLICT DO NOTHING",
+              "INSERT INTO godwit.fire_skipped (schedule, instant, why, at) SELECT u.* FROM fence, {} (schedule, instant, why, at) WHERE NOT EXISTS "
+              "(SELECT FROM godwit.fire f WHERE f.schedule = u.schedule AND f.instant = u.instant) ON CONFLICT DO NOTHING",
               ""},
     TableInfo{Rows::audit, "audit", kAudit,
               "INSERT INTO godwit.audit (number, uid, who, command, target, detail, at) SELECT u.* FROM fence, {}",

@@ -36,6 +36,8 @@ enum class Rows {
   signal_inbox_taken,
   signal_taken,
   rest,
+  released,
+  mail,
   cursor,
   folded_step,
   folded_attempt,

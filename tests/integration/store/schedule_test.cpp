@@ -43,7 +43,7 @@ TEST_CASE("The first run of a fire time wins, over nodes and within a batch", "[
   CHECK(stored[0].set.since == moment());
   CHECK(stored[0].last_fire == moment(60));
   const auto open = [&] {
-    return two.loop.get<std::vector<model::RunId>>([&](auto answer) { two.store.open_fires("nightly", answer); });
+    return two.loop.get<engine::OpenFires>([&](auto answer) { two.store.open_fires("nightly", base::Instant{}, answer); }).runs;
   };
   CHECK(open() == std::vector{a[0]});
   REQUIRE(one.append({done(a[0])}).kind == Verdict::committed);

@@ -46,6 +46,7 @@ class MemoryHistory : public engine::History {
   void unknown_files(std::vector<std::string>, engine::Answer<std::vector<std::string>> answer) override {
     answer(std::vector<std::string>{});
   }
+  void list_nodes(engine::Answer<json::array> answer) override { answer(json::array()); }
   void list_audit(std::size_t, engine::Answer<json::array> answer) override {
     json::array rows;
     for (const auto& entry : world_.memory.audit) rows.push_back(json::object{{"who", entry.who}, {"command", entry.command}});

@@ -1,0 +1,88 @@
+// The part of Intake that is about several nodes: runs that are taken over, and given away.
+#include "base/log.hpp"
+#include "engine/intake.hpp"
+
+namespace godwit::engine {
+namespace {
+
+constexpr std::size_t kPage = 512;  // runs that were taken over, loaded at once
+
+}  // namespace
+
+void Intake::set_draining(bool draining) {
+  if (draining_ == draining) return;
+  draining_ = draining;
+  if (!draining) {
+    look_again();
+    return read_inbox();
+  }
+  // Copies: a run may leave at once.
+  std::vector<std::shared_ptr<ActiveRun>> runs;
+  for (const auto& [id, run] : parts_.runner.runs()) runs.push_back(run);
+  for (const auto& run : runs) parts_.runner.give_away(*run);
+  // After the commit of all that was appended; what is under way follows one by one.
+  parts_.store.append({}, [this](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced || !draining_) return;
+    std::vector<model::RunId> kept;
+    for (const auto& [id, run] : parts_.runner.runs()) kept.push_back(id);
+    for (const auto& [id, waiting] : waking_) kept.push_back(id);
+    parts_.sleepers.clear();
+    parts_.cluster->release_all_but(std::move(kept), [](const Result<Nothing>& released) {
+      if (!released) base::log::warning("the runs that wait were not given away: {}", released.error().what());
+    });
+  });
+}
+
+void Intake::gave_away(const Submitted& run) {
+  parts_.queues.leave(run.run, rank_of(run));
+  release(run.run);
+}
+
+void Intake::release(model::RunId run) {
+  parts_.store.append({RunReleased{run}}, [this](const Verdict& verdict) {
+    if (verdict.kind == Verdict::committed) parts_.cluster->ring();
+  });
+}
+
+void Intake::take_claimed(const std::vector<Claimed>& runs) {
+  std::vector<model::RunId> active;
+  for (const auto& run : runs) {
+    if (run.resting)
+      parts_.sleepers.add(run.run, run.wake_at);
+    else
+      active.push_back(run.run);
+  }
+  for (std::size_t from = 0; from < active.size(); from += kPage)
+    load_claimed({active.begin() + static_cast<std::ptrdiff_t>(from),
+                  active.begin() + static_cast<std::ptrdiff_t>(std::min(from + kPage, active.size()))});
+}
+
+void Intake::load_claimed(std::vector<model::RunId> active) {
+  claimed_ += active.size();
+  parts_.store.load_runs(active, [this, count = active.size()](Result<std::vector<UnfinishedRun>> loaded) {
+    claimed_ -= count;
+    if (!loaded) {
+      base::log::warning("runs that were taken over were not loaded: {}", loaded.error().what());
+      return look_again();
+    }
+    for (auto& run : *loaded) {
+      if (parts_.runner.find(run.run.run)) continue;
+      const Rank rank = rank_of(run.run);
+      if (!rank.plain() && run.steps.empty() && run.attempts.empty() && run.waits.empty())
+        parts_.queues.add(run.run.run, rank, run.run.submitted_at);
+      else
+        take_up(std::move(run), [](const Result<Nothing>&) {});
+    }
+    let_in();
+    read_signals();
+  });
+}
+
+void Intake::look_again() {
+  load_resting();
+  cursor_ = {};
+  more_in_store_ = stored_meanwhile_ = true;
+  refill();
+}
+
+}  // namespace godwit::engine
