@@ -18,13 +18,43 @@ std::uint64_t hash(std::string_view text) {
 
 }  // namespace
 
+// One of so many places for calls, over all processes: a lock on a byte of a file, which the kernel gives back when the
+// process ends in whatever way.
+class Place {
+ public:
+  Place(const std::string& file, int count) {
+    if (file.empty()) return;
+    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    free_ = false;
+    for (int i = 0; i < count && !free_; ++i) {
+      struct flock lock {};
+      lock.l_type = F_WRLCK;
+      lock.l_start = i;
+      lock.l_len = 1;
+      free_ = ::fcntl(fd_, F_OFD_SETLK, &lock) == 0;
+    }
+  }
+  ~Place() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Place(const Place&) = delete;
+  bool is_free() const { return free_; }
+
+ private:
+  int fd_ = -1;
+  bool free_ = true;
+};
+
 class Count {
  public:
   explicit Count(const json::object& config) {
     if (const json::value* log = config.if_contains("log"))
       log_ = ::open(log->as_string().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (const json::value* places = config.if_contains("places")) places_ = places->as_string().c_str();
+    if (const json::value* count = config.if_contains("count")) count_ = count->to_number<int>();
   }
-  Count(Count&& other) noexcept : log_(std::exchange(other.log_, -1)) {}
+  Count(Count&& other) noexcept
+      : log_(std::exchange(other.log_, -1)), places_(std::move(other.places_)), count_(other.count_) {}
   ~Count() {
     if (log_ >= 0) ::close(log_);
   }
@@ -32,8 +62,12 @@ class Count {
   json::value call(godwit::Call& call, std::string_view method, const json::object& args) {
     if (method != "search") godwit::fail("no_method", method);
     const std::string text = json::serialize(args);
+    const Place place(places_, count_);
     if (log_ >= 0) {
-      const std::string line = std::string(call.idempotency_key()) + "\t" + text + "\n";
+      const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+          std::chrono::system_clock::now().time_since_epoch());
+      const std::string line = std::string(call.idempotency_key()) + "\t" + text + "\t" + std::to_string(now.count()) +
+                               (place.is_free() ? "\n" : "\tno place\n");
       if (::write(log_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
         godwit::fail("log", "the log of calls cannot be written");
     }
@@ -53,6 +87,8 @@ class Count {
   }
 
   int log_ = -1;
+  std::string places_;
+  int count_ = 0;
 };
 GODWIT_PROVIDER(Count, "count")
 GODWIT_PLUGIN(&gw_unit_Count)
