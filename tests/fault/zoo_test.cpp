@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "support/daemon_process.hpp"
+#include "support/file_text.hpp"
 #include "support/zoo.hpp"
 
 using namespace godwit;
@@ -32,8 +33,7 @@ std::int64_t submit(DaemonProcess& daemon, const std::string& name, const std::s
 int zoo_processes() {
   int count = 0;
   for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string line = support::file_text(entry.path() / "cmdline");
     count += line.find("godwit-host") != std::string::npos && line.find("/zoo/") != std::string::npos;
   }
   return count;
@@ -79,7 +79,8 @@ TEST_CASE("a plugin in quarantine fails its runs at once with the report, until 
   DaemonProcess daemon(zoo_options());
   daemon.start();
   const auto crash = [&](int number) {
-    const auto run = submit(daemon, "crash-" + std::to_string(number), "{uses: zoo.segv, retry_safe: true, retry: {attempts: 1}}");
+    const auto run =
+        submit(daemon, "crash-" + std::to_string(number), "{uses: zoo.segv, retry_safe: true, retry: {attempts: 1}}");
     return json::serialize(daemon.wait_for_end(run));
   };
   // A step that was lost with its host is tried again, so one run may crash it several times.
@@ -87,8 +88,8 @@ TEST_CASE("a plugin in quarantine fails its runs at once with the report, until 
   CHECK_THAT(last, Catch::Contains("crashed") && Catch::Contains("SIGSEGV"));
   for (int i = 1; i < 5 && last.find("quarantined") == std::string::npos; ++i) last = crash(i);
   CHECK_THAT(last, Catch::Contains("quarantined") && Catch::Contains("SIGSEGV") &&
-                           Catch::Contains("about to touch what is not mine") &&
-                           Catch::Contains("godwit plugin reset zoo.segv"));
+                       Catch::Contains("about to touch what is not mine") &&
+                       Catch::Contains("godwit plugin reset zoo.segv"));
   CHECK_THAT(daemon.cli({"plugin", "show", "zoo.segv"}).out, Catch::Contains("quarantine"));
   daemon.kill();
   daemon.start();
@@ -109,8 +110,9 @@ TEST_CASE("a reload upgrades a plugin: new runs get the new version, the running
   DaemonProcess daemon(std::move(options));
   daemon.start();
   const auto search = [&](const std::string& name, int items) {
-    return submit(daemon, name, "{foreach: '${ range(1, " + std::to_string(items) +
-                                    ") }', parallel: 2, uses: count.search, with: {n: '${ item }', delay_ms: 20}}");
+    return submit(daemon, name,
+                  "{foreach: '${ range(1, " + std::to_string(items) +
+                      ") }', parallel: 2, uses: count.search, with: {n: '${ item }', delay_ms: 20}}");
   };
   const auto calls = [&](const std::string& version) {
     const auto answer = daemon.call("plugin.show", {{"plugin", "test.count"}});

@@ -1,4 +1,5 @@
 #include "support/daemon_process.hpp"
+#include "support/file_text.hpp"
 
 #include <fcntl.h>
 #include <libpq-fe.h>
@@ -20,11 +21,6 @@ namespace json = base::json;
 namespace {
 
 const std::string kBinaries = std::string(GODWIT_BINARY_DIR) + "/bin/";
-
-std::string read_text(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 base::UniqueFd open_file(const fs::path& file) {
   return base::UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
@@ -81,7 +77,7 @@ CommandResult run_command(const std::string& program, std::vector<std::string> a
                                .environment = std::move(all),
                                .fds = {-1, out.get(), err.get()}});
   const auto exit = child.wait();
-  return {exit.by_signal ? 128 + exit.code : exit.code, read_text(dir / "out"), read_text(dir / "err")};
+  return {exit.by_signal ? 128 + exit.code : exit.code, file_text(dir / "out"), file_text(dir / "err")};
 }
 
 DaemonProcess::DaemonProcess(DaemonOptions options) : options_(std::move(options)) {
@@ -202,9 +198,9 @@ std::vector<pid_t> DaemonProcess::hosts(const std::string& plugin) {
   for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string line = read_text(entry.path() / "cmdline");
+    const std::string line = file_text(entry.path() / "cmdline");
     if (line.find("godwit-host") == std::string::npos || line.find(plugin) == std::string::npos) continue;
-    const std::string stat = read_text(entry.path() / "stat");
+    const std::string stat = file_text(entry.path() / "stat");
     const auto close = stat.rfind(')');
     if (close != std::string::npos && std::atoi(stat.c_str() + close + 4) == pid()) pids.push_back(std::stoi(name));
   }
@@ -231,7 +227,7 @@ std::vector<std::string> DaemonProcess::query(const std::string& sql) {
 }
 
 std::string DaemonProcess::log() const {
-  return read_text(dir_ / "daemon.log");
+  return file_text(dir_ / "daemon.log");
 }
 
 }  // namespace godwit::support

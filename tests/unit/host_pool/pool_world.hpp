@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host_pool/host_pool.hpp"
+#include "support/file_text.hpp"
 
 namespace godwit::support {
 
@@ -79,8 +80,7 @@ inline std::size_t open_fds() {
 // Whether no process has `part` in its command line: none that serves a plugin, nor one that such a process started.
 inline bool no_process_with(const std::string& part) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string line = file_text(entry.path() / "cmdline");
     if (line.find("godwit-host") != std::string::npos && line.find(part) != std::string::npos) return false;
   }
   return true;
