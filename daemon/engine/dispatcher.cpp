@@ -477,8 +477,10 @@ void Dispatcher::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_
     runner_.note_progress(*run);
     runner_.advance(*run);
   }
-  // Who watches can wait for what works.
-  if (!event.empty()) parts_.followers.tell(run->id(), event);
+  if (event.empty()) return;
+  if (with_end) return parts_.followers.tell(run->id(), event);
+  // Who watches can wait for what works: the next call leaves for its host first.
+  parts_.clock.post([this, id = run->id(), event] { parts_.followers.tell(id, event); });
 }
 
 // The store cannot hold what the step gave. What it can always hold is the reason, in words of ours.

@@ -103,7 +103,7 @@ void Migrations::rehearse_with_outputs(const std::shared_ptr<Move>& move, Unfini
     // Not from inside of what runs scripts.
     parts_.clock.post([this, move, job, report = std::move(report)]() mutable {
       const ActiveRun* active = parts_.runner.find(move->run);
-      if (active && !is_still(*active))
+      if (active && !active->is_still())
         return move->answer(base::refused("steps of run " + model::text(move->run) + " are under way", {},
                                           "pause it, and wait until they have ended"));
       decide(move, *job, std::move(report));

@@ -377,7 +377,8 @@ class JobWriter {
   // What a call takes of limits sees the parameters and its own input in a script, and nothing else.
   void check_uses(const model::Stage& stage, const YamlNode& node) {
     const auto check = [&](const std::string& source) {
-      for (const auto& reference : language_.compile(model::Expression{source, {}})->references())
+      const auto compiled = language_.compile(model::Expression{source, {}});
+      for (const auto& reference : compiled->references())
         if (reference.root != "params")
           refuse(node, stage.name + ".limits", "the limits of stage '" + stage.name + "' read `" + reference.root + "`",
                  "a script puts the name and the number together itself");

@@ -2,6 +2,7 @@
 #include <godwit/ext/artifact.h>
 #include <godwit/ext/describe.h>
 #include <godwit/ext/http.h>
+#include <godwit/ext/limits.h>
 #include <godwit/ext/secret.h>
 #include <godwit/plugin.h>
 
@@ -16,6 +17,8 @@ PROBE(gw_unit)
 PROBE(gw_plugin)
 PROBE(gw_host_http)
 PROBE(gw_host_artifact)
+PROBE(gw_host_limits)
+PROBE(gw_quota)
 PROBE(gw_host_secret)
 PROBE(gw_plugin_describe)
 PROBE_OPAQUE(gw_buf)

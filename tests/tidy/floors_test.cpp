@@ -46,8 +46,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
 };
 // The siblings of floor 5 see of the engine what it declares for them and nothing of what it does.
 const std::map<std::string, std::set<std::string>> kEngineHeaders{
-    {"store", {"store.hpp", "history.hpp", "answer.hpp", "clock.hpp", "step_runner.hpp"}},
-    {"host_pool", {"scripts.hpp", "step_runner.hpp", "answer.hpp", "clock.hpp"}},
+    {"store", {"store.hpp", "history.hpp", "answer.hpp", "clock.hpp", "cluster.hpp", "step_runner.hpp"}},
+    {"host_pool", {"scripts.hpp", "step_runner.hpp", "answer.hpp", "clock.hpp", "rank.hpp"}},
 };
 
 struct Include {
