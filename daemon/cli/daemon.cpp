@@ -20,8 +20,9 @@ int print_list(Session& session, const json::value& list, std::string_view none)
   if (session.json) {
     session.print_json(list);
   } else {
-    const std::string text = table_of(list.as_array(), session.width);
-    session.print(text.empty() ? std::string(none) + "\n" : text);
+    std::string text = table_of(list.as_array(), session.width);
+    if (text.empty()) text.append(none).append("\n");
+    session.print(text);
   }
   return 0;
 }

@@ -87,7 +87,7 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
   MemoryCluster(ClusterMemory& shared, lab::Memory& memory, NodeClock& clock, int node, std::int64_t epoch,
                 base::Duration period)
       : shared_(shared), memory_(memory), clock_(clock), node_(node), epoch_(epoch), period_(period) {
-    acts_until_ = clock_.tick() + period_ * 7 / 10;
+    acts_from(clock_.tick());
   }
 
   const engine::Lease& lease() const override { return *this; }
@@ -99,6 +99,9 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
     watcher_ = std::move(watcher);
     renew();
   }
+  void at_rest() override { killed_at_.reset(); }
+  // The timer of the kernel, which runs from the last renewal on, whether the process is paused or not.
+  bool is_killed() const { return killed_at_ && clock_.tick() >= *killed_at_; }
   void ring() override {
     if (rings) clock_.post(rings);
   }
@@ -210,6 +213,10 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
   void ask(std::function<void()> work) {
     clock_.post([this, work = std::move(work)]() mutable { away_ ? waiting_.push_back(std::move(work)) : work(); });
   }
+  void acts_from(base::Tick sent) {
+    acts_until_ = sent + period_ * 7 / 10;
+    killed_at_ = sent + period_ * 85 / 100;
+  }
   bool is_fenced() const { return memory_.checks_epochs && memory_.epochs[node_] != epoch_; }
   bool is_free(int owner) const { return owner == 0 || (owner != node_ && shared_.nodes.at(owner).gone); }
   std::optional<base::Instant> wake_at(const lab::Memory::Run& run) const {
@@ -232,13 +239,14 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
               [this, number, answer = std::move(answer), tries] { wait_for_answer(number, answer, tries - 1); });
   }
   void renew() {
-    const auto sent = clock_.tick();
+    // As in LeaseKeeper a renewal that has no answer by now is cut off and sent anew.
+    renewal_sent_ = clock_.tick();
     if (!std::exchange(renewing_, true))
-      ask([this, sent] {
+      ask([this] {
         renewing_ = false;
         if (memory_.epochs[node_] != epoch_ || shared_.nodes[node_].gone) return watcher_.lost();
         shared_.nodes[node_].until = clock_.now() + period_;
-        acts_until_ = sent + period_ * 7 / 10;
+        acts_from(renewal_sent_);
         engine::Beat beat{.draining = shared_.nodes[node_].draining};
         for (auto& [id, node] : shared_.nodes) {
           if (id == node_ || node.gone) continue;
@@ -257,6 +265,8 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
   const std::int64_t epoch_;
   const base::Duration period_;
   base::Tick acts_until_;
+  std::optional<base::Tick> killed_at_;
+  base::Tick renewal_sent_{};
   Watcher watcher_;
   bool away_ = false;
   bool renewing_ = false;
@@ -280,7 +290,7 @@ class ClusterWorld {
     std::unique_ptr<MemoryCluster> cluster;
     std::unique_ptr<engine::Engine> engine;
     bool lost = false;
-    std::optional<base::Tick> paused_since;
+    bool paused = false;
     std::size_t seen = 0;  // calls of runner->sent that were looked at
   };
   engine::EngineSettings settings;
@@ -299,7 +309,7 @@ class ClusterWorld {
     seat.until = clock.now() + kLease;
     for (auto& [name, asks] : shared.quotas) asks.erase(id);
     node.lost = false;
-    node.paused_since.reset();
+    node.paused = false;
     node.seen = 0;
     node.clock = std::make_unique<NodeClock>(clock);
     node.store = std::make_unique<lab::MemoryStore>(memory, *node.clock, id, epoch);

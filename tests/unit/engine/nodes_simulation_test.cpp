@@ -89,17 +89,15 @@ class Play {
   void step() {
     // Time goes on when nobody is there to wait for anything, too.
     if (!world_.clock.run_one() && !world_.clock.next_timer()) world_.clock.advance(100ms);
+    for (auto& [id, node] : world_.nodes)
+      if (node.cluster && node.cluster->is_killed()) world_.end(id, random_);
     if (world_.in_flight() > kPermits) fault("the limit was exceeded: " + std::to_string(world_.in_flight()));
     for (auto& [id, node] : world_.nodes) look_after(id, node);
     if (rough_ && world_.clock.tick() >= next_blow_) blow();
   }
 
   void look_after(int id, ClusterWorld::Node& node) {
-    if (!node.engine) return;
-    // The timer of the kernel.
-    if (node.paused_since && world_.clock.tick() > *node.paused_since + ClusterWorld::kLease * 85 / 100)
-      return world_.end(id, random_);
-    if (!node.lost || node.paused_since) return;
+    if (!node.engine || !node.lost || node.paused) return;
     ++history_.takeovers;
     world_.end(id, random_);
     world_.start(id);
@@ -115,14 +113,13 @@ class Play {
       case 0:
         return world_.end(id, random_);
       case 1:
-        if (node.paused_since) return;
-        node.paused_since = world_.clock.tick();
+        if (std::exchange(node.paused, true)) return;
         return node.clock->pause();
       case 2:
         node.store->set_away(true);
         return node.cluster->set_away(true);
       default:
-        if (std::exchange(node.paused_since, std::nullopt)) node.clock->go_on();
+        if (std::exchange(node.paused, false)) node.clock->go_on();
         node.store->set_away(false);
         node.cluster->set_away(false);
     }
