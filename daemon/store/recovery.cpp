@@ -19,14 +19,16 @@ constexpr auto kRunColumns =
     "r.parent, r.parent_path, r.options, (SELECT q.key FROM godwit.run_unique q WHERE q.run = r.id) FROM "
     "godwit.run r {}";
 
-// Those that were open at the last fold and those committed since; see open_run in the schema.
+// Those that were open at the last fold and those committed since; see open_run in the schema. The CASE keeps the planner from
+// taking what is not ranked for rare, which would have it sort all runs of the node for each page.
 constexpr auto kUnfinished = R"sql(
 JOIN ((SELECT o.run FROM godwit.open_run o JOIN godwit.run q ON q.id = o.run WHERE o.node = $1 AND o.run > $2
-         AND NOT godwit.is_ranked(q.options)
+         AND CASE WHEN q.options IS NULL THEN true ELSE NOT godwit.is_ranked(q.options) END
          AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
          AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1) ORDER BY o.run LIMIT $3)
       UNION
-      (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2 AND NOT godwit.is_ranked(n.options)
+      (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2
+         AND CASE WHEN n.options IS NULL THEN true ELSE NOT godwit.is_ranked(n.options) END
          AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
          AND NOT EXISTS (SELECT FROM godwit.open_run o WHERE o.run = n.id)
          AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id)
