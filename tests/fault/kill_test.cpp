@@ -122,7 +122,7 @@ bool ended(Sweep& sweep, std::int64_t run) {
 
 }  // namespace
 
-TEST_CASE("the daemon is killed fifty times during a sweep") {
+TEST_CASE("the daemon is killed fifty times during a sweep", "[daemon]") {
   const auto seed = new_seed();
   INFO("GODWIT_SEED=" << seed);
   std::mt19937_64 random(seed);
@@ -157,7 +157,7 @@ TEST_CASE("the daemon is killed fifty times during a sweep") {
                     << sweep.calls() - calls_before - kSearches << " calls for " << kSearches << " searches");
 }
 
-TEST_CASE("the database's postmaster is killed during a sweep") {
+TEST_CASE("the database's postmaster is killed during a sweep", "[postmaster]") {
   const auto seed = new_seed();
   INFO("GODWIT_SEED=" << seed);
   std::mt19937_64 random(seed);
