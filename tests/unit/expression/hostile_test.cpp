@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "support/cpu_time.hpp"
 #include "unit/expression/fixture.hpp"
 
 using namespace godwit;
@@ -45,7 +46,7 @@ TEST_CASE("hostile expressions are stopped and leave no trace") {
       "join(map(range(1, 100), function() return ('x'):rep(1000000) end))", "1 // 0", "{[{}] = 1}", "{[1.5] = 1}",
       "pairs({[{}] = 1})");
   CAPTURE(source);
-  const base::Tick start = base::tick();
+  const auto start = support::cpu_time();
   try {
     const auto value = world(source);
     FAIL("gave " << base::json::serialize(value));
@@ -56,7 +57,7 @@ TEST_CASE("hostile expressions are stopped and leave no trace") {
     CHECK(what.find("${}:") == std::string::npos);
     CHECK(what.size() < 600);
   }
-  CHECK(base::tick() - start < std::chrono::seconds(4));
+  CHECK(support::cpu_time() - start < std::chrono::seconds(4));
   CHECK(world("params.name .. ('x'):upper() .. len(params.tags) .. string.upper('y')") == base::json::value("AdaX2Y"));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/time.hpp"
 #include "jobfile/parameters.hpp"
+#include "support/cpu_time.hpp"
 #include "unit/jobfile/fixture.hpp"
 
 using namespace godwit;
@@ -112,7 +113,7 @@ TEST_CASE("a job without parameters takes none, and looks at no schema") {
 }
 
 TEST_CASE("hostile values and schemas neither crash nor hang the check") {
-  const base::Tick start = base::tick();
+  const auto start = support::cpu_time();
   const jobfile::InputSchema pattern(
       base::parse_json(R"({"properties":{"a":{"type":"string","pattern":"^(a+)+$"}}})").as_object());
   CHECK_THROWS_WITH(pattern.check(json::value{{"a", std::string(1'000'000, 'a')}}),
@@ -147,5 +148,5 @@ TEST_CASE("hostile values and schemas neither crash nor hang the check") {
           .as_object());
   json::value tree = json::object();
   CHECK_THROWS_AS(endless.fill_defaults(tree), base::Error);
-  CHECK(base::tick() - start < std::chrono::seconds(20));
+  CHECK(support::cpu_time() - start < std::chrono::seconds(20));
 }
