@@ -83,7 +83,7 @@ void Batch::clear() {
   schedules_.clear();
   versions_.clear();
   ended_.clear();
-  submitted_ = 0;
+  submitted_.clear();
 }
 
 void Batch::add(const engine::Fact& fact) {
@@ -132,7 +132,7 @@ void Batch::put(const engine::JobStored& fact) {
 }
 
 void Batch::put(const engine::Submitted& fact) {
-  ++submitted_;
+  submitted_.push_back(model::number(fact.run));
   row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
       fact.submitted_at, fact.pins, fact.retry_of, fact.parent, OrNull{fact.parent_path}, OrNull{fact.options});
   // The SQL function has entered the key already, in the transaction of the submit.
