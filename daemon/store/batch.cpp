@@ -133,8 +133,12 @@ void Batch::put(const engine::JobStored& fact) {
 
 void Batch::put(const engine::Submitted& fact) {
   submitted_.push_back(model::number(fact.run));
-  row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
-      fact.submitted_at, fact.pins, fact.retry_of, fact.parent, OrNull{fact.parent_path}, OrNull{fact.options});
+  if (fact.key.empty() && !fact.retry_of && !fact.parent && fact.options.empty())
+    row(Rows::plain_run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, fact.submitted_by,
+        fact.submitted_at, fact.pins);
+  else
+    row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
+        fact.submitted_at, fact.pins, fact.retry_of, fact.parent, OrNull{fact.parent_path}, OrNull{fact.options});
   // The SQL function has entered the key already, in the transaction of the submit.
   if (fact.from_inbox)
     row(Rows::inbox_taken, fact.run);
