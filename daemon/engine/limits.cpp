@@ -125,42 +125,60 @@ void Limits::sweep() {
   if (more) sweep_timer_ = clock_.at(now + kSweepInterval, [this] { sweep(); });
 }
 
-Limits::Request* Limits::find(Ticket ticket) const {
-  const auto found = requests_.find(ticket);
-  return found == requests_.end() ? nullptr : found->second.get();
+Limits::Request* Limits::find(Ticket ticket) {
+  const auto place = place_of(ticket);
+  if (ticket == 0 || place >= requests_.size() || requests_[place].ticket != ticket) return nullptr;
+  return &requests_[place];
 }
 
-Limits::Ticket Limits::acquire(const Demand& demand, std::string holder, std::function<void()> granted, Asker asker) {
-  const Ticket ticket = ++last_ticket_;
-  const auto now = clock_.tick();
-  auto& request = *(requests_[ticket] = std::make_unique<Request>());
-  request.holder = std::move(holder);
-  request.granted = std::move(granted);
-  request.owner = asker.owner;
-  request.asked_at = now;
-  bool overtakes = false;
+const Limits::Request* Limits::find(Ticket ticket) const {
+  return const_cast<Limits*>(this)->find(ticket);
+}
+
+Limits::Request& Limits::open(const Demand& demand, std::string_view holder, std::uint64_t owner) {
+  std::size_t place = requests_.size();
+  if (free_places_.empty()) {
+    requests_.emplace_back();
+  } else {
+    place = free_places_.back();
+    free_places_.pop_back();
+  }
+  Request& request = requests_[place];
+  request.ticket = (++last_number_ << kPlaceBits) | place;
+  request.holder = holder;
+  request.owner = owner;
+  request.asked_at = clock_.tick();
   for (const auto& [name, count] : demand) {
     Limit& limit = limit_of(name);
     ++limit.requests;
     request.demand.push_back({&limit, count, count});
-    overtakes = overtakes || !limit.queue.empty();
   }
-  if (!overtakes && can_grant(request, now)) {
-    take(request, now);
-    return ticket;
-  }
-  enqueue(request, ticket, asker.priority, now);
-  wait_for_tokens(request, now);
+  return request;
+}
+
+// Whether nobody was before and all was there.
+bool Limits::take_at_once(Request& request) {
+  for (const auto& part : request.demand)
+    if (!part.limit->queue.empty()) return false;
+  if (!can_grant(request, request.asked_at)) return false;
+  take(request, request.asked_at);
+  return true;
+}
+
+void Limits::wait(Request& request, int priority) {
+  const bool overtakes = std::any_of(request.demand.begin(), request.demand.end(),
+                                     [](const auto& part) { return !part.limit->queue.empty(); });
+  enqueue(request, priority, request.asked_at);
+  wait_for_tokens(request, request.asked_at);
   note_shortage(request);
   // With priority it may be the first of all and have what it needs.
   if (overtakes && front(*request.demand.front().limit) == &request)
-    clock_.post([this, ticket] {
+    clock_.post([this, ticket = request.ticket] {
       if (const Request* waiting = find(ticket); waiting && waiting->waiting) serve(*waiting->demand.front().limit);
     });
-  return ticket;
 }
 
-void Limits::enqueue(Request& request, Ticket ticket, int priority, base::Tick now) {
+void Limits::enqueue(Request& request, int priority, base::Tick now) {
   request.waiting = true;
   auto turn = now;
   for (const auto& [limit, count, settled] : request.demand)
@@ -172,7 +190,7 @@ void Limits::enqueue(Request& request, Ticket ticket, int priority, base::Tick n
     const auto interval = limit->interval.count() > 0 ? limit->interval : kFirstInterval;
     share.next = turn + interval * static_cast<std::int64_t>(limit->shares.size());
   }
-  request.turn = {turn_of(turn, priority), ticket};
+  request.turn = {turn_of(turn, priority), request.ticket};
   for (const auto& [limit, count, settled] : request.demand) limit->queue.emplace(request.turn, &request);
 }
 
@@ -186,10 +204,10 @@ void Limits::dequeue(Request& request) {
 }
 
 void Limits::release(Ticket ticket) {
-  const auto found = requests_.find(ticket);
-  if (found == requests_.end()) return;
-  const auto request = std::move(found->second);
-  requests_.erase(found);
+  Request* request = find(ticket);
+  if (!request) return;
+  // Nobody finds it from here on, but its place is its own until all are served: they may ask for something.
+  request->ticket = 0;
   if (request->waiting) {
     dequeue(*request);
   } else {
@@ -201,6 +219,9 @@ void Limits::release(Ticket ticket) {
     serve(*limit);
     fade(*limit);
   }
+  request->demand.clear();
+  request->granted = nullptr;
+  free_places_.push_back(place_of(ticket));
 }
 
 bool Limits::can_grant(const Request& request, base::Tick now) const {
@@ -232,6 +253,7 @@ bool Limits::waiting(Ticket ticket) const {
 // Grants what is first in turn everywhere it waits. The first of all is first in all its queues, so there is no
 // deadlock; granting it may make another one first elsewhere, hence the look at the other queues of what was granted.
 void Limits::serve(Limit& limit) {
+  if (limit.queue.empty()) return;
   std::vector<Limit*> to_look_at{&limit};
   while (!to_look_at.empty()) {
     Limit& current = *to_look_at.back();
@@ -350,11 +372,11 @@ std::vector<Limits::View> Limits::view() const {
     positions[&limit] = views.size();
     views.push_back(view_of(name, limit));
   }
-  for (const auto& [ticket, request] : requests_) {
-    if (request->waiting) continue;
-    for (const auto& [limit, count, settled] : request->demand) {
+  for (const auto& request : requests_) {
+    if (request.ticket == 0 || request.waiting) continue;
+    for (const auto& [limit, count, settled] : request.demand) {
       auto& holders = views[positions[limit]].holders;
-      if (holders.size() < kHoldersShown) holders.emplace_back(request->holder, count);
+      if (holders.size() < kHoldersShown) holders.emplace_back(request.holder, count);
     }
   }
   return views;

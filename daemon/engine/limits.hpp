@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,7 +64,16 @@ class Limits {
 
   // Asks for permits; every limit must be known. When they are free the ticket has them at once; else waiting() is true
   // and `granted` is called from inside a later release() or set(), or by the clock. `holder` is what people see.
-  Ticket acquire(const Demand& demand, std::string holder, std::function<void()> granted, Asker asker = {});
+  template <typename Granted>
+  Ticket acquire(const Demand& demand, std::string_view holder, Granted&& granted, Asker asker = {}) {
+    Request& request = open(demand, holder, asker.owner);
+    const Ticket ticket = request.ticket;
+    if (take_at_once(request)) return ticket;
+    // What most need not keep is not made for them.
+    request.granted = std::forward<Granted>(granted);
+    wait(request, asker.priority);
+    return ticket;
+  }
   // Gives back the permits of semaphores; what was taken of a rate is spent.
   void release(Ticket ticket);
   bool waiting(Ticket ticket) const;
@@ -137,6 +146,7 @@ class Limits {
       int count;
       int settled = 0;  // of the count, the true cost; the count itself until it is known
     };
+    Ticket ticket = 0;  // 0 while the place is free
     std::vector<Part> demand;
     std::string holder;
     std::function<void()> granted;
@@ -147,7 +157,15 @@ class Limits {
     bool waiting = false;
   };
 
-  Request* find(Ticket ticket) const;
+  // A ticket says where its request is kept, and by its greater part that it came after those before it.
+  static constexpr unsigned kPlaceBits = 24;
+  static std::size_t place_of(Ticket ticket) { return ticket & ((Ticket(1) << kPlaceBits) - 1); }
+
+  Request& open(const Demand& demand, std::string_view holder, std::uint64_t owner);
+  bool take_at_once(Request& request);
+  void wait(Request& request, int priority);
+  Request* find(Ticket ticket);
+  const Request* find(Ticket ticket) const;
   Limit& limit_of(const std::string& name);
   void apply(Limit& limit, const model::LimitSpec& spec);
   // Forgets keys of which nothing is left.
@@ -155,7 +173,7 @@ class Limits {
   void sweep();
   bool can_grant(const Request& request, base::Tick now) const;
   void take(Request& request, base::Tick now);
-  void enqueue(Request& request, Ticket ticket, int priority, base::Tick now);
+  void enqueue(Request& request, int priority, base::Tick now);
   void dequeue(Request& request);
   void serve(Limit& limit);
   void wait_for_tokens(const Request& request, base::Tick now);
@@ -168,8 +186,10 @@ class Limits {
   Clock& clock_;
   std::map<std::string, Limit> limits_;
   std::uint64_t sweep_timer_ = 0;
-  std::unordered_map<Ticket, std::unique_ptr<Request>> requests_;
-  Ticket last_ticket_ = 0;
+  // Each in its place for as long as it is open; places are used again, with the memory they have.
+  std::deque<Request> requests_;
+  std::vector<std::size_t> free_places_;
+  Ticket last_number_ = 0;
   bool shared_ = false;
 };
 

@@ -40,8 +40,10 @@ AsyncSession::AsyncSession(const std::string& url, const std::string& purpose, W
   socket_ = base::UniqueFd(fcntl(PQsocket(connection_.get()), F_DUPFD_CLOEXEC, 3));
   if (!socket_) throw std::system_error(errno, std::generic_category(), "a database session's socket");
   const Watchdog::Guard guard(watchdog, socket(), call_limit);
-  const Result result(PQexec(connection_.get(), kSessionSettings), PQclear);
-  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) throw std::runtime_error(PQerrorMessage(connection_.get()));
+  for (const char* settings : {kSessionSettings, kKeyedSettings}) {
+    const Result result(PQexec(connection_.get(), settings), PQclear);
+    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) throw std::runtime_error(PQerrorMessage(connection_.get()));
+  }
 }
 
 int AsyncSession::backend() const {

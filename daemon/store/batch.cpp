@@ -83,7 +83,7 @@ void Batch::clear() {
   schedules_.clear();
   versions_.clear();
   ended_.clear();
-  submitted_ = 0;
+  submitted_.clear();
 }
 
 void Batch::add(const engine::Fact& fact) {
@@ -132,9 +132,13 @@ void Batch::put(const engine::JobStored& fact) {
 }
 
 void Batch::put(const engine::Submitted& fact) {
-  ++submitted_;
-  row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
-      fact.submitted_at, fact.pins, fact.retry_of, fact.parent, OrNull{fact.parent_path}, OrNull{fact.options});
+  submitted_.push_back(model::number(fact.run));
+  if (fact.key.empty() && !fact.retry_of && !fact.parent && fact.options.empty())
+    row(Rows::plain_run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, fact.submitted_by,
+        fact.submitted_at, fact.pins);
+  else
+    row(Rows::run, numbers_.next(), fact.run, fact.job, fact.version, fact.params, OrNull{fact.key}, fact.submitted_by,
+        fact.submitted_at, fact.pins, fact.retry_of, fact.parent, OrNull{fact.parent_path}, OrNull{fact.options});
   // The SQL function has entered the key already, in the transaction of the submit.
   if (fact.from_inbox)
     row(Rows::inbox_taken, fact.run);

@@ -39,9 +39,9 @@ class Batch {
   RowsMask mask() const { return mask_; }
   // In the order of the statement's parameters.
   std::vector<ArrayColumn*> columns();
-  // Runs that ended with this batch, for the folding of open runs.
+  // Runs that ended with this batch and runs that began, in the order of their numbers, for the folding of open runs.
   const std::vector<std::int64_t>& ended() const { return ended_; }
-  std::size_t submitted() const { return submitted_; }
+  const std::vector<std::int64_t>& submitted() const { return submitted_; }
 
  private:
   template <typename... Values>
@@ -84,7 +84,7 @@ class Batch {
   std::map<std::string_view, const engine::ScheduleSet*> schedules_;
   std::set<std::string_view> versions_;
   std::vector<std::int64_t> ended_;
-  std::size_t submitted_ = 0;
+  std::vector<std::int64_t> submitted_;
 };
 
 // A rough measure of a fact in bytes, to bound batches and queues.

@@ -13,21 +13,22 @@ constexpr auto kRing = "NOTIFY godwit_nodes";
 constexpr auto kFence = "SELECT FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE";
 
 // Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to and the labels they
-// ask for. The lease's row is held, so that a node which comes back waits and then sees what is left to it. $3 how
-// many, $4 whether those that do not rest too.
+// ask for: of each node its oldest. The lease's row is held, so that a node which comes back waits and then sees what is
+// left to it. $3 how many, $4 whether those that do not rest too.
 constexpr auto kClaim = R"sql(
 WITH me AS (SELECT l.labels::jsonb || jsonb_build_object('name', n.name) AS labels, l.offers FROM godwit.lease l JOIN godwit.node n ON n.id = l.node
             WHERE l.node = $1 AND n.epoch = $2),
 picked AS (
-  SELECT o.run FROM me, godwit.open_run o JOIN godwit.lease g ON g.node = o.node JOIN godwit.run r ON r.id = o.run
-  WHERE o.node IN (SELECT node FROM godwit.lease WHERE until = '-infinity') AND g.until = '-infinity'
-    AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
-    AND ($4 OR EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1))
-    AND (r.options IS NULL OR NOT EXISTS (SELECT FROM json_each_text(r.options::json -> 'labels') x
-      WHERE x.key LIKE 'node.%' AND x.value IS DISTINCT FROM me.labels ->> substr(x.key, 6)))
-    AND (r.pins = '{{}}' OR NOT EXISTS (SELECT FROM json_each(r.pins::json) p
-      WHERE NOT ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version')) = ANY (me.offers)))
-  ORDER BY o.run LIMIT $3 FOR UPDATE OF o SKIP LOCKED FOR SHARE OF g SKIP LOCKED),
+  SELECT p.run FROM me, godwit.lease g CROSS JOIN LATERAL (
+    SELECT o.run FROM godwit.open_run o JOIN godwit.run r ON r.id = o.run
+    WHERE o.node = g.node AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
+      AND ($4 OR EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1))
+      AND (r.options IS NULL OR NOT EXISTS (SELECT FROM json_each_text(r.options::json -> 'labels') x
+        WHERE x.key LIKE 'node.%' AND x.value IS DISTINCT FROM me.labels ->> substr(x.key, 6)))
+      AND (r.pins = '{{}}' OR NOT EXISTS (SELECT FROM json_each(r.pins::json) p
+        WHERE NOT ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version')) = ANY (me.offers)))
+    ORDER BY o.run LIMIT $3 FOR UPDATE OF o SKIP LOCKED) p
+  WHERE g.until = '-infinity' LIMIT $3 FOR SHARE OF g SKIP LOCKED),
 moved AS (UPDATE godwit.open_run o SET node = $1 FROM picked WHERE o.run = picked.run RETURNING o.run)
 SELECT m.run, coalesce(t.resting = 1, false), {} FROM moved m LEFT JOIN godwit.rest t ON t.run = m.run ORDER BY m.run)sql";
 

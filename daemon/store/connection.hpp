@@ -16,6 +16,12 @@ inline constexpr auto kSessionSettings =
     "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '8s'; SET "
     "idle_in_transaction_session_timeout = '10s'";
 
+// For sessions all of whose statements go by keys and read no more than they are about. The planner, to whom a table that
+// was empty a minute ago still is, would sort or scan whole ones for a page of them.
+inline constexpr auto kKeyedSettings =
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET enable_material = off";
+
 // One session with the database, used by one thread. A call that fails by a lost connection leaves it unusable: make a
 // new one.
 class Connection {

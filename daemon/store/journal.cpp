@@ -18,7 +18,9 @@ constexpr std::size_t kGroupBytes = 256 << 20;
 constexpr std::size_t kRelaxedFacts = 20'000;
 constexpr std::size_t kRelaxedBytes = 16 << 20;
 constexpr auto kRelaxedDelay = std::chrono::milliseconds(250);
-constexpr std::size_t kFoldEvery = 10'000;
+constexpr std::size_t kFoldEvery = 10'000;  // ends
+// What is left to be folded at the next start, or by whoever takes over.
+constexpr std::size_t kUnfoldedMax = 100'000;
 constexpr int kGatherRounds = 20;
 // What the engine's thread writes by itself: more than this is better built beside it.
 constexpr std::size_t kExpressGroups = 16;
@@ -38,8 +40,8 @@ std::vector<pqxx::binarystring> parameters(const std::vector<ArrayColumn*>& colu
 
 }  // namespace
 
-Journal::Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health)
-    : clock_(clock), uplink_(uplink), stop_(stop), health_(health), batch_(numbers_) {}
+Journal::Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health, UnfoldedRuns& unfolded)
+    : clock_(clock), uplink_(uplink), stop_(stop), health_(health), batch_(numbers_), unfolded_(unfolded) {}
 
 void Journal::append(std::vector<engine::Fact> facts, std::function<void(Verdict)> settled) {
   Group group{std::move(facts), std::move(settled)};
@@ -169,10 +171,7 @@ void Journal::run(const NodeSeat& seat) {
     auto groups = take();
     if (groups.empty()) return;
     write_all(groups);
-    if (since_fold_ >= kFoldEvery) {
-      since_fold_ = 0;
-      fold_due_(std::exchange(ended_, {}));
-    }
+    fold_if_due();
   }
 }
 
@@ -399,7 +398,17 @@ void Journal::settle_fenced(Groups groups) {
 
 void Journal::note_committed() {
   ended_.insert(ended_.end(), batch_.ended().begin(), batch_.ended().end());
-  since_fold_ += batch_.ended().size() + batch_.submitted();
+  unfolded_.add(batch_.submitted());
+  left_open_ += batch_.submitted().size();
+}
+
+// As many of the oldest runs are folded as have ended: runs end about in the order of their submits, so that most of those
+// have, and hardly any has to be written down as open. What nobody has begun yet is not written twice.
+void Journal::fold_if_due() {
+  const bool whole = left_open_ >= kUnfoldedMax;
+  if (!whole && ended_.size() < kFoldEvery) return;
+  left_open_ = whole ? 0 : left_open_ - std::min(left_open_, ended_.size());
+  fold_due_(std::exchange(ended_, {}), whole);
 }
 
 // Whether anybody waits for the commit; facts that may be lost are not worth a wait for the disk.
@@ -509,10 +518,7 @@ void Journal::on_express(bool committed) {
 void Journal::settle_express() {
   note_committed();
   const auto groups = std::exchange(on_lane_, {});
-  if (since_fold_ >= kFoldEvery) {
-    since_fold_ = 0;
-    fold_due_(std::exchange(ended_, {}));
-  }
+  fold_if_due();
   {
     const std::lock_guard lock(mutex_);
     for (const auto& group : groups) totals_.facts += group.facts.size();

@@ -12,6 +12,7 @@
 #include "store/express_lane.hpp"
 #include "store/health.hpp"
 #include "store/node_seat.hpp"
+#include "store/unfolded_runs.hpp"
 #include "store/uplink.hpp"
 
 namespace godwit::store {
@@ -32,7 +33,8 @@ class Journal {
     std::size_t waiting = 0, waiting_bytes = 0;
   };
 
-  Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health);
+  // What it commits and nobody has folded yet it notes in `unfolded`.
+  Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health, UnfoldedRuns& unfolded);
 
   // Lets small batches leave on the engine's thread, whose sockets `watch` knows. Before run().
   void use_express_lane(SocketWatch& watch);
@@ -50,8 +52,10 @@ class Journal {
   void run(const NodeSeat& seat);
   // Called once much of the block of numbers is used up.
   void on_numbers_low(std::function<void()> hook) { numbers_low_ = std::move(hook); }
-  // Called on the journal's thread after every so many submits and ends, with the runs that ended.
-  void on_fold_due(std::function<void(std::vector<std::int64_t> ended)> hook) { fold_due_ = std::move(hook); }
+  // Called after every so many ends with the runs that ended, and with `whole` when very many are open. On the thread that
+  // writes.
+  using FoldDue = std::function<void(std::vector<std::int64_t> ended, bool whole)>;
+  void on_fold_due(FoldDue hook) { fold_due_ = std::move(hook); }
 
  private:
   using Groups = std::span<Group*>;
@@ -74,6 +78,7 @@ class Journal {
   void settle(Group& group, engine::Verdict verdict);
   void settle_fenced(Groups groups);
   void note_committed();
+  void fold_if_due();
   bool durable_wanted(Groups groups) const;
 
   void express();
@@ -95,11 +100,12 @@ class Journal {
   Batch batch_;
   std::vector<Settled> settled_;
   bool fenced_ = false;
-  std::function<void(std::vector<std::int64_t>)> fold_due_;
+  UnfoldedRuns& unfolded_;
+  FoldDue fold_due_;
   std::function<void()> numbers_low_;
   bool low_told_ = false;
   std::vector<std::int64_t> ended_;
-  std::size_t since_fold_ = 0;
+  std::size_t left_open_ = 0;  // runs submitted since the last whole fold, less those that ended
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -113,7 +119,7 @@ class Journal {
   Totals totals_;
   std::optional<std::int64_t> new_block_;
 
-  // The writer's tools above (batch_, numbers_, settled_, ended_, since_fold_) belong to the engine's thread while a
+  // The writer's tools above (batch_, numbers_, settled_, ended_, left_open_) belong to the engine's thread while a
   // batch is on the express lane, else to the journal's.
   std::unique_ptr<ExpressLane> lane_;                     // engine thread
   std::deque<Group> on_lane_;                             // engine thread

@@ -6,6 +6,27 @@
 #include "store/values.hpp"
 
 namespace godwit::store {
+namespace {
+
+// The oldest $2 runs that no fold has come to. Who looks at each of them by itself reads no more than that, whatever the
+// planner thinks of the tables.
+constexpr auto kFoldOldest = R"sql(
+WITH oldest AS MATERIALIZED (SELECT r.id, r.number FROM godwit.run r
+    WHERE r.node = $1 AND r.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0) ORDER BY r.number LIMIT $2),
+  opened AS (INSERT INTO godwit.open_run (node, run) SELECT $1, o.id FROM oldest o
+    WHERE (SELECT d.run FROM godwit.run_done d WHERE d.run = o.id) IS NULL ON CONFLICT DO NOTHING),
+  folded AS (INSERT INTO godwit.fold (node, number) SELECT $1, max(number) FROM oldest HAVING count(*) > 0
+    ON CONFLICT (node) DO UPDATE SET number = greatest(fold.number, excluded.number))
+SELECT count(*) FROM oldest)sql";
+
+// How many it folded.
+std::size_t fold_oldest(pqxx::work& work, const NodeSeat& seat, std::size_t most) {
+  // Another session of this node may fold all meanwhile.
+  work.exec_params("SELECT FROM godwit.fold WHERE node = $1 FOR UPDATE", seat.node);
+  return work.exec_params1(kFoldOldest, seat.node, most)[0].as<std::size_t>();
+}
+
+}  // namespace
 
 NodeSeat take_seat(Connection& connection, const SeatWish& wish) {
   NodeSeat seat;
@@ -45,7 +66,10 @@ void leave_seat(Connection& connection, const NodeSeat& seat) {
       seat.node, seat.epoch);
 }
 
-void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::int64_t>& ended) {
+void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::int64_t>& ended, bool whole,
+          UnfoldedRuns& unfolded) {
+  const std::size_t known = unfolded.size();
+  std::size_t folded = 0;
   connection.transaction([&](pqxx::work& work) {
     // Commits of one node come one after the other in the order of their numbers, so nothing up to the last can appear
     // later. Who ends this node's lease waits for the row.
@@ -57,8 +81,11 @@ void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::i
                         array_of(ended));
       work.exec_params0("DELETE FROM godwit.rest WHERE run = ANY ($1::bigint[])", array_of(ended));
     }
-    work.exec_params1("SELECT godwit.fold_runs($1)", seat.node);
+    if (!whole) folded = fold_oldest(work, seat, ended.size());
+    if (whole) work.exec_params1("SELECT godwit.fold_runs($1)", seat.node);
   });
+  // Fewer than were asked for are all there were.
+  unfolded.drop(whole || folded < ended.size() ? known : folded);
 }
 
 void clear_open_runs(Connection& connection, const NodeSeat& seat) {

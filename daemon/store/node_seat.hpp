@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "store/connection.hpp"
+#include "store/unfolded_runs.hpp"
 
 namespace godwit::store {
 
@@ -33,9 +34,11 @@ NodeSeat take_seat(Connection& connection, const SeatWish& wish);
 // Gives it up at an orderly end: others may go on at once.
 void leave_seat(Connection& connection, const NodeSeat& seat);
 
-// Moves what this node has committed into open_run, so that recovery reads only what is unfinished. `ended`: runs known
-// to have ended since the last fold. Does nothing when the seat is lost.
-void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::int64_t>& ended);
+// Moves what this node has committed into open_run, so that recovery reads only what is unfinished: all of it, or as many
+// of the oldest runs as have ended. `ended`: runs known to have ended since the last fold. Does nothing when the seat is
+// lost.
+void fold(Connection& connection, const NodeSeat& seat, const std::vector<std::int64_t>& ended, bool whole,
+          UnfoldedRuns& unfolded);
 // Forgets all rows of open_run whose run has ended; for the start, when nobody remembers which.
 void clear_open_runs(Connection& connection, const NodeSeat& seat);
 

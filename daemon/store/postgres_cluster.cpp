@@ -30,7 +30,7 @@ PostgresCluster::PostgresCluster(engine::Clock& clock, const Site& site, RunNumb
       lease_site_{site.url, std::min<base::Duration>(site.call_limit, period / 4), site.watchdog, site.stop},
       numbers_(numbers),
       renumber_(std::move(renumber)),
-      reader_(clock, site, "nodes"),
+      reader_(clock, site, "nodes", kKeyedSettings),
       keeper_(lease_site_, period,
               {.renewed =
                    [this](const engine::Beat& beat) {

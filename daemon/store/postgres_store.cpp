@@ -40,9 +40,9 @@ class PostgresStore::Impl {
       : settings_(std::move(settings)),
         clock_(clock),
         site_{settings_.url, settings_.call_limit, watchdog_, stop_},
-        uplink_(site_, "journal"),
-        journal_(clock, uplink_, stop_, health_),
-        reader_(clock, site_, "reader"),
+        uplink_(site_, "journal", kKeyedSettings),
+        journal_(clock, uplink_, stop_, health_, unfolded_),
+        reader_(clock, site_, "reader", kKeyedSettings),
         history_(clock, site_, "history"),
         statement_site_{settings_.url, kStatementLimit, watchdog_, stop_},
         statements_(clock, statement_site_, "steps"),
@@ -58,7 +58,7 @@ class PostgresStore::Impl {
     journal_.on_numbers_low([this] { take_block(); });
     uplink_.on_failed([this](const std::string& reason) { connect_failed(reason); });
     if (watch) journal_.use_express_lane(*watch);
-    journal_.on_fold_due([this](std::vector<std::int64_t> ended) { fold_later(std::move(ended)); });
+    journal_.on_fold_due([this](std::vector<std::int64_t> ended, bool whole) { fold_later(std::move(ended), whole); });
   }
 
   ~Impl() { stop(base::Duration(0)); }
@@ -129,6 +129,7 @@ class PostgresStore::Impl {
 
   engine::Cluster* cluster() { return nodes_ ? &*nodes_ : nullptr; }
   Journal& journal() { return journal_; }
+  const UnfoldedRuns& unfolded() const { return unfolded_; }
   RunNumbers& numbers() { return numbers_; }
 
  private:
@@ -219,7 +220,7 @@ class PostgresStore::Impl {
                                              .labels = base::json::serialize(base::json::value_from(settings_.labels)),
                                              .offers = settings_.offers,
                                              .version = settings_.version});
-    fold(connection, seat, {});
+    fold(connection, seat, {}, true, unfolded_);
     clear_open_runs(connection, seat);
     if (nodes_) nodes_->start(seat, taken);
     const std::lock_guard lock(mutex_);
@@ -271,9 +272,9 @@ class PostgresStore::Impl {
     });
   }
 
-  void fold_later(std::vector<std::int64_t> ended) {
-    history_.add({[this, ended = std::move(ended)](Connection& connection) -> std::function<void()> {
-                    fold(connection, seat(), ended);
+  void fold_later(std::vector<std::int64_t> ended, bool whole) {
+    history_.add({[this, ended = std::move(ended), whole](Connection& connection) -> std::function<void()> {
+                    fold(connection, seat(), ended, whole, unfolded_);
                     return [] {};
                   },
                   [](base::Error) -> std::function<void()> { return [] {}; }});
@@ -292,6 +293,7 @@ class PostgresStore::Impl {
   std::unique_ptr<PrivateCluster> cluster_;
   Site site_;
   Uplink uplink_;
+  UnfoldedRuns unfolded_;
   Journal journal_;
   Reader reader_, history_;
   Site statement_site_;
@@ -345,13 +347,13 @@ engine::Cluster* PostgresStore::cluster() {
 void PostgresStore::load_unfinished(model::RunId after, std::size_t limit,
                                     engine::Answer<std::vector<engine::UnfinishedRun>> answer) {
   impl_->read<std::vector<engine::UnfinishedRun>>(std::move(answer), [this, after, limit](Connection& connection) {
-    return store::load_unfinished(connection, impl_->seat(), after, limit);
+    return store::load_unfinished(connection, impl_->seat(), impl_->unfolded(), after, limit);
   });
 }
 void PostgresStore::load_ranked(model::RunId after, std::size_t limit,
                                 engine::Answer<std::vector<engine::RankedRun>> answer) {
   impl_->read<std::vector<engine::RankedRun>>(std::move(answer), [this, after, limit](Connection& connection) {
-    return store::load_ranked(connection, impl_->seat(), after, limit);
+    return store::load_ranked(connection, impl_->seat(), impl_->unfolded(), after, limit);
   });
 }
 void PostgresStore::load_run(model::RunId run, engine::Answer<engine::UnfinishedRun> answer) {

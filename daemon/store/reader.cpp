@@ -13,8 +13,8 @@ base::Error stopped_error() {
 
 }  // namespace
 
-Reader::Reader(engine::Clock& clock, const Site& site, std::string purpose)
-    : clock_(clock), site_(site), uplink_(site, purpose), name_("store-" + std::move(purpose)) {}
+Reader::Reader(engine::Clock& clock, const Site& site, std::string purpose, std::string settings)
+    : clock_(clock), site_(site), uplink_(site, purpose, std::move(settings)), name_("store-" + std::move(purpose)) {}
 
 Reader::~Reader() {
   join();

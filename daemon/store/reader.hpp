@@ -15,7 +15,8 @@ namespace godwit::store {
 // A thread with a connection that answers queries one after the other. A query that was cut off is asked again.
 class Reader {
  public:
-  Reader(engine::Clock& clock, const Site& site, std::string purpose);
+  // `settings` are statements that each of its sessions begins with.
+  Reader(engine::Clock& clock, const Site& site, std::string purpose, std::string settings = {});
   ~Reader();
 
   // A query: may be called more than once, throws what libpqxx or base::Error throw, and gives the work to post to the

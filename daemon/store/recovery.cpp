@@ -19,35 +19,40 @@ constexpr auto kRunColumns =
     "r.parent, r.parent_path, r.options, (SELECT q.key FROM godwit.run_unique q WHERE q.run = r.id) FROM "
     "godwit.run r {}";
 
-// Those that were open at the last fold and those committed since; see open_run in the schema. The CASE keeps the planner from
-// taking what is not ranked for rare, which would have it sort all runs of the node for each page.
-constexpr auto kUnfinished = R"sql(
-JOIN ((SELECT o.run FROM godwit.open_run o JOIN godwit.run q ON q.id = o.run WHERE o.node = $1 AND o.run > $2
-         AND CASE WHEN q.options IS NULL THEN true ELSE NOT godwit.is_ranked(q.options) END
-         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)
-         AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1) ORDER BY o.run LIMIT $3)
-      UNION
-      (SELECT n.id FROM godwit.run n WHERE n.node = $1 AND n.id > $2
-         AND CASE WHEN n.options IS NULL THEN true ELSE NOT godwit.is_ranked(n.options) END
-         AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
-         AND NOT EXISTS (SELECT FROM godwit.open_run o WHERE o.run = n.id)
-         AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = n.id)
-         AND NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = n.id AND t.resting = 1) ORDER BY n.id LIMIT $3)) AS unfinished (run)
-  ON unfinished.run = r.id ORDER BY r.id LIMIT $3)sql";
+// A page of the runs `r` of node $1 that follow run $2, at most $3: those that were open at the last fold, and those
+// committed since, whose numbers are from $4 to $5; see open_run in the schema. The second look ends where the first page
+// does. What else they must be is left open. The sums keep the index by number out of it, which knows no order of runs.
+constexpr auto kPage = R"sql(
+WITH folded AS MATERIALIZED (
+  SELECT r.id FROM godwit.open_run o JOIN godwit.run r ON r.id = o.run WHERE o.node = $1 AND o.run > $2 AND {0} ORDER BY o.run LIMIT $3),
+fresh AS MATERIALIZED (
+  SELECT r.id FROM godwit.run r
+  WHERE r.id > $2 AND r.id >= $4 AND r.id <= least($5, (SELECT max(id) FROM folded HAVING count(*) = $3)) AND r.node + 0 = $1
+    AND r.number + 0 > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0)
+    AND NOT EXISTS (SELECT FROM godwit.open_run o WHERE o.run = r.id) AND {0} ORDER BY r.id LIMIT $3),
+page AS (SELECT id FROM folded UNION ALL SELECT id FROM fresh ORDER BY id LIMIT $3) )sql";
 
-// The same of those that are ranked, without their facts.
-constexpr auto kRanked = R"sql(
-WITH ranked AS (
-  (SELECT q.id, q.options, q.submitted_at FROM godwit.open_run o JOIN godwit.run q ON q.id = o.run
-     WHERE o.node = $1 AND o.run > $2 AND godwit.is_ranked(q.options))
-  UNION
-  (SELECT n.id, n.options, n.submitted_at FROM godwit.run n WHERE n.node = $1 AND n.id > $2
-     AND n.number > coalesce((SELECT f.number FROM godwit.fold f WHERE f.node = $1), 0) AND godwit.is_ranked(n.options)
-     AND NOT EXISTS (SELECT FROM godwit.open_run o WHERE o.run = n.id)))
-SELECT r.id, r.options, r.submitted_at, EXISTS (SELECT FROM godwit.step s WHERE s.run = r.id)
-    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = r.id) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = r.id) AS begun,
-  EXISTS (SELECT FROM godwit.rest t WHERE t.run = r.id AND t.resting = 1)
-FROM ranked r WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id) ORDER BY r.id LIMIT $3)sql";
+constexpr auto kIsRanked = "godwit.is_ranked(r.options)";
+constexpr auto kIsOpen = "NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id)";
+constexpr auto kIsAwake = "NOT EXISTS (SELECT FROM godwit.rest t WHERE t.run = r.id AND t.resting = 1)";
+
+std::string unfinished_statement() {
+  return fmt::format(kPage, fmt::format("NOT {} AND {} AND {}", kIsRanked, kIsOpen, kIsAwake)) +
+         fmt::format(kRunColumns, "JOIN page ON page.id = r.id ORDER BY r.id");
+}
+
+std::string owned_statement() {
+  return fmt::format(kRunColumns, fmt::format("WHERE r.id = ANY ($1::bigint[]) AND godwit.owner(r.id) = $2 AND {} ORDER BY r.id", kIsOpen));
+}
+
+// Those that are ranked come without their facts, and those that rest too.
+std::string ranked_statement() {
+  return fmt::format(kPage, fmt::format("{} AND {}", kIsRanked, kIsOpen)) + R"sql(
+SELECT r.id, r.options, r.submitted_at, coalesce((SELECT s.run FROM godwit.step s WHERE s.run = r.id LIMIT 1),
+    (SELECT a.run FROM godwit.attempt a WHERE a.run = r.id LIMIT 1), (SELECT w.run FROM godwit.wait w WHERE w.run = r.id LIMIT 1)) IS NOT NULL,
+  coalesce((SELECT t.resting = 1 FROM godwit.rest t WHERE t.run = r.id), false)
+FROM godwit.run r JOIN page ON page.id = r.id ORDER BY r.id)sql";
+}
 
 constexpr auto kSteps = R"sql(
 SELECT run, path, state, attempt, args_hash, CASE WHEN octet_length(output) <= $2 THEN output END, octet_length(output) > $2, failure,
@@ -175,7 +180,23 @@ void apply_change(engine::UnfinishedRun& run, const pqxx::row& row) {
   }
 }
 
-std::vector<engine::UnfinishedRun> with_facts(Snapshot& work, const pqxx::result& rows) {
+// What is asked again and again within snapshots, planned once by each session.
+class Questions {
+ public:
+  Questions(Connection& connection, Snapshot& work) : connection_(connection), work_(work) {}
+
+  template <typename... Values>
+  pqxx::result ask(const char* name, const std::string& sql, const Values&... values) {
+    connection_.prepare(name, sql);
+    return work_.exec_prepared(name, values...);
+  }
+
+ private:
+  Connection& connection_;
+  Snapshot& work_;
+};
+
+std::vector<engine::UnfinishedRun> with_facts(Questions questions, const pqxx::result& rows) {
   std::vector<engine::UnfinishedRun> runs;
   std::unordered_map<std::int64_t, std::size_t> places;
   std::vector<std::int64_t> numbers;
@@ -186,39 +207,45 @@ std::vector<engine::UnfinishedRun> with_facts(Snapshot& work, const pqxx::result
   }
   if (runs.empty()) return runs;
   const auto ids = array_of(numbers);
-  for (const auto& row : work.exec_params(kSteps, ids, kOutputMax)) {
+  for (const auto& row : questions.ask("steps", kSteps, ids, kOutputMax)) {
     auto& run = runs[places.at(integer(row[0]))];
     run.steps.push_back(step(row));
     if (view(row[6]) == "t") run.output_omitted.push_back(run.steps.back().path);
   }
-  for (const auto& row : work.exec_params(kAttempts, ids, static_cast<int>(engine::RunChange::unblocked)))
+  for (const auto& row :
+       questions.ask("attempts", kAttempts, ids, static_cast<int>(engine::RunChange::unblocked)))
     add_attempt(runs[places.at(integer(row[0]))].attempts[text(row[1])], row);
-  for (const auto& row : work.exec_params(kWaits, ids))
+  for (const auto& row : questions.ask("waits", kWaits, ids))
     runs[places.at(integer(row[0]))].waits.emplace(text(row[1]), wait(row));
-  for (const auto& row : work.exec_params(kSignals, ids))
+  for (const auto& row : questions.ask("signals", kSignals, ids))
     runs[places.at(integer(row[0]))].signals.push_back(signal(row));
-  for (const auto& row : work.exec_params(kCursors, ids))
+  for (const auto& row : questions.ask("cursors", kCursors, ids))
     runs[places.at(integer(row[0]))].cursors.emplace(text(row[1]), text(row[2]));
-  for (const auto& row : work.exec_params(kChanges, ids)) apply_change(runs[places.at(integer(row[0]))], row);
+  for (const auto& row : questions.ask("changes", kChanges, ids)) apply_change(runs[places.at(integer(row[0]))], row);
   return runs;
 }
 
 }  // namespace
 
-std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat, model::RunId after,
-                                                   std::size_t limit) {
+std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat,
+                                                   const UnfoldedRuns& unfolded, model::RunId after, std::size_t limit) {
   std::vector<engine::UnfinishedRun> runs;
+  // Looked at before the snapshot is taken: what is folded in between is then in open_run.
+  const auto fresh = unfolded.range();
   connection.transaction<Snapshot>([&](Snapshot& work) {
-    runs = with_facts(work,
-                      work.exec_params(fmt::format(kRunColumns, kUnfinished), seat.node, model::number(after), limit));
+    Questions questions(connection, work);
+    runs = with_facts(questions, questions.ask("unfinished", unfinished_statement(), seat.node, model::number(after),
+                                               limit, fresh.first, fresh.last));
   });
   return runs;
 }
 
-std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSeat& seat, model::RunId after,
-                                           std::size_t limit) {
+std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSeat& seat, const UnfoldedRuns& unfolded,
+                                           model::RunId after, std::size_t limit) {
   std::vector<engine::RankedRun> runs;
-  for (const auto& row : connection.query(kRanked, seat.node, model::number(after), limit))
+  const auto fresh = unfolded.range();
+  const auto sql = ranked_statement();
+  for (const auto& row : connection.query(sql, seat.node, model::number(after), limit, fresh.first, fresh.last))
     runs.push_back({run_id(row[0]), text(row[1]), instant(row[2]), view(row[3]) == "t", view(row[4]) == "t"});
   return runs;
 }
@@ -230,7 +257,8 @@ engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
     ended.reset();
     for (const auto& row : work.exec_params("SELECT state FROM godwit.run_done WHERE run = $1", model::number(run)))
       ended = static_cast<model::RunState>(integer(row[0]));
-    runs = with_facts(work, work.exec_params(fmt::format(kRunColumns, "WHERE r.id = $1"), model::number(run)));
+    Questions questions(connection, work);
+    runs = with_facts(questions, questions.ask("run", fmt::format(kRunColumns, "WHERE r.id = $1"), model::number(run)));
   });
   if (runs.empty()) throw base::not_found("there is no run " + model::text(run));
   runs.front().ended = ended;
@@ -243,10 +271,8 @@ std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const NodeS
   for (const auto run : wanted) numbers.push_back(model::number(run));
   std::vector<engine::UnfinishedRun> runs;
   connection.transaction<Snapshot>([&](Snapshot& work) {
-    runs = with_facts(work, work.exec_params(fmt::format(kRunColumns,
-                                                         "WHERE r.id = ANY ($1::bigint[]) AND godwit.owner(r.id) = $2 AND NOT "
-                                                         "EXISTS (SELECT FROM godwit.run_done d WHERE d.run = r.id) ORDER BY r.id"),
-                                             array_of(numbers), seat.node));
+    Questions questions(connection, work);
+    runs = with_facts(questions, questions.ask("runs", owned_statement(), array_of(numbers), seat.node));
   });
   return runs;
 }

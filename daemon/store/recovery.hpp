@@ -18,10 +18,10 @@ inline constexpr auto kWakeAt = R"sql(CASE WHEN EXISTS (SELECT FROM godwit.wait 
 // one connection and throws what libpqxx throws.
 namespace godwit::store {
 
-std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat, model::RunId after,
-                                                   std::size_t limit);
-std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSeat& seat, model::RunId after,
-                                           std::size_t limit);
+std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const NodeSeat& seat,
+                                                   const UnfoldedRuns& unfolded, model::RunId after, std::size_t limit);
+std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSeat& seat, const UnfoldedRuns& unfolded,
+                                           model::RunId after, std::size_t limit);
 // Throws Error(not_found).
 engine::UnfinishedRun load_run(Connection& connection, model::RunId run);
 std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const NodeSeat& seat,

@@ -21,6 +21,7 @@ const ColumnTypeInfo& info(ColumnType type);
 enum class Rows {
   job_version,
   run,
+  plain_run,
   run_key,
   run_unique,
   unique_moved,
@@ -68,7 +69,7 @@ struct TableInfo {
   Rows rows;
   std::string_view name;
   std::span<const Column> columns;
-  // The statement with `{}` for "unnest($3::bigint[], ...) AS u"; it must read from the CTE `fence`.
+  // The statement with `{}` for "(SELECT unnest($3::bigint[]), ...) AS u"; it must read from the CTE `fence`.
   std::string_view statement;
   // What is added when these rows may already be there because an earlier attempt was cut off.
   std::string_view repeated;

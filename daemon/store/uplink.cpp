@@ -12,8 +12,8 @@ constexpr auto kLongestPause = std::chrono::milliseconds(500);
 
 }  // namespace
 
-Uplink::Uplink(const Site& site, std::string purpose)
-    : site_(site), purpose_(std::move(purpose)), random_(std::random_device{}()) {}
+Uplink::Uplink(const Site& site, std::string purpose, std::string settings)
+    : site_(site), purpose_(std::move(purpose)), settings_(std::move(settings)), random_(std::random_device{}()) {}
 
 Connection& Uplink::get() {
   while (!connection_) {
@@ -33,7 +33,7 @@ void Uplink::connect() {
   connection_ = std::make_unique<Connection>(site_.url, purpose_, site_.watchdog, site_.call_limit);
   if (lost_backend_ != 0) end_session(lost_backend_);
   lost_backend_ = 0;
-  if (connected_) connected_(*connection_);
+  if (!settings_.empty()) connection_->exec(settings_);
 }
 
 void Uplink::end_session(int backend) {

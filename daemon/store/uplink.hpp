@@ -21,10 +21,9 @@ struct Site {
 // A connection that is made again whenever it broke, after pauses that grow and differ. Used by one thread.
 class Uplink {
  public:
-  Uplink(const Site& site, std::string purpose);
+  // `settings` are statements that each session begins with.
+  Uplink(const Site& site, std::string purpose, std::string settings = {});
 
-  // Called with each new connection before it is used.
-  void on_connected(std::function<void(Connection&)> hook) { connected_ = std::move(hook); }
   // Called with the reason of each failed attempt to connect.
   void on_failed(std::function<void(const std::string&)> hook) { failed_ = std::move(hook); }
 
@@ -43,8 +42,7 @@ class Uplink {
   void connect();
 
   const Site& site_;
-  std::string purpose_;
-  std::function<void(Connection&)> connected_;
+  std::string purpose_, settings_;
   std::function<void(const std::string&)> failed_;
   std::unique_ptr<Connection> connection_;
   int lost_backend_ = 0;

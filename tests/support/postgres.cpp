@@ -47,6 +47,10 @@ std::string Postgres::socket_path() const {
   return folder_ / "postgres/socket/.s.PGSQL.5432";
 }
 
+std::string Postgres::log_path() const {
+  return folder_ / "postgres.log";
+}
+
 std::uint64_t Loop::at(base::Tick when, std::function<void()> work) {
   const std::lock_guard lock(mutex_);
   timers_.emplace(std::pair(when, ++last_timer_), std::move(work));

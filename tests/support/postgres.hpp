@@ -29,6 +29,8 @@ class Postgres {
   std::string make_database();
   // Where a proxy finds the server.
   std::string socket_path() const;
+  // What the server writes down.
+  std::string log_path() const;
   store::PrivateCluster& cluster() { return cluster_; }
 
  private:
