@@ -88,7 +88,7 @@ constexpr std::array kLog{Column{"run", bigint},     Column{"number", bigint}, C
                           Column{"fields", text},    Column{"at", timestamptz}};
 
 // Rows with a value that is replaced carry the number of their fact, so that an old statement that arrives late cannot
-// undo a newer one. What belongs to no run (limits, schedules) is anybody's to change: between the blocks of numbers of
+// undo a newer one. What belongs to no run (limits, queues, schedules) is anybody's to change: between the blocks of numbers of
 // two nodes the later commit counts.
 constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{
@@ -213,7 +213,7 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "INSERT INTO godwit.queue_setting AS t (name, number, paused, who, at) "
               "SELECT u.name, u.number, u.paused <> 0, u.who, u.at FROM fence, {} (name, number, paused, who, at) "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, paused = excluded.paused, who = excluded.who, "
-              "at = excluded.at WHERE t.number < excluded.number",
+              "at = excluded.at WHERE t.number < excluded.number OR t.number >> 30 <> excluded.number >> 30",
               ""},
     TableInfo{Rows::schedule, "schedule", kSchedule,
               "INSERT INTO godwit.schedule AS t (name, number, made_by, definition, paused, removed, since) "
