@@ -229,7 +229,7 @@ class PostgresStore::Impl {
   // The numbers of facts have run low.
   void take_block() {
     history_.add({[this](Connection& connection) -> std::function<void()> {
-                    journal_.renumber(connection.query("SELECT nextval('godwit.fact_block')")[0][0].as<std::int64_t>());
+                    journal_.renumber(new_block(connection));
                     return [] {};
                   },
                   [](const base::Error&) -> std::function<void()> { return [] {}; }});

@@ -95,11 +95,13 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
         Rows::job_version, "job_version", kJobVersion,
         "INSERT INTO godwit.job_version (version, job, file, text) SELECT u.* FROM fence, {} ON CONFLICT DO NOTHING",
         ""},
+    // The own earlier row is passed over. Another node's, which was faster to take the same submit by SQL, must fail in
+    // every form: a node of NULL is refused.
     TableInfo{Rows::run, "run", kRun,
               "INSERT INTO godwit.run (node, number, id, job, version, params, key, submitted_by, submitted_at, pins, "
               "retry_of, parent, parent_path, options) "
               "SELECT fence.id, u.* FROM fence, {}",
-              " ON CONFLICT DO NOTHING"},
+              " ON CONFLICT (id) DO UPDATE SET node = CASE WHEN run.node = excluded.node THEN run.node END"},
     // The conflict named here is the run's own earlier row only: a key that another run holds must fail in every form.
     TableInfo{Rows::run_key, "run_key", kRunKey, "INSERT INTO godwit.run_key (job, key, run) SELECT u.* FROM fence, {}",
               " ON CONFLICT (run) DO NOTHING"},
