@@ -183,7 +183,12 @@ class PostgresStore::Impl {
   // Deletes runs whose time is over, again and again; a full page is followed by the next at once.
   void sweep() {
     ask<std::size_t>(
-        history_, [](Connection& connection) { return delete_expired(connection); },
+        history_,
+        [](Connection& connection) {
+          const auto deleted = delete_expired(connection);
+          if (deleted == 0) delete_leftovers(connection);
+          return deleted;
+        },
         [this, alive = std::weak_ptr(alive_)](const engine::Result<std::size_t>& deleted) {
           if (alive.expired() || stopped_) return;
           if (deleted && *deleted > 0) return sweep();
