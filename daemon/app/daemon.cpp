@@ -109,10 +109,11 @@ json::array problems_json(const std::vector<base::Error::Problem>& problems) {
 
 }  // namespace
 
-Daemon::Daemon(config::Settings settings, bool anew)
+Daemon::Daemon(config::Settings settings, SupervisorLink& supervisor, bool anew)
     : settings_(std::move(settings)),
       signals_(loop_),
       drain_timer_(loop_),
+      supervisor_(supervisor),
       script_reader_(settings_.host_program),
       library_(paths(settings_.job_dirs), &script_reader_),
       catalog_(settings_),

@@ -26,8 +26,8 @@ namespace godwit::app {
 // threads lives on one loop.
 class Daemon {
  public:
-  // `anew`: an earlier one in this process lost its lease.
-  explicit Daemon(config::Settings settings, bool anew = false);
+  // `anew`: an earlier one in this process lost its lease. The link is the process's, and goes on with the next one.
+  Daemon(config::Settings settings, SupervisorLink& supervisor, bool anew);
   // Serves until it is told to end; gives the process's exit code.
   int run();
   // Whether run() ended because the node's lease was over: a new Daemon is to begin anew.
@@ -54,7 +54,7 @@ class Daemon {
   LoopWatch watch_{loop_};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
-  SupervisorLink supervisor_;
+  SupervisorLink& supervisor_;
   host_pool::ScriptReader script_reader_;
   jobfile::Library library_;
   host_pool::PluginCatalog catalog_;

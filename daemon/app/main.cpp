@@ -25,8 +25,9 @@ int main(int argc, char** argv) {
         break;
     }
     base::log::start(line.settings.log_level);
+    app::SupervisorLink supervisor;
     for (bool anew = false;; anew = true) {
-      app::Daemon daemon(line.settings, anew);
+      app::Daemon daemon(line.settings, supervisor, anew);
       const int code = daemon.run();
       if (!daemon.begins_anew()) return code;
     }

@@ -6,7 +6,7 @@
 
 namespace godwit::app {
 
-// What godwitd says to systemd, if it was started by it. The variables that name the way there are taken out of the
+// What godwitd says to systemd, if it was started by it; one in the life of the process. The variables that name the way there are taken out of the
 // environment, so that no child can speak in the daemon's name.
 class SupervisorLink {
  public:

@@ -234,13 +234,18 @@ int logs(Session& session) {
   }
   session.call("run.follow", run_of(session));
   std::int64_t last = print_logs(session, 0);
+  auto look_at = base::tick() + kLogsEvery;
   for (bool ended = false; !ended;) {
-    if (const auto event = session.client().next_event(kLogsEvery)) {
+    // A run that has much to say is looked at as often as one that is silent.
+    const auto left = std::chrono::duration_cast<base::Duration>(look_at - base::tick());
+    const auto event = left.count() > 0 ? session.client().next_event(left) : std::nullopt;
+    if (event) {
       const auto state = text_of(event->event, "event") == "state" ? model::parse_run_state(text_of(event->event, "state")) : std::nullopt;
       ended = state && model::is_terminal(*state);
       continue;
     }
     last = print_logs(session, last);
+    look_at = base::tick() + kLogsEvery;
   }
   std::this_thread::sleep_for(kLogsEvery);  // the last lines may be written away after the end
   print_logs(session, last);

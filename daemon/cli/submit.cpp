@@ -51,6 +51,7 @@ int submit_many(Session& session, const json::object& job, const json::object& p
   const std::size_t each = json::serialize(params).size() + 1;
   const auto per_request = static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
   json::array all;
+  json::value first, last;
   for (std::int64_t left = count; left > 0;) {
     const std::int64_t now = std::min(left, per_request);
     auto request = job;
@@ -58,14 +59,16 @@ int submit_many(Session& session, const json::object& job, const json::object& p
     const auto answer = session.call("run.submit_many", std::move(request));
     for (const auto& run : answer.as_object().at("runs").as_array()) {
       if (session.quiet && !session.json) session.print(json::serialize(run) + "\n");
-      all.push_back(run);
+      if (session.json) all.push_back(run);
+      if (first.is_null()) first = run;
+      last = run;
     }
     left -= now;
   }
   if (session.json) {
     session.print_json(json::object{{"runs", std::move(all)}});
   } else if (!session.quiet) {
-    session.print(grouped(count) + " runs, " + json::serialize(all.front()) + " to " + json::serialize(all.back()) + "\n");
+    session.print(grouped(count) + " runs, " + json::serialize(first) + " to " + json::serialize(last) + "\n");
   }
   return 0;
 }

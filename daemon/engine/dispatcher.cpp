@@ -179,6 +179,8 @@ void Dispatcher::unpark() {
 
 void Dispatcher::start(ActiveRun& run, StepTask& task) {
   if (parks(run, task)) return;
+  // Idle no more: what is given back below may end the run, which must not take this step with it.
+  task.phase = StepTask::Phase::marking;
   // It may have been tried in vain while this step waited for its limits.
   if (held_by_breaker(run, task)) return;
   if (const Callable* callable = task.request.callable()) task.probes = parts_.breakers.begin(*callable);
@@ -359,21 +361,34 @@ void Dispatcher::again(ActiveRun& run, StepTask& task, const model::Failure& fai
 }
 
 void Dispatcher::drop(ActiveRun& run, StepTask& task) {
-  if (task.timer) parts_.clock.cancel(task.timer);
-  parts_.limits.release(std::exchange(task.ticket, 0));
-  if (task.probes) parts_.breakers.end(*task.request.callable(), std::exchange(task.probes, false), Breakers::Answer::none);
-  if (task.phase != StepTask::Phase::recording) {
-    run.driver->dropped(task.request);
-    leave_flight(task);
-  }
-  run.tasks.erase(task.number);
+  const auto owned = std::move(run.tasks.extract(task.number).mapped());
+  if (owned->phase != StepTask::Phase::recording) run.driver->dropped(owned->request);
+  let_go({owned.get()});
 }
 
 void Dispatcher::drop_idle(ActiveRun& run) {
-  std::vector<std::uint64_t> idle;
-  for (const auto& [number, task] : run.tasks)
-    if (task->is_idle()) idle.push_back(number);
-  for (const std::uint64_t number : idle) drop(run, *run.tasks.at(number));
+  std::vector<std::unique_ptr<StepTask>> idle;
+  std::vector<StepTask*> left;
+  for (auto& [number, task] : run.tasks)
+    if (task->is_idle()) idle.push_back(std::move(task));
+  std::erase_if(run.tasks, [](const auto& entry) { return !entry.second; });
+  for (const auto& task : idle) {
+    run.driver->dropped(task->request);
+    left.push_back(task.get());
+  }
+  let_go(left);
+}
+
+// Gives back what these steps have, in limits, breakers and places. That lets other steps begin from inside of it, and
+// what they do may end the run: so no run may know the steps any more.
+void Dispatcher::let_go(const std::vector<StepTask*>& tasks) {
+  for (StepTask* task : tasks) {
+    if (task->timer) parts_.clock.cancel(std::exchange(task->timer, 0));
+    parts_.limits.release(std::exchange(task->ticket, 0));
+    if (std::exchange(task->probes, false))
+      parts_.breakers.end(*task->request.callable(), true, Breakers::Answer::none);
+    leave_flight(*task);
+  }
 }
 
 void Dispatcher::log(const ActiveRun& run, const std::string& path, LogLevel level, std::string text,
@@ -411,11 +426,10 @@ void Dispatcher::give_up(ActiveRun& run) {
 }
 
 void Dispatcher::forget(ActiveRun& run) {
-  for (const auto& [number, task] : run.tasks) {
-    if (task->timer) parts_.clock.cancel(task->timer);
-    parts_.limits.release(std::exchange(task->ticket, 0));
-    leave_flight(*task);
-  }
+  const auto tasks = std::exchange(run.tasks, {});
+  std::vector<StepTask*> left;
+  for (const auto& [number, task] : tasks) left.push_back(task.get());
+  let_go(left);
 }
 
 void Dispatcher::repeat_doubtful(ActiveRun& run) {
@@ -426,82 +440,6 @@ void Dispatcher::repeat_doubtful(ActiveRun& run) {
     ++task->attempt;
     take_limits(run, *task);
   }
-}
-
-void Dispatcher::record(ActiveRun& run, StepTask& task, model::StepState state, std::string output,
-                        std::optional<model::Failure> failure, std::vector<Emitted> emitted) {
-  if (failure) task.last_failure = *failure;
-  StepDone done{run.id(),          task.path(),        state,           task.attempt,       task.request.args_hash,
-                std::move(output), std::move(failure), task.started_at, run.next_end(parts_.clock.now()), std::move(emitted)};
-  std::vector<Fact> facts = std::move(task.more);
-  run.driver->settling(task.request, done, facts);
-  facts.emplace_back(std::move(done));
-  task.phase = StepTask::Phase::recording;
-  run.driver->left(task.request);
-  leave_flight(task);
-  // The last step takes the run's end with it: one commit less for every run.
-  const bool with_end = run.tasks.size() == 1 && run.orphans.empty() && !run.failure && !run.cancelling &&
-                        state != model::StepState::failed && run.driver->is_last(task.request);
-  std::optional<RunDone> end;
-  if (with_end) {
-    run.ending = true;
-    end = runner_.make_end(run);
-    facts.emplace_back(*end);
-  }
-  const auto keep = runner_.runs().at(run.id());
-  std::vector<std::string> free;
-  for (const auto& fact : facts)
-    if (const auto* lock = std::get_if<LockReleased>(&fact)) free.push_back(lock->name);
-  parts_.store.append(std::move(facts),
-                      [this, keep, number = task.number, state, end = std::move(end),
-                       free = std::move(free)](const Verdict& verdict) {
-                        on_recorded(keep, number, state, end.has_value(), verdict);
-                        for (const auto& name : free) parts_.locks.released(name);
-                        if (end && verdict.kind == Verdict::committed) runner_.end(*keep, *end);
-                      });
-}
-
-void Dispatcher::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_t number, model::StepState state,
-                             bool with_end, const Verdict& verdict) {
-  if (verdict.kind == Verdict::fenced) return runner_.fenced();
-  StepTask& task = *run->tasks.at(number);
-  if (verdict.kind == Verdict::refused) {
-    run->ending = run->ending && !with_end;
-    return on_refused(run, task, verdict.message);
-  }
-  ++steps_done_;
-  run->driver->recorded(task.request, state);
-  const json::object event = step_event(*run, task, state);
-  run->tasks.erase(number);
-  if (!with_end) {
-    runner_.note_progress(*run);
-    runner_.advance(*run);
-  }
-  if (event.empty()) return;
-  if (with_end) return parts_.followers.tell(run->id(), event);
-  // Who watches can wait for what works: the next call leaves for its host first.
-  parts_.clock.post([this, id = run->id(), event] { parts_.followers.tell(id, event); });
-}
-
-// The store cannot hold what the step gave. What it can always hold is the reason, in words of ours.
-void Dispatcher::on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& task, const std::string& why) {
-  model::Failure failure{"store_refused", "the output cannot be stored: " + why, false, {}};
-  task.last_failure = failure;
-  StepDone done{.run = run->id(),
-                .path = task.path(),
-                .state = model::StepState::failed,
-                .attempt = task.attempt,
-                .args_hash = task.request.args_hash,
-                .failure = failure,
-                .started_at = task.started_at,
-                .finished_at = run->next_end(parts_.clock.now())};
-  std::vector<Fact> facts;
-  run->driver->settling(task.request, done, facts);
-  facts.emplace_back(std::move(done));
-  parts_.store.append(std::move(facts), [this, run, number = task.number](const Verdict& second) {
-    on_recorded(run, number, model::StepState::failed, false, second.kind == Verdict::refused ? Verdict{} : second);
-  });
-  runner_.fail(*run, std::move(failure), task.path());
 }
 
 void Dispatcher::leave_flight(StepTask& task) {
@@ -525,20 +463,6 @@ void Dispatcher::drain(const std::unordered_map<model::RunId, std::shared_ptr<Ac
   drained_ = std::move(drained);
   for (const auto& [id, run] : std::unordered_map(runs)) drop_idle(*run);
   if (in_flight_ == 0 && drained_) parts_.clock.post(std::exchange(drained_, nullptr));
-}
-
-// What followers hear of a step that was recorded; empty when nobody follows, and for most items.
-json::object Dispatcher::step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const {
-  if (!parts_.followers.watched(run.id())) return {};
-  if (task.policy().one_of_many && state == model::StepState::succeeded) return {};
-  json::object event{{"event", "step"},
-                     {"run", model::number(run.id())},
-                     {"path", task.path()},
-                     {"state", model::name(state)},
-                     {"attempt", task.attempt}};
-  if (state == model::StepState::failed)
-    event["error"] = json::object{{"code", task.last_failure.code}, {"message", task.last_failure.message}};
-  return event;
 }
 
 }  // namespace godwit::engine

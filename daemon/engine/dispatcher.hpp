@@ -98,6 +98,7 @@ class Dispatcher {
   void on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& task, const std::string& why);
   void drop(ActiveRun& run, StepTask& task);
   void drop_idle(ActiveRun& run);
+  void let_go(const std::vector<StepTask*>& tasks);
   base::json::object step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const;
   void with_task(model::RunId run, std::uint64_t task, const std::function<void(ActiveRun&, StepTask&)>& work);
 

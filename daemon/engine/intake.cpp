@@ -1,8 +1,8 @@
 #include "engine/intake.hpp"
 
-#include "base/digest.hpp"
 #include "base/log.hpp"
 #include "base/suggest.hpp"
+#include "engine/countdown.hpp"
 #include "jobfile/stage_reader.hpp"
 
 namespace godwit::engine {
@@ -11,12 +11,8 @@ namespace json = base::json;
 
 namespace {
 
-constexpr std::size_t kPage = 512;       // stored runs loaded at once
-constexpr std::size_t kInboxPage = 512;  // submits by SQL taken at once
+constexpr std::size_t kPage = 512;  // stored runs loaded at once
 constexpr std::size_t kCheckedMax = 1000;
-
-// How long a submit by SQL that this node cannot take waits for another one.
-constexpr auto kOthersTime = std::chrono::seconds(20);
 constexpr std::string_view kNodeLabel = "node.";
 
 // Whether a node with these labels is one that the run asks for by its labels node.*.
@@ -48,19 +44,6 @@ Outcome outcome_from(const std::string& text) {
   return outcome;
 }
 
-// Counts answers that are still to come and calls `done` when the last one is there.
-class Countdown {
- public:
-  Countdown(std::size_t count, std::function<void()> done) : left_(count), done_(std::move(done)) {}
-  void arrived() {
-    if (--left_ == 0) done_();
-  }
-
- private:
-  std::size_t left_;
-  std::function<void()> done_;
-};
-
 }  // namespace
 
 void Intake::start(std::function<void()> ready) {
@@ -85,12 +68,12 @@ void Intake::start(std::function<void()> ready) {
 void Intake::refill() {
   let_in();
   if (stopped_ || draining_ || refilling_ || !more_in_store_ || !started_) return;
-  const std::size_t room = active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size() + claimed_);
   // Half a page of room is worth a query; a single place is not.
-  if (room < std::min(kPage / 2, active_max_)) return;
+  if (room() < std::min(kPage / 2, active_max_)) return;
   refilling_ = true;
   stored_meanwhile_ = false;
-  parts_.store.load_unfinished(cursor_, std::min(kPage, room), [this](Result<std::vector<UnfinishedRun>> loaded) {
+  left_.clear();
+  parts_.store.load_unfinished(cursor_, std::min(kPage, room()), [this](Result<std::vector<UnfinishedRun>> loaded) {
     on_loaded(std::move(loaded), [this] { refill(); });
   });
 }
@@ -111,16 +94,21 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
   for (auto& run : *loaded) {
     cursor_ = std::max(cursor_, run.run.run);
     plain_since_ = std::max(plain_since_, run.run.submitted_at);
-    if (parts_.runner.find(run.run.run)) {
+    const model::RunId id = run.run.run;
+    if (parts_.runner.find(id) || entering_.contains(id) || left_.contains(id)) {
       countdown->arrived();
       continue;
     }
     if (!belongs_here(run.run)) {
-      release(run.run.run);
+      release(id);
       countdown->arrived();
       continue;
     }
-    bring(std::move(run), [countdown](const Result<Nothing>&) { countdown->arrived(); });
+    expect(id);
+    bring(std::move(run), [this, id, countdown](const Result<Nothing>&) {
+      arrived(id);
+      countdown->arrived();
+    });
   }
   countdown->arrived();
 }
@@ -129,9 +117,28 @@ bool Intake::belongs_here(const Submitted& run) const {
   return !parts_.cluster || (!draining_ && has_labels(run, parts_.labels));
 }
 
-void Intake::take_up(UnfinishedRun run, Answer<Nothing> answer) {
-  parts_.queues.forget(run.run.run, rank_of(run.run));
-  bring(std::move(run), std::move(answer));
+void Intake::take_up(model::RunId run, Answer<Nothing> answer) {
+  expect(run);
+  parts_.store.load_run(run, [this, run, answer = std::move(answer)](Result<UnfinishedRun> stored) {
+    const auto done = [this, run, answer](const Result<Nothing>& at_work) {
+      arrived(run);
+      answer(at_work);
+    };
+    if (!stored) return done(stored.error());
+    if (stored->ended) return done(base::refused("run " + model::text(run) + " has already ended"));
+    parts_.queues.forget(run, rank_of(stored->run));
+    bring(std::move(*stored), done);
+  });
+}
+
+void Intake::arrived(model::RunId run) {
+  const auto waiting = entering_.extract(run);
+  if (waiting.empty()) return;
+  for (auto& work : waiting.mapped()) work(parts_.runner.find(run));
+}
+
+void Intake::note_left(model::RunId run) {
+  if (refilling_) left_.insert(run);
 }
 
 void Intake::bring(UnfinishedRun run, Answer<Nothing> answer) {
@@ -185,15 +192,15 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
     if (attempts.in_doubt) doubtful = path;
   ActiveRun& active = *run;
   parts_.queues.enter(active.id(), active.rank);
-  const model::RunId id = active.id();
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
     parts_.runner.block(active,
                         "unknown outcome of " + doubtful +
                             ": the daemon ended in mid-call and the call is not safe to repeat; `godwit retry` makes "
                             "it again, `godwit cancel` ends the run",
                         doubtful);
+  // Nothing of it begins on a node that is to drain.
+  active.leaving = draining_;
   parts_.runner.take_up(std::move(run));
-  if (ActiveRun* taken = draining_ ? parts_.runner.find(id) : nullptr) parts_.runner.give_away(*taken);
   answer(Nothing{});
 }
 
@@ -435,7 +442,7 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   ++submitted_;
   if (!belongs_here(submitted)) return release(submitted.run);
   // A refill may have found it in the store before this answer came.
-  if (stopped_ || parts_.runner.find(submitted.run)) return;
+  if (stopped_ || parts_.runner.find(submitted.run) || entering_.contains(submitted.run)) return;
   if (const Rank rank = rank_of(submitted); !rank.plain()) return wait_for_turn(std::move(submitted), rank, job);
   // Numbers are not stored in their order: what the cursor has passed, no refill will find.
   const bool passed = submitted.run <= cursor_;
@@ -447,80 +454,6 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   }
   cursor_ = std::max(cursor_, submitted.run);
   parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
-}
-
-void Intake::read_inbox() {
-  inbox_again_ = true;
-  if (reading_inbox_ || stopped_ || draining_) return;
-  reading_inbox_ = true;
-  inbox_again_ = false;
-  parts_.store.read_inbox(kInboxPage, [this](Result<std::vector<InboxEntry>> entries) {
-    if (!entries) {
-      reading_inbox_ = false;
-      return base::log::warning("the inbox was not read: {}", entries.error().what());
-    }
-    inbox_again_ = inbox_again_ || entries->size() == kInboxPage;
-    auto countdown = std::make_shared<Countdown>(entries->size() + 1, [this] {
-      reading_inbox_ = false;
-      if (inbox_again_) read_inbox();
-      // Signals for runs that were taken just now were not this node's before.
-      read_signals();
-    });
-    for (auto& entry : *entries) take_from_inbox(std::move(entry), [countdown] { countdown->arrived(); });
-    countdown->arrived();
-  });
-}
-
-void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
-  Submitted submitted{.run = entry.run, .job = entry.job, .params = entry.params, .key = entry.key};
-  submitted.submitted_by = entry.submitted_by;
-  submitted.submitted_at = entry.submitted_at;
-  submitted.pins = "{}";
-  submitted.from_inbox = true;
-  std::shared_ptr<const CompiledJob> job;
-  try {
-    const SubmitRequest request{.job = entry.job};
-    const auto accepted = accept(request);
-    auto params = base::parse_json(entry.params);
-    if (!params.is_object()) throw base::refused("the parameters must be a JSON object");
-    job = accepted.job;
-    describe(submitted, accepted, std::move(params.as_object()), request);
-  } catch (const base::Error& error) {
-    // Another node may have what this one lacks, and gets some time to take it.
-    if (parts_.cluster && parts_.clock.now() < entry.submitted_at + kOthersTime) {
-      if (!std::exchange(inbox_timer_, true))
-        parts_.clock.at(parts_.clock.tick() + kOthersTime / 4, [this] {
-          inbox_timer_ = false;
-          read_inbox();
-        });
-      return done();
-    }
-    return refuse_inbox(std::move(submitted), error.what(), std::move(done));
-  }
-  auto facts = facts_of(*job);
-  facts.emplace_back(submitted);
-  parts_.store.append(std::move(facts), [this, job, submitted = std::move(submitted),
-                                         done = std::move(done)](const Verdict& verdict) mutable {
-    if (verdict.kind == Verdict::committed) {
-      parts_.jobs.stored(job->job().version);
-      admit(std::move(submitted), job);
-    } else if (verdict.unique) {
-      submitted.unique.clear();
-      return refuse_inbox(std::move(submitted),
-                          "run " + model::text(*verdict.existing) + " is for the same and has not ended", done);
-    }
-    done();
-  });
-}
-
-// The application's transaction is long over, so the refusal becomes the run's end, where the application looks for it.
-void Intake::refuse_inbox(Submitted submitted, const std::string& why, std::function<void()> done) {
-  RunDone end{.run = submitted.run, .state = model::RunState::failed, .at = parts_.clock.now()};
-  end.failure = model::Failure{"refused", why, false, {}};
-  std::vector<Fact> facts;
-  facts.emplace_back(std::move(submitted));
-  facts.emplace_back(std::move(end));
-  parts_.store.append(std::move(facts), [done = std::move(done)](const Verdict&) { done(); });
 }
 
 }  // namespace godwit::engine

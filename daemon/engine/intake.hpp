@@ -45,7 +45,9 @@ class Intake {
   void submit_many(SubmitRequest request, std::vector<base::json::object> params, Caller caller,
                    Answer<std::vector<model::RunId>> answer);
   // Takes a stored run into memory now, whatever the room: a person asked for it. `answer` comes when it is at work.
-  void take_up(UnfinishedRun run, Answer<Nothing> answer);
+  void take_up(model::RunId run, Answer<Nothing> answer);
+  // take_up() will follow: what comes for the run until then waits for it.
+  void expect(model::RunId run) { entering_[run]; }
   // A run has ended; it was in memory, or only stored.
   void ended(const Submitted& run, const RunDone& done);
   void ended_in_store(const Submitted& run, const RunDone& done);
@@ -57,12 +59,12 @@ class Intake {
   // at all. What happens to a run while it is being loaded thus waits until it is there.
   void with_run(model::RunId run, std::function<void(ActiveRun*)> work);
   // Whether the run is in memory, rests with this node, or is on its way back.
-  bool is_here(model::RunId run) const { return parts_.runner.find(run) || rests(run); }
+  bool is_here(model::RunId run) const { return parts_.runner.find(run) || rests(run) || entering_.contains(run); }
   bool rests(model::RunId run) const { return parts_.sleepers.contains(run) || waking_.contains(run); }
   // Takes no new runs, and gives those that come away; or does again.
   void set_draining(bool draining);
   // How many more runs memory has room for.
-  std::size_t room() const { return active_max_ - std::min(active_max_, parts_.runner.runs().size() + claimed_); }
+  std::size_t room() const { return active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size()); }
   // Runs that this node has taken over.
   void take_claimed(const std::vector<Claimed>& runs);
   // Looks again for all runs of this node that are not in memory.
@@ -120,6 +122,8 @@ class Intake {
   void load_turns(std::vector<Queues::Next> taken);
   void on_turns(const std::vector<Queues::Next>& taken, Result<std::vector<UnfinishedRun>> loaded);
   void entered(const Queues::Next& next, bool at_work);
+  void arrived(model::RunId run);
+  void note_left(model::RunId run);
   void bring(UnfinishedRun run, Answer<Nothing> answer);
   void wake_some();
   void on_woken(std::vector<model::RunId> wanted, Result<std::vector<UnfinishedRun>> loaded);
@@ -147,9 +151,10 @@ class Intake {
     base::Instant since;
   };
   std::map<model::RunId, Early> early_;
-  // Runs whose turn came and that are being loaded, and what waits for them.
+  // Runs that are being loaded and do not rest, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;
+  std::unordered_set<model::RunId> left_;  // memory, or ended, since the refill began to look: what it saw of them is old
   bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;
   bool inbox_again_ = false;
@@ -161,7 +166,6 @@ class Intake {
   std::vector<std::function<void()>> after_refill_;
   bool reading_signals_ = false;
   bool signals_again_ = false;
-  std::size_t claimed_ = 0;  // runs that were taken over and are being loaded
   bool started_ = false;
   bool stopped_ = false;
   bool draining_ = false;

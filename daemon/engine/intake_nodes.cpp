@@ -26,6 +26,7 @@ void Intake::set_draining(bool draining) {
     std::vector<model::RunId> kept;
     for (const auto& [id, run] : parts_.runner.runs()) kept.push_back(id);
     for (const auto& [id, waiting] : waking_) kept.push_back(id);
+    for (const auto& [id, waiting] : entering_) kept.push_back(id);
     parts_.sleepers.clear();
     parts_.cluster->release_all_but(std::move(kept), [](const Result<Nothing>& released) {
       if (!released) base::log::warning("the runs that wait were not given away: {}", released.error().what());
@@ -34,6 +35,7 @@ void Intake::set_draining(bool draining) {
 }
 
 void Intake::gave_away(const Submitted& run) {
+  note_left(run.run);
   parts_.queues.leave(run.run, rank_of(run));
   release(run.run);
 }
@@ -58,20 +60,25 @@ void Intake::take_claimed(const std::vector<Claimed>& runs) {
 }
 
 void Intake::load_claimed(std::vector<model::RunId> active) {
-  claimed_ += active.size();
-  parts_.store.load_runs(active, [this, count = active.size()](Result<std::vector<UnfinishedRun>> loaded) {
-    claimed_ -= count;
+  for (const auto run : active) expect(run);
+  parts_.store.load_runs(active, [this, active](Result<std::vector<UnfinishedRun>> loaded) {
+    std::unordered_set<model::RunId> rest(active.begin(), active.end());
+    auto runs = loaded ? std::move(*loaded) : std::vector<UnfinishedRun>();
+    for (auto& run : runs) {
+      const model::RunId id = run.run.run;
+      const Rank rank = rank_of(run.run);
+      if (!rank.plain() && run.steps.empty() && run.attempts.empty() && run.waits.empty()) {
+        parts_.queues.add(id, rank, run.run.submitted_at);
+        continue;
+      }
+      rest.erase(id);
+      parts_.queues.forget(id, rank);
+      bring(std::move(run), [this, id](const Result<Nothing>&) { arrived(id); });
+    }
+    for (const auto run : rest) arrived(run);
     if (!loaded) {
       base::log::warning("runs that were taken over were not loaded: {}", loaded.error().what());
       return look_again();
-    }
-    for (auto& run : *loaded) {
-      if (parts_.runner.find(run.run.run)) continue;
-      const Rank rank = rank_of(run.run);
-      if (!rank.plain() && run.steps.empty() && run.attempts.empty() && run.waits.empty())
-        parts_.queues.add(run.run.run, rank, run.run.submitted_at);
-      else
-        take_up(std::move(run), [](const Result<Nothing>&) {});
     }
     let_in();
     read_signals();
@@ -79,6 +86,8 @@ void Intake::load_claimed(std::vector<model::RunId> active) {
 }
 
 void Intake::look_again() {
+  // What is being looked at now would move the cursor on.
+  if (refilling_) return after_refill_.push_back([this] { look_again(); });
   load_resting();
   cursor_ = {};
   more_in_store_ = stored_meanwhile_ = true;

@@ -73,8 +73,8 @@ void Intake::let_in() {
   for (auto next = parts_.queues.next(); next && has_room_for(*next) && taken.size() < kTurnPage;
        next = parts_.queues.next()) {
     parts_.queues.take();
-    if (parts_.runner.find(next->run)) continue;
-    entering_[next->run];
+    if (parts_.runner.find(next->run) || entering_.contains(next->run)) continue;
+    expect(next->run);
     taken.push_back(std::move(*next));
   }
   load_turns(std::move(taken));
@@ -86,7 +86,7 @@ void Intake::load_turns(std::vector<Queues::Next> taken) {
     std::vector<Queues::Next> page;
     std::vector<model::RunId> wanted;
     for (auto i = begin; i < end; ++i) {
-      entering_[taken[i].run];
+      expect(taken[i].run);
       wanted.push_back(taken[i].run);
       page.push_back(std::move(taken[i]));
     }
@@ -114,8 +114,7 @@ void Intake::on_turns(const std::vector<Queues::Next>& taken, Result<std::vector
 
 void Intake::entered(const Queues::Next& next, bool at_work) {
   if (!at_work) parts_.queues.leave(next.run, next.rank);
-  const auto waiting = entering_.extract(next.run);
-  for (auto& work : waiting.mapped()) work(parts_.runner.find(next.run));
+  arrived(next.run);
 }
 
 }  // namespace godwit::engine

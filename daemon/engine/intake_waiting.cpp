@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "engine/countdown.hpp"
 #include "engine/intake.hpp"
 
 namespace godwit::engine {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kWakePage = 512;    // resting runs loaded at once
 constexpr std::size_t kWakeAlways = 64;   // so many come back however full memory is: somebody wants them
+constexpr auto kWakeAgain = std::chrono::seconds(5);
 constexpr std::size_t kSignalPage = 512;  // signals by SQL taken at once
 constexpr std::int64_t kDepthMax = 16;    // of children of children
 
@@ -42,11 +44,13 @@ void inherit(const Submitted& parent, json::object& options) {
 void Intake::load_resting() {
   parts_.store.load_resting([this](Result<std::vector<Resting>> resting) {
     if (!resting) return base::log::warning("resting runs were not loaded: {}", resting.error().what());
-    for (const auto& run : *resting) parts_.sleepers.add(run.run, run.wake_at);
+    for (const auto& run : *resting)
+      if (!parts_.runner.find(run.run) && !waking_.contains(run.run)) parts_.sleepers.add(run.run, run.wake_at);
   });
 }
 
 void Intake::ended(const Submitted& run, const RunDone& done) {
+  note_left(run.run);
   parts_.locks.run_ended(run.run);
   parts_.queues.leave(run.run, rank_of(run));
   if (run.parent && parts_.cluster && !is_here(*run.parent)) parts_.cluster->ring();
@@ -64,6 +68,7 @@ void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
 }
 
 void Intake::rested(model::RunId run, std::optional<base::Instant> wake_at) {
+  note_left(run);
   parts_.sleepers.add(run, wake_at);
   wake_some();
   refill();
@@ -104,7 +109,10 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
   loading_woken_ = false;
   if (!loaded) {
     base::log::warning("resting runs were not loaded: {}", loaded.error().what());
-    for (const auto run : wanted) came_back(run);
+    for (const auto run : wanted) {
+      parts_.sleepers.add(run, parts_.clock.now() + kWakeAgain);
+      came_back(run);
+    }
     return;
   }
   std::unordered_map<model::RunId, bool> found;
@@ -142,14 +150,12 @@ void Intake::read_signals() {
       return base::log::warning("the signals in the inbox were not read: {}", signals.error().what());
     }
     signals_again_ = signals_again_ || signals->size() == kSignalPage;
-    const auto left = std::make_shared<std::size_t>(signals->size() + 1);
-    const auto arrived = [this, left] {
-      if (--*left > 0) return;
+    const auto countdown = std::make_shared<Countdown>(signals->size() + 1, [this] {
       reading_signals_ = false;
       if (signals_again_) read_signals();
-    };
-    for (auto& sent : *signals) take_signal(std::move(sent), arrived);
-    arrived();
+    });
+    for (auto& sent : *signals) take_signal(std::move(sent), [countdown] { countdown->arrived(); });
+    countdown->arrived();
   });
 }
 

@@ -36,8 +36,11 @@ void Interventions::change(model::RunId run, RunChange change, const Caller& cal
   parts_.store.append(std::move(facts),
                       [this, run, effect = std::move(effect), answer = std::move(answer)](const Verdict& verdict) {
                         if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
-                        effect(parts_.runner.find(run));
-                        answer(Nothing{});
+                        // It may be on its way to memory, with what was known of it before.
+                        parts_.intake.with_run(run, [effect, answer](ActiveRun* active) {
+                          effect(active);
+                          answer(Nothing{});
+                        });
                       });
 }
 
@@ -60,33 +63,58 @@ void Interventions::cancel(model::RunId run, Caller caller, Answer<Nothing> answ
   });
 }
 
+void Interventions::wind_up(ActiveRun& run, const std::string& who) {
+  if (run.ending) return;
+  run.cancelling = true;
+  run.cancelled_by = who;
+  parts_.runner.wind_up(run);
+}
+
 void Interventions::cancel_active(model::RunId run, const Caller& caller, Answer<Nothing> answer) {
   change(
       run, RunChange::cancel_requested, caller, "run.cancel",
       [this, who = caller.name](ActiveRun* active) {
-        if (!active || active->ending) return;
-        active->cancelling = true;
-        active->cancelled_by = who;
-        parts_.runner.wind_up(*active);
+        if (active) wind_up(*active, who);
       },
       std::move(answer));
 }
 
 void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer) {
-  load_waiting(run, [this, run, caller, answer = std::move(answer)](Result<UnfinishedRun> stored) {
+  load_waiting(run, [this, run, caller, answer = std::move(answer)](const Result<UnfinishedRun>& stored) {
     if (!stored) return answer(stored.error());
-    const RunDone done{.run = run,
-                       .state = model::RunState::cancelled,
-                       .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
-                       .at = parts_.clock.now(),
-                       .parent = stored->run.parent,
-                       .parent_elsewhere = stored->run.parent && !parts_.intake.is_here(*stored->run.parent),
-                       .was_unique = !stored->run.unique.empty(),
-                       .had_locks = true,
-                       .delete_at = delete_at(stored->run, parts_.clock.now())};
-    change(run, RunChange::cancel_requested, caller, "run.cancel",
-           [this, record = stored->run, done](ActiveRun*) { parts_.intake.ended_in_store(record, done); }, answer, {done});
+    const bool begun = !stored->steps.empty() || !stored->attempts.empty() || !stored->waits.empty();
+    if (!begun) return end_stored(stored->run, caller, answer);
+    // What it has begun it winds up itself: the steps of its end, its children. Unless it cannot be had.
+    change(
+        run, RunChange::cancel_requested, caller, "run.cancel",
+        [this, record = stored->run, caller](ActiveRun* active) {
+          if (active) return wind_up(*active, caller.name);
+          parts_.intake.take_up(record.run, [this, record, caller](const Result<Nothing>& taken) {
+            if (!taken) end_stored(record, caller, [](const Result<Nothing>&) {});
+          });
+        },
+        answer);
   });
+}
+
+// Its end is all there is to write of the run.
+void Interventions::end_stored(const Submitted& record, const Caller& caller, Answer<Nothing> answer) {
+  const RunDone done{.run = record.run,
+                     .state = model::RunState::cancelled,
+                     .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
+                     .at = parts_.clock.now(),
+                     .parent = record.parent,
+                     .parent_elsewhere = record.parent && !parts_.intake.is_here(*record.parent),
+                     .was_unique = !record.unique.empty(),
+                     .had_locks = true,
+                     .delete_at = delete_at(record, parts_.clock.now())};
+  change(
+      record.run, RunChange::cancel_requested, caller, "run.cancel",
+      [this, record, done, who = caller.name](ActiveRun* active) {
+        // It came to memory while its end was written.
+        active ? wind_up(*active, who) : parts_.intake.ended_in_store(record, done);
+      },
+      std::move(answer), {done});
 }
 
 void Interventions::pause(model::RunId run, Caller caller, Answer<Nothing> answer) {

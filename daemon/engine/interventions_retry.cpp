@@ -40,11 +40,8 @@ void Interventions::retry_stored(model::RunId run, Engine::Retry how, Caller cal
             run, RunChange::unblocked, caller, "run.retry", [](ActiveRun*) {},
             [this, run, answer](const Result<Nothing>& done) {
               if (!done) return answer(done.error());
-              parts_.store.load_run(run, [this, run, answer](Result<UnfinishedRun> again) {
-                if (!again) return answer(again.error());
-                parts_.intake.take_up(std::move(*again), [run, answer](const Result<Nothing>& taken) {
-                  taken ? answer(run) : answer(taken.error());
-                });
+              parts_.intake.take_up(run, [run, answer](const Result<Nothing>& taken) {
+                taken ? answer(run) : answer(taken.error());
               });
             });
       });
@@ -104,11 +101,8 @@ void Interventions::store_continuation(Submitted anew, std::vector<Fact> steps, 
     }
     parts_.store.append(std::move(facts), [this, id, answer = std::move(answer)](const Verdict& verdict) {
       if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
-      parts_.store.load_run(id, [this, id, answer](Result<UnfinishedRun> stored) {
-        if (!stored) return answer(stored.error());
-        parts_.intake.take_up(std::move(*stored), [id, answer](const Result<Nothing>& taken) {
-          taken ? answer(id) : answer(taken.error());
-        });
+      parts_.intake.take_up(id, [id, answer](const Result<Nothing>& taken) {
+        taken ? answer(id) : answer(taken.error());
       });
     });
   });

@@ -7,6 +7,7 @@ namespace godwit::engine {
 
 namespace {
 constexpr std::size_t kRecentMax = 64;
+constexpr std::size_t kStoredMax = 10'000;
 }
 
 std::shared_ptr<const CompiledJob> JobCache::find(const std::string& version) const {
@@ -47,7 +48,7 @@ void JobCache::load(const std::string& version, Answer<std::shared_ptr<const Com
     auto result = [&]() -> Result<std::shared_ptr<const CompiledJob>> {
       if (!stored) return stored.error();
       try {
-        stored_.insert(version);
+        this->stored(version);
         return parse(stored->text, stored->file);
       } catch (const base::Error& error) {
         return error;
@@ -57,6 +58,12 @@ void JobCache::load(const std::string& version, Answer<std::shared_ptr<const Com
     loading_.erase(version);
     for (const auto& callback : waiting_now) callback(result);
   });
+}
+
+// Whoever submits a new text each time must not fill memory; what is forgotten is stored once more, which changes nothing.
+void JobCache::stored(const std::string& version) {
+  if (stored_.size() >= kStoredMax) stored_.clear();
+  stored_.insert(version);
 }
 
 std::optional<JobStored> JobCache::to_store(const CompiledJob& job) const {

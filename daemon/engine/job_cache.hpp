@@ -28,7 +28,7 @@ class JobCache {
 
   // The fact that stores the version, once in this life; empty when it is stored already.
   std::optional<JobStored> to_store(const CompiledJob& job) const;
-  void stored(const std::string& version) { stored_.insert(version); }
+  void stored(const std::string& version);
 
  private:
   std::shared_ptr<const CompiledJob> find(const std::string& version) const;

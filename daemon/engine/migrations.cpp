@@ -16,12 +16,17 @@ constexpr std::size_t kShownMax = 100;
 
 void Migrations::migrate(model::RunId run, std::string to, bool dry, Caller caller, Answer<json::object> answer) {
   const auto move = std::make_shared<Move>(Move{run, std::move(to), dry, std::move(caller), std::move(answer)});
-  parts_.intake.with_run(run, [this, move](ActiveRun* active) {
-    if (active && !active->is_still())
-      return move->answer(base::refused("steps of run " + model::text(move->run) + " are under way", {},
-                                        "pause it, and wait until they have ended"));
-    look(move);
-  });
+  parts_.intake.with_run(run, [this, move](ActiveRun*) { refuses(*move) ? void() : look(move); });
+}
+
+// Whether steps of the run are under way, which is answered then: what is executed by one version cannot be recorded by
+// another.
+bool Migrations::refuses(const Move& move) const {
+  const ActiveRun* active = parts_.runner.find(move.run);
+  if (!active || active->is_still()) return false;
+  move.answer(base::refused("steps of run " + model::text(move.run) + " are under way", {},
+                            "pause it, and wait until they have ended"));
+  return true;
 }
 
 void Migrations::look(const std::shared_ptr<Move>& move) {
@@ -61,6 +66,8 @@ void Migrations::compare(const std::shared_ptr<Move>& move, UnfinishedRun stored
 void Migrations::decide(const std::shared_ptr<Move>& move, const CompiledJob& job, json::object report) {
   const bool fits = report.at("problem").is_null() && report.at("unknown").as_array().empty();
   if (move->dry || !fits) return move->answer(std::move(report));
+  // It went on while it was looked at.
+  if (refuses(*move)) return;
   change(move, job, std::move(report));
 }
 
@@ -102,10 +109,6 @@ void Migrations::rehearse_with_outputs(const std::shared_ptr<Move>& move, Unfini
     }
     // Not from inside of what runs scripts.
     parts_.clock.post([this, move, job, report = std::move(report)]() mutable {
-      const ActiveRun* active = parts_.runner.find(move->run);
-      if (active && !active->is_still())
-        return move->answer(base::refused("steps of run " + model::text(move->run) + " are under way", {},
-                                          "pause it, and wait until they have ended"));
       decide(move, *job, std::move(report));
     });
   };
@@ -154,19 +157,15 @@ void Migrations::change(const std::shared_ptr<Move>& move, const CompiledJob& jo
   facts.emplace_back(Audited{move->caller.uid, move->caller.name, "run.migrate", model::text(move->run),
                              json::serialize(json::object{{"to", job.job().version}}), now});
   report["done"] = true;
-  // From here to the answer the run is nowhere: what comes for it waits in the store.
+  // From here to the answer the run is nowhere, and what comes for it waits.
   if (ActiveRun* active = parts_.runner.find(move->run)) parts_.runner.put_away(*active);
+  parts_.intake.expect(move->run);
   parts_.store.append(std::move(facts), [this, move, report = std::move(report)](const Verdict& verdict) {
-    if (verdict.kind != Verdict::committed)
-      return move->answer(base::refused("the change cannot be stored: " + verdict.message));
-    take_up_again(move, report);
-  });
-}
-
-void Migrations::take_up_again(const std::shared_ptr<Move>& move, json::object report) {
-  parts_.store.load_run(move->run, [this, move, report = std::move(report)](Result<UnfinishedRun> stored) {
-    if (!stored) return move->answer(stored.error());
-    parts_.intake.take_up(std::move(*stored), [move, report](const Result<Nothing>& taken) {
+    if (verdict.kind == Verdict::fenced)
+      return move->answer(base::Error(base::ErrorKind::unavailable, "another daemon took this node's place"));
+    parts_.intake.take_up(move->run, [move, report, verdict](const Result<Nothing>& taken) {
+      if (verdict.kind != Verdict::committed)
+        return move->answer(base::refused("the change cannot be stored: " + verdict.message));
       taken ? move->answer(report) : move->answer(taken.error());
     });
   });

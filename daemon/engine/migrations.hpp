@@ -32,6 +32,7 @@ class Migrations {
     Answer<base::json::object> answer;
   };
   void look(const std::shared_ptr<Move>& move);
+  bool refuses(const Move& move) const;
   void compare(const std::shared_ptr<Move>& move, UnfinishedRun stored, std::shared_ptr<const CompiledJob> job);
   void decide(const std::shared_ptr<Move>& move, const CompiledJob& job, base::json::object report);
   void rehearse(const std::shared_ptr<Move>& move, UnfinishedRun stored, std::shared_ptr<const CompiledJob> job);
@@ -40,7 +41,6 @@ class Migrations {
   static base::json::object new_report(const UnfinishedRun& stored, const CompiledJob& job);
   base::json::object replay(UnfinishedRun stored, const std::shared_ptr<const CompiledJob>& job) const;
   void change(const std::shared_ptr<Move>& move, const CompiledJob& job, base::json::object report);
-  void take_up_again(const std::shared_ptr<Move>& move, base::json::object report);
 
   Parts parts_;
 };

@@ -94,13 +94,15 @@ void explain_task(const StepTask& task, const Limits& limits, const Breakers& br
           {"plugin", task.request.callable()->plugin},
           {"text", task.path() + " waits for a free place in plugin '" + task.request.callable()->plugin + "'"}});
       break;
-    case StepTask::Phase::running:
-      out.push_back(
-          json::object{{"code", "running"},
-                       {"step", task.path()},
-                       {"text", task.path() + " has been running in plugin '" + task.request.callable()->plugin +
-                                    "' since " + base::format_instant(task.since)}});
+    case StepTask::Phase::running: {
+      const Callable* callable = task.request.callable();
+      out.push_back(json::object{{"code", "running"},
+                                 {"step", task.path()},
+                                 {"text", task.path() + " has been running " +
+                                              (callable ? "in plugin '" + callable->plugin + "'" : "in the database") +
+                                              " since " + base::format_instant(task.since)}});
       break;
+    }
     case StepTask::Phase::waiting:
       out.push_back(wait_reason(*task.wait));
       break;

@@ -6,6 +6,7 @@ namespace {
 
 // Far instants are approached in days: a tick of nanoseconds does not reach as far as an instant.
 constexpr base::Duration kFarthest = std::chrono::hours(24);
+constexpr std::size_t kAlarmsSpare = 1000;
 
 }  // namespace
 
@@ -13,7 +14,18 @@ void Sleepers::add(model::RunId run, std::optional<base::Instant> wake_at) {
   runs_[run] = wake_at.value_or(base::Instant::max());
   if (!wake_at) return;
   queue_.emplace(*wake_at, run);
+  tidy();
   arm();
+}
+
+// A run that is often woken early, by signals, would leave an entry for each time.
+void Sleepers::tidy() {
+  if (queue_.size() < 2 * runs_.size() + kAlarmsSpare) return;
+  std::vector<Entry> entries;
+  entries.reserve(runs_.size());
+  for (const auto& [run, at] : runs_)
+    if (at != base::Instant::max()) entries.emplace_back(at, run);
+  queue_ = decltype(queue_)(std::greater<>(), std::move(entries));
 }
 
 void Sleepers::arm() {

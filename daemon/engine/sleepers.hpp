@@ -23,16 +23,20 @@ class Sleepers {
   void clear() { runs_.clear(); }
   bool contains(model::RunId run) const { return runs_.contains(run); }
   std::size_t size() const { return runs_.size(); }
+  // What is remembered to wake them, that of former sleeps included.
+  std::size_t alarms() const { return queue_.size(); }
 
  private:
   using Entry = std::pair<base::Instant, model::RunId>;
+  void tidy();
   void arm();
   void wake();
 
   Clock& clock_;
   std::function<void(model::RunId)> due_;
   std::unordered_map<model::RunId, base::Instant> runs_;
-  // Entries of runs that were removed, or added again with another instant, stay until their time comes.
+  // Entries of runs that were removed, or added again with another instant, stay until their time comes or until they
+  // are more than the others.
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;
   std::uint64_t timer_ = 0;
   base::Instant armed_for_;

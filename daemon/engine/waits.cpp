@@ -189,6 +189,9 @@ void Waits::child_ended(ActiveRun& run, const RunDone& done) {
   for (const auto& [number, task] : run.tasks)
     if (task->phase == StepTask::Phase::waiting && task->wait->child == done.run)
       return end_with_child(run, *task, done);
+  // Its driver may not have come to the step again.
+  for (auto& [path, wait] : run.waits)
+    if (wait.opened.child == done.run) wait.child_end = done;
 }
 
 void Waits::end_with_child(ActiveRun& run, StepTask& task, const RunDone& done) {

@@ -41,8 +41,10 @@ bool is_fenced(pqxx::work& work, const NodeSeat& seat) {
   return work.exec_params(kFence, seat.node, seat.epoch).empty();
 }
 
+constexpr auto kNewBlock = "SELECT nextval('godwit.fact_block')";
+
 std::int64_t new_block(pqxx::work& work) {
-  return work.exec1("SELECT nextval('godwit.fact_block')")[0].as<std::int64_t>();
+  return work.exec1(kNewBlock)[0].as<std::int64_t>();
 }
 
 engine::QuotaAsk ask_of(const pqxx::row& row) {
@@ -87,6 +89,10 @@ void store_asks(pqxx::work& work, const NodeSeat& seat, const std::vector<engine
 }
 
 }  // namespace
+
+std::int64_t new_block(Connection& connection) {
+  return connection.exec(kNewBlock)[0][0].as<std::int64_t>();
+}
 
 ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t limit, bool with_active) {
   ClaimedRuns claimed;

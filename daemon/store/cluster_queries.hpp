@@ -12,6 +12,9 @@
 // libpqxx throws.
 namespace godwit::store {
 
+// A block of numbers for facts (see FactNumbers) that nobody else has.
+std::int64_t new_block(Connection& connection);
+
 // Besides the runs: a new block of numbers for what is written of them.
 struct ClaimedRuns {
   std::vector<engine::Claimed> runs;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kPage = 1000;
 // All that is kept of a run, with the name of the column that says whose it is. The run itself and its expiry go last:
 // what is cut off is done again.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kTables{{{"step", "run"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kTables{{{"step", "run"},
                                                                                  {"attempt", "run"},
                                                                                  {"checkpoint", "run"},
                                                                                  {"emitted_row", "run"},
@@ -24,10 +24,29 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kTables{
                                                                                  {"log", "run"},
                                                                                  {"run_change", "run"},
                                                                                  {"run_key", "run"},
+                                                                                 {"lock", "run"},
+                                                                                 {"rest", "run"},
+                                                                                 {"mail", "run"},
+                                                                                 {"open_run", "run"},
                                                                                  {"run_done", "run"},
                                                                                  {"run", "id"}}};
 
+// Mail is for the node that has the run, which looks for it all the time: what is a day old has nobody to read it. Who
+// takes the run over then reads in the store what the mail was about.
+constexpr auto kOldMail = "DELETE FROM godwit.mail WHERE sent_at < now() - interval '1 day'";
+
+// Runs that ended between the last fold of a node and its own end: nobody would ever take them out of the list that all
+// nodes look at for work.
+constexpr auto kEndedOfGone = R"sql(
+DELETE FROM godwit.open_run o USING godwit.lease g, godwit.run_done d
+WHERE g.until = '-infinity' AND o.node = g.node AND d.run = o.run)sql";
+
 }  // namespace
+
+void delete_leftovers(Connection& connection) {
+  connection.exec(kOldMail);
+  connection.exec(kEndedOfGone);
+}
 
 std::size_t delete_expired(Connection& connection) {
   std::vector<std::int64_t> runs;

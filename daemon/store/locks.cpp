@@ -6,9 +6,11 @@
 namespace godwit::store {
 namespace {
 
+constexpr auto kFence = "SELECT FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE";
+
 constexpr auto kEnter = R"sql(
 INSERT INTO godwit.lock (name, run, path, permits, granted, at)
-SELECT $1, $2, $3, $4, false, now() FROM godwit.node WHERE id = $5 AND epoch = $6 ON CONFLICT (run, path) DO NOTHING)sql";
+VALUES ($1, $2, $3, $4, false, now()) ON CONFLICT (run, path) DO NOTHING)sql";
 
 // What ended without letting go: its end was written by somebody who did not know of its locks.
 constexpr auto kForget = R"sql(
@@ -48,8 +50,11 @@ std::vector<engine::LockRow> take_lock(Connection& connection, const NodeSeat& s
   std::vector<engine::LockRow> rows;
   connection.transaction([&](pqxx::work& work) {
     const auto run = model::number(wanted.run);
+    rows.clear();
+    // Whoever has the run now would never hear of a lock that is granted here.
+    if (work.exec_params(kFence, seat.node, seat.epoch).empty()) return;
     work.exec_params("SELECT pg_advisory_xact_lock(hashtextextended('godwit.lock ' || $1, 0))", wanted.name);
-    work.exec_params(kEnter, wanted.name, run, wanted.path, wanted.permits, seat.node, seat.epoch);
+    work.exec_params(kEnter, wanted.name, run, wanted.path, wanted.permits);
     work.exec_params(kForget, wanted.name, run);
     work.exec_params(kGrant, wanted.name, run, wanted.path);
     rows = rows_of(work.exec_params(kBefore, wanted.name, run, wanted.path));

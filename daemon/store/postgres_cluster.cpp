@@ -13,11 +13,15 @@ using engine::Result;
 // How long the owner of a run may take to do what it was asked to.
 constexpr auto kAnswerTime = std::chrono::seconds(20);
 
+base::Error answer_lost() {
+  return base::Error(base::ErrorKind::unavailable, "the database's answer was lost");
+}
+
 // A query that must not be repeated when its answer was lost: what it did is not known then.
 template <typename T>
 std::function<T(Connection&)> once(std::function<T(Connection&)> query) {
   return [query = std::move(query), tried = std::make_shared<bool>(false)](Connection& connection) {
-    if (std::exchange(*tried, true)) throw base::Error(base::ErrorKind::unavailable, "the database's answer was lost");
+    if (std::exchange(*tried, true)) throw answer_lost();
     return query(connection);
   };
 }
@@ -101,11 +105,17 @@ void PostgresCluster::ring() {
 
 void PostgresCluster::claim(std::size_t limit, bool with_active, Answer<std::vector<engine::Claimed>> answer) {
   ask<std::vector<engine::Claimed>>(
-      reader_, once<std::vector<engine::Claimed>>([this, limit, with_active](Connection& connection) {
+      reader_,
+      [this, limit, with_active, tried = std::make_shared<bool>(false)](Connection& connection) {
+        if (std::exchange(*tried, true)) {
+          // Runs may be this node's now, whose former owner wrote greater numbers than this node's are.
+          renumber_(new_block(connection));
+          throw answer_lost();
+        }
         auto claimed = claim_runs(connection, seat_, limit, with_active);
         if (claimed.block != 0) renumber_(claimed.block);
         return std::move(claimed.runs);
-      }),
+      },
       std::move(answer));
 }
 

@@ -184,7 +184,12 @@ class PostgresStore::Impl {
   // Deletes runs whose time is over, again and again; a full page is followed by the next at once.
   void sweep() {
     ask<std::size_t>(
-        history_, [](Connection& connection) { return delete_expired(connection); },
+        history_,
+        [](Connection& connection) {
+          const auto deleted = delete_expired(connection);
+          if (deleted == 0) delete_leftovers(connection);
+          return deleted;
+        },
         [this, alive = std::weak_ptr(alive_)](const engine::Result<std::size_t>& deleted) {
           if (alive.expired() || stopped_) return;
           if (deleted && *deleted > 0) return sweep();
@@ -230,7 +235,7 @@ class PostgresStore::Impl {
   // The numbers of facts have run low.
   void take_block() {
     history_.add({[this](Connection& connection) -> std::function<void()> {
-                    journal_.renumber(connection.query("SELECT nextval('godwit.fact_block')")[0][0].as<std::int64_t>());
+                    journal_.renumber(new_block(connection));
                     return [] {};
                   },
                   [](const base::Error&) -> std::function<void()> { return [] {}; }});

@@ -359,7 +359,9 @@ engine::OpenFires open_fires(Connection& connection, const std::string& schedule
   engine::OpenFires fires;
   for (const auto& row : connection.query(
            "SELECT f.run FROM (SELECT run FROM godwit.fire WHERE schedule = $1 ORDER BY instant DESC LIMIT 64) f "
-           "WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = f.run) ORDER BY f.run",
+           "WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = f.run) "
+           // One that was deleted, its time being over, has left its fire only.
+           "AND EXISTS (SELECT FROM godwit.run r WHERE r.id = f.run) ORDER BY f.run",
            schedule))
     fires.runs.push_back(run_id(row[0]));
   for (const auto& row : connection.query(

@@ -8,10 +8,14 @@
 #include "store/connection.hpp"
 #include "store/node_seat.hpp"
 
-// When a resting run `t` is to wake. One whose child has ended, or that is to be cancelled, has something to do at once:
-// another node may have written that while the run's own node was gone.
-inline constexpr auto kWakeAt = R"sql(CASE WHEN EXISTS (SELECT FROM godwit.wait w JOIN godwit.run_done c ON c.run = w.child WHERE w.run = t.run
-    AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = w.run AND s.path = w.path))
+// When a resting run `t` is to wake. One whose child has ended, that is to be cancelled, or that has the lock or the turn
+// it waits for, has something to do at once: that may have been written while the run's own node was gone, or been the
+// last thing that the node did.
+inline constexpr auto kWakeAt = R"sql(CASE WHEN EXISTS (SELECT FROM godwit.wait w LEFT JOIN godwit.run_done c ON c.run = w.child
+    LEFT JOIN godwit.lock l ON l.run = w.run AND l.path = w.path AND l.granted WHERE w.run = t.run
+    AND (c.run IS NOT NULL OR l.run IS NOT NULL) AND NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = w.run AND s.path = w.path))
+  OR EXISTS (SELECT FROM godwit.lock l WHERE l.run = t.run AND l.path = '' AND l.granted
+    AND NOT EXISTS (SELECT FROM godwit.wait w WHERE w.run = t.run) AND NOT EXISTS (SELECT FROM godwit.attempt a WHERE a.run = t.run))
   OR EXISTS (SELECT FROM godwit.run_change g WHERE g.run = t.run AND g.change = 4) THEN now() ELSE t.wake_at END)sql";
 
 // What the engine reads back: its unfinished runs with all their facts, and single facts. Each function is one call on

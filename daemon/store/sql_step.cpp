@@ -120,6 +120,9 @@ pqxx::result run_statement(pqxx::work& work, const engine::SqlStep& step) {
   return work.exec_params(step.statement, pqxx::prepare::make_dynamic_params(pointers));
 }
 
+// The step is there already: an attempt whose connection was lost went on at the server, and was faster.
+struct Recorded {};
+
 void record(pqxx::work& work, const NodeSeat& seat, const engine::StepDone& done) {
   FactNumbers numbers;
   Batch batch(numbers);
@@ -127,8 +130,13 @@ void record(pqxx::work& work, const NodeSeat& seat, const engine::StepDone& done
   batch.finish();
   std::vector<pqxx::binarystring> values;
   for (auto* column : batch.columns()) values.push_back(parameter(*column));
-  const auto rows = work.exec_params(journal_statement({.mask = batch.mask()}), seat.node, seat.epoch,
-                                     pqxx::prepare::make_dynamic_params(values));
+  pqxx::result rows;
+  try {
+    rows = work.exec_params(journal_statement({.mask = batch.mask()}), seat.node, seat.epoch,
+                            pqxx::prepare::make_dynamic_params(values));
+  } catch (const pqxx::unique_violation&) {
+    throw Recorded{};
+  }
   if (rows[0][0].as<int>() != 1)
     throw base::Error(base::ErrorKind::unavailable, "another godwitd took the place of this node");
 }
@@ -151,7 +159,13 @@ engine::SqlDone execute_step(Connection& connection, const NodeSeat& seat, const
   check_statement(step.statement);
   try {
     engine::SqlDone done;
-    connection.transaction([&](pqxx::work& work) { done = in_transaction(work, seat, step); });
+    const auto once = [&](pqxx::work& work) { done = in_transaction(work, seat, step); };
+    try {
+      connection.transaction(once);
+    } catch (const Recorded&) {
+      // Undone with its effects; what is recorded is read now.
+      connection.transaction(once);
+    }
     return done;
   } catch (const pqxx::broken_connection& error) {
     // So libpqxx calls a statement with other parameters than it was given, too.

@@ -91,8 +91,13 @@ constexpr std::array kLog{Column{"run", bigint},     Column{"number", bigint}, C
                           Column{"level", smallint}, Column{"stream", text},   Column{"line", text},
                           Column{"fields", text},    Column{"at", timestamptz}};
 
+// The own earlier row is passed over. Another node's, which was faster to take the same submit by SQL, must fail in every
+// form: a node of NULL is refused.
+constexpr auto kOwnEarlierRun =
+    " ON CONFLICT (id) DO UPDATE SET node = CASE WHEN run.node = excluded.node THEN run.node END";
+
 // Rows with a value that is replaced carry the number of their fact, so that an old statement that arrives late cannot
-// undo a newer one. What belongs to no run (limits, schedules) is anybody's to change: between the blocks of numbers of
+// undo a newer one. What belongs to no run (limits, queues, schedules) is anybody's to change: between the blocks of numbers of
 // two nodes the later commit counts.
 constexpr std::array<TableInfo, kRowsCount> kTables{
     TableInfo{
@@ -103,11 +108,11 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "INSERT INTO godwit.run (node, number, id, job, version, params, key, submitted_by, submitted_at, pins, "
               "retry_of, parent, parent_path, options) "
               "SELECT fence.id, u.* FROM fence, {}",
-              " ON CONFLICT DO NOTHING"},
+              kOwnEarlierRun},
     TableInfo{Rows::plain_run, "plain_run", kPlainRun,
               "INSERT INTO godwit.run (node, number, id, job, version, params, submitted_by, submitted_at, pins) "
               "SELECT fence.id, u.* FROM fence, {}",
-              " ON CONFLICT DO NOTHING"},
+              kOwnEarlierRun},
     // The conflict named here is the run's own earlier row only: a key that another run holds must fail in every form.
     TableInfo{Rows::run_key, "run_key", kRunKey, "INSERT INTO godwit.run_key (job, key, run) SELECT u.* FROM fence, {}",
               " ON CONFLICT (run) DO NOTHING"},
@@ -221,7 +226,7 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "INSERT INTO godwit.queue_setting AS t (name, number, paused, who, at) "
               "SELECT u.name, u.number, u.paused <> 0, u.who, u.at FROM fence, {} (name, number, paused, who, at) "
               "ON CONFLICT (name) DO UPDATE SET number = excluded.number, paused = excluded.paused, who = excluded.who, "
-              "at = excluded.at WHERE t.number < excluded.number",
+              "at = excluded.at WHERE t.number < excluded.number OR t.number >> 30 <> excluded.number >> 30",
               ""},
     TableInfo{Rows::schedule, "schedule", kSchedule,
               "INSERT INTO godwit.schedule AS t (name, number, made_by, definition, paused, removed, since) "

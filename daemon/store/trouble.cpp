@@ -17,6 +17,7 @@ constexpr StateRule kRules[] = {
     {"25006", Trouble::lost},  // a server that became a replica:
                                // look for the new primary
     {"23505", Trouble::taken},
+    {"23502", Trouble::taken},  // how a run says that it is another node's: see tables.cpp
     {"40", Trouble::later},
     {"53", Trouble::later},
     {"55", Trouble::later},

@@ -106,9 +106,11 @@ void DaemonProcess::launch() {
   for (const auto& directory : options_.job_dirs) arguments.insert(arguments.end(), {"--job-dir", directory});
   for (const auto& directory : options_.plugin_dirs) arguments.insert(arguments.end(), {"--plugin-dir", directory});
   if (!options_.database_url.empty()) arguments.insert(arguments.end(), {"--database-url", options_.database_url});
+  auto environment = plain_environment();
+  environment.insert(environment.end(), options_.environment.begin(), options_.environment.end());
   child_.emplace(process::spawn({.program = kBinaries + "godwitd",
                                  .arguments = std::move(arguments),
-                                 .environment = plain_environment(),
+                                 .environment = std::move(environment),
                                  .fds = {-1, err.get(), err.get()}}));
 }
 

@@ -15,6 +15,7 @@ struct DaemonOptions {
   std::vector<std::string> job_dirs;
   std::vector<std::string> plugin_dirs;  // default: the product's and the tests' own
   std::string database_url;              // default: a private cluster
+  std::vector<std::string> environment;  // beside the plain one: NAME=VALUE
 };
 
 struct CommandResult {

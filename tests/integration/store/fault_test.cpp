@@ -91,6 +91,58 @@ TEST_CASE("A backend killed in the middle of its work takes nothing with it", "[
   check_stored(url, load, 2000);
 }
 
+TEST_CASE("A submit by SQL that another node took while this one's commit was in doubt stays the other's", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life one(url), two(url, "two");
+  const auto run = model::RunId(count(url, "SELECT godwit.submit('flock')"));
+  auto fact = submitted(run);
+  fact.from_inbox = true;
+  const auto bystander = submitted(one.numbers(1).front());
+  store::Watchdog watchdog;
+  store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  std::vector<Verdict> verdicts;
+  {
+    pqxx::work work(holder.session());
+    work.exec("SELECT FROM godwit.node WHERE name = 'one' FOR UPDATE");
+    for (const auto& facts : {std::vector<engine::Fact>{fact, done(run)}, std::vector<engine::Fact>{bystander}})
+      one.store.append(facts, [&](const Verdict& verdict) { verdicts.push_back(verdict); });
+    one.loop.wait([] { return false; }, std::chrono::milliseconds(300));
+    REQUIRE(two.append({fact}).kind == Verdict::committed);
+    for (const int backend : writing_backends(url))
+      sql(url, "SELECT pg_terminate_backend(" + std::to_string(backend) + ") WHERE EXISTS (SELECT FROM pg_stat_activity WHERE pid = " +
+                   std::to_string(backend) + " AND wait_event_type = 'Lock')");
+  }
+  REQUIRE(one.loop.wait([&] { return verdicts.size() == 2; }));
+  CHECK(verdicts[0].kind == Verdict::duplicate);
+  CHECK(verdicts[0].existing == run);
+  CHECK(verdicts[1].kind == Verdict::committed);
+  CHECK(count(url, "SELECT count(*) FROM godwit.run_done") == 0);
+  CHECK(count(url, "SELECT count(*) FROM godwit.run") == 2);
+}
+
+TEST_CASE("Who may have taken over runs without hearing of it numbers its facts anew", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto last_block = [&] { return count(url, "SELECT last_value FROM godwit.fact_block"); };
+  const auto before = last_block();
+  store::Watchdog watchdog;
+  store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  std::optional<engine::Result<std::vector<engine::Claimed>>> claimed;
+  {
+    pqxx::work work(holder.session());
+    work.exec("SELECT FROM godwit.node WHERE name = 'one' FOR UPDATE");
+    life.store.cluster()->claim(10, true, [&](auto given) { claimed.emplace(std::move(given)); });
+    life.loop.wait([] { return false; }, std::chrono::milliseconds(300));
+    CHECK(count(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'godwit nodes' AND "
+                     "datname = current_database() AND wait_event_type = 'Lock'") == 1);
+  }
+  REQUIRE(life.loop.wait([&] { return claimed.has_value(); }));
+  REQUIRE_FALSE(*claimed);
+  CHECK(last_block() == before + 1);
+  REQUIRE(life.append({engine::Audited{1, "ann", "test", "", "{}", moment()}}).kind == Verdict::committed);
+  CHECK(count(url, "SELECT number >> 30 FROM godwit.audit") == before + 1);
+}
+
 TEST_CASE("A postmaster killed under load is started again, and every acknowledged step is there once", "[store]") {
   auto& postgres = Postgres::shared();
   const auto url = postgres.make_database();

@@ -306,3 +306,24 @@ TEST_CASE("A lone batch goes by the express lane, a large one by the journal's t
   CHECK(life.append({step(run, "s0")}).kind != Verdict::duplicate);
   CHECK(life.append({step(run, "last")}).kind == Verdict::committed);
 }
+
+TEST_CASE("A statement whose step was recorded while it ran is undone, and the record is its end", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  sql(url, "CREATE TABLE public.made (n int)");
+  const auto run = life.submit();
+  store::Watchdog watchdog;
+  store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  holder.exec("SELECT pg_advisory_lock(7)");
+  std::optional<engine::Result<engine::SqlDone>> ended;
+  engine::SqlStep statement{.done = step(run, "put"),
+                            .statement = "INSERT INTO public.made SELECT 1 FROM pg_advisory_xact_lock(7)"};
+  life.store.execute(std::move(statement), [&](engine::Result<engine::SqlDone> given) { ended.emplace(std::move(given)); });
+  REQUIRE(life.loop.wait([&] { return count(url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1; }));
+  REQUIRE(life.append({step(run, "put", R"({"count":5})")}).kind == Verdict::committed);
+  holder.exec("SELECT pg_advisory_unlock(7)");
+  REQUIRE(life.loop.wait([&] { return ended.has_value(); }));
+  REQUIRE(*ended);
+  CHECK((*ended)->output == R"({"count":5})");
+  CHECK(count(url, "SELECT count(*) FROM public.made") == 0);
+}

@@ -63,6 +63,38 @@ TEST_CASE("A lock has so many holders as it allows, in the order of arrival, on 
   CHECK(rows[0].run == fourth);
 }
 
+TEST_CASE("A lock that was granted last of all wakes its run in the next life", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  model::RunId waits{}, sleeps{}, turns{};
+  {
+    Life life(url);
+    waits = life.submit(), sleeps = life.submit(), turns = life.submit();
+    for (const auto run : {waits, sleeps})
+      REQUIRE(life.append({engine::WaitOpened{.run = run, .path = run == waits ? "a" : "nap", .kind = engine::WaitKind::lock}})
+                  .kind == Verdict::committed);
+    for (const auto run : {waits, sleeps, turns})
+      REQUIRE(life.append({engine::RunRested{run, true, {}}}).kind == Verdict::committed);
+    take(life, waits, "a", 9), take(life, sleeps, "b", 9), take(life, turns, "", 9);
+  }
+  Life life(url);
+  std::map<model::RunId, bool> wakes;
+  for (const auto& run : life.loop.get<std::vector<engine::Resting>>([&](auto answer) { life.store.load_resting(answer); }))
+    wakes[run.run] = run.wake_at.has_value();
+  CHECK(wakes == std::map<model::RunId, bool>{{waits, true}, {sleeps, false}, {turns, true}});
+}
+
+TEST_CASE("A node whose place was taken grants no lock, also to who waits already", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life old(url);
+  const auto first = old.submit(), second = old.submit();
+  take(old, first, "a");
+  CHECK_FALSE(has(take(old, second, "a"), second, "a"));
+  REQUIRE(old.append({engine::LockReleased{first, "a", "one"}}).kind == Verdict::committed);
+  Life heir(url);
+  CHECK_THROWS_WITH(take(old, second, "a"), Catch::Contains("took the place"));
+  CHECK(grantable(heir, {"one"}) == std::vector{second});
+}
+
 TEST_CASE("A run that continues another one takes over what makes it unique", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life life(url);

@@ -75,3 +75,11 @@ TEST_CASE("A paused queue is paused in the next life, and the newest word counts
   CHECK(paused[0].who == "cy");
   CHECK(paused[0].at == moment(4));
 }
+
+TEST_CASE("A queue that one node paused another one lets go on, whoever began first", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life first(url), second(url, "two");
+  REQUIRE(second.append({engine::QueueSet{"a", true, "ann", moment(1)}}).kind == Verdict::committed);
+  REQUIRE(first.append({engine::QueueSet{"a", false, "bob", moment(2)}}).kind == Verdict::committed);
+  CHECK(queues(first).empty());
+}

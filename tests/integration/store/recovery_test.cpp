@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "integration/store/facts.hpp"
+#include "store/expiry.hpp"
 
 using namespace godwit;
 using namespace godwit::support;
@@ -206,4 +207,23 @@ TEST_CASE("Lists, steps, changes, results and audit are shown as JSON", "[store]
       life.loop.get<base::json::array>([&](auto answer) { life.store.list_audit(10, std::move(answer)); });
   REQUIRE(audit.size() == 1);
   CHECK(audit[0].at("detail").at("why") == "lunch");
+}
+
+TEST_CASE("What nodes that are gone left behind and nobody needs is deleted", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  std::vector<model::RunId> runs;
+  {
+    Life gone(url, "gone");
+    runs = {gone.submit(), gone.submit()};
+    gone.store.stop();
+  }
+  const auto first = model::text(runs[0]);
+  // As if its end had been committed between the last fold and the end of the node.
+  sql(url, "INSERT INTO godwit.run_done (run, finished_at, state) VALUES (" + first + ", now(), 5)");
+  sql(url, "INSERT INTO godwit.mail (run, sent_at) VALUES (" + first + ", now() - interval '2 days'), (" + first + ", now())");
+  store::Watchdog watchdog;
+  store::Connection connection(url, "test", watchdog, std::chrono::seconds(10));
+  store::delete_leftovers(connection);
+  CHECK(count(url, "SELECT run FROM godwit.open_run") == model::number(runs[1]));
+  CHECK(count(url, "SELECT count(*) FROM godwit.mail") == 1);
 }

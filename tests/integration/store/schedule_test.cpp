@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "integration/store/facts.hpp"
+#include "store/expiry.hpp"
 
 using namespace godwit;
 using namespace godwit::support;
@@ -52,4 +53,22 @@ TEST_CASE("The first run of a fire time wins, over nodes and within a batch", "[
   REQUIRE(fires.size() == 2);
   CHECK(fires[0].at("run") == model::number(a[0]));
   CHECK(fires[1].at("why") == "paused");
+}
+
+TEST_CASE("A run that was deleted, its time being over, is not open for its schedule", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.numbers(1).front();
+  REQUIRE(life.append({nightly()}).kind == Verdict::committed);
+  REQUIRE(life.append({submitted(run), engine::Fired{"nightly", moment(60), run}}).kind == Verdict::committed);
+  auto end = done(run);
+  end.delete_at = moment(4);
+  REQUIRE(life.append({end}).kind == Verdict::committed);
+  store::Watchdog watchdog;
+  store::Connection connection(url, "test", watchdog, std::chrono::seconds(10));
+  store::delete_expired(connection);
+  CHECK(count(url, "SELECT count(*) FROM godwit.run") == 0);
+  const auto open = life.loop.get<engine::OpenFires>(
+      [&](auto answer) { life.store.open_fires("nightly", base::Instant{}, std::move(answer)); });
+  CHECK(open.runs.empty());
 }

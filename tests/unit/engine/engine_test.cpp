@@ -234,6 +234,27 @@ TEST_CASE("cancel ends what is under way and the run") {
   CHECK_FALSE(ask<engine::Nothing>(world, [&](auto answer) { world.engine->cancel(run, {}, answer); }));
 }
 
+TEST_CASE("a cancelled run starts nothing with what its own steps give back") {
+  EngineWorld world;
+  int calls = 0;
+  world.plugin("echo", {[&](const engine::StepCall& call) {
+                          return ++calls == 1 ? support::fail("busy", true) : support::succeed(call.input);
+                        }});
+  world.runner->hold = {"each[0]"};
+  world.submit("job: h\nlimits: {door: 2}\nstages:\n  each: {foreach: '${ range(1, 1) }', uses: echo, limits: {door: 1}}\n");
+  // When `small` comes back from its pause it waits behind `large`, which waits for more than is free.
+  const auto run = world.submit(
+      "job: c\nlimits: {door: 2}\nstages:\n  small: {uses: echo, limits: {door: 1}, retry: {attempts: 2, backoff: 1s}}\n"
+      "  large: {uses: echo, limits: {door: 2}}\n");
+  world.clock.advance(10s);
+  REQUIRE(sent_paths(world) == std::vector<std::string>{"each[0]", "small"});
+  REQUIRE(ask<engine::Nothing>(world, [&](auto answer) { world.engine->cancel(run, {7, "ann"}, answer); }));
+  world.run_to_end();
+  CHECK(world.result(run) == "cancelled cancelled: cancelled by ann");
+  CHECK(sent_paths(world).size() == 2);
+  CHECK(world.engine->limits().at(0).at("used") == 1);
+}
+
 TEST_CASE("a paused run starts nothing and goes on when resumed, also after a restart") {
   EngineWorld world;
   world.plugin("echo", echo());

@@ -1,3 +1,5 @@
+// Goal: a run is in memory once, with all that is known of it, however submits, refills, wake-ups and people meet.
+// Method: the engine's world, in which a look at the store takes its time, and histories by a seed.
 #include <catch2/catch.hpp>
 
 #include "support/engine_world.hpp"
@@ -33,6 +35,27 @@ std::size_t lost_runs(std::uint64_t seed) {
   return lost;
 }
 
+constexpr auto kNap = "job: nap\nstages:\n  a: {uses: work}\n  nap: {needs: [a], sleep: 5s}\n  b: {needs: [nap], uses: work}\n";
+
+// Runs that sleep leave memory and come back while refills look for others; what went wrong then, in words.
+std::vector<std::string> faults_of_sleepers(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  EngineWorld world({.active_runs_max = 1 + random() % 3});
+  world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
+                        [&](const engine::StepCall&) { return base::Duration(random() % 2); }});
+  for (int i = 0; i < 8; ++i) world.submit(kNap);
+  for (auto steps = random() % 400; steps > 0; --steps)
+    if (!world.clock.run_one()) world.clock.next_timer();
+  world.crash(random);
+  world.clock.advance(std::chrono::seconds(random() % 10));
+  world.start();
+  world.store->load_hops = 1 + random() % 60;
+  world.run_to_end();
+  for (const auto& [id, run] : world.memory.runs)
+    if (!run.done) world.memory.faults.push_back("run " + model::text(id) + " was lost");
+  return world.memory.faults;
+}
+
 }  // namespace
 
 TEST_CASE("a run that is submitted while a refill looks at the store is not lost") {
@@ -42,4 +65,38 @@ TEST_CASE("a run that is submitted while a refill looks at the store is not lost
     CAPTURE(seed);
     REQUIRE(lost_runs(seed) == 0);
   }
+}
+
+TEST_CASE("a run that comes and ends while a refill looks at the store is not done again") {
+  std::mt19937_64 seeds(support::seed());
+  for (int i = 0; i < 2000; ++i) {
+    const auto seed = seeds();
+    CAPTURE(seed);
+    REQUIRE(faults_of_sleepers(seed).empty());
+  }
+}
+
+TEST_CASE("a run that had begun and waits in the store for room ends as it would in memory") {
+  constexpr auto kTidy =
+      "job: tidy\nstages:\n  a: {uses: work}\n  b: {needs: [a], uses: work}\non_cancel:\n  sweep: {uses: work}\n";
+  EngineWorld world;
+  world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); }});
+  world.runner->hold = {"b"};
+  world.submit(kTidy);
+  const auto second = world.submit(kTidy);
+  world.clock.advance(std::chrono::seconds(1));
+  std::mt19937_64 random(1);
+  world.crash(random);
+  world.settings.active_runs_max = 1;
+  world.start();
+  world.runner->hold = {"b"};
+  world.clock.advance(std::chrono::seconds(1));
+  REQUIRE(world.engine->status().at("runs_in_memory") == 1);
+  bool cancelled = false;
+  world.engine->cancel(second, {7, "ann", {}}, [&](const engine::Result<engine::Nothing>& done) { cancelled = bool(done); });
+  world.clock.advance(std::chrono::seconds(1));
+  CHECK(cancelled);
+  CHECK(world.result(second) == "cancelled cancelled: cancelled by ann");
+  CHECK(world.run(second).steps.contains("on_cancel/sweep"));
+  CHECK(world.memory.faults.empty());
 }

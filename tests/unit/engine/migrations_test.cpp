@@ -72,3 +72,26 @@ TEST_CASE("a run of which something is being executed stays as it is") {
   world.job("m", kOld);
   CHECK_THROWS_WITH(migrate(world, run, false), Catch::Contains("are under way"));
 }
+
+TEST_CASE("a run that goes on while it is looked at has no step done by two versions") {
+  constexpr auto kWaiting =
+      "job: m\nstages:\n  go: {wait_signal: go}\n  b: {needs: [go], uses: echo, with: {v: 2}}\n";
+  for (int hops = 0; hops < 30; ++hops) {
+    CAPTURE(hops);
+    EngineWorld world;
+    world.plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); },
+                          [](const engine::StepCall&) { return 1s; }});
+    const auto run = world.submit(kWaiting);
+    world.job("m", kWaiting);
+    world.engine->signal(run, "go", "null", {}, [](const engine::Result<engine::Nothing>&) {});
+    for (int i = 0; i < hops; ++i) world.clock.run_one();
+    bool answered = false;
+    world.engine->migrate(run, "latest", false, {7, "ann", {}},
+                          [&](const engine::Result<json::object>&) { answered = true; });
+    world.run_to_end();
+    CHECK(answered);
+    CHECK(world.result(run) == R"({"v":2})");
+    CHECK(world.runner->sent.size() == 1);
+    CHECK(world.memory.faults.empty());
+  }
+}

@@ -347,6 +347,19 @@ TEST_CASE("a statement is done once with its step; what the database refuses is 
   CHECK(world.memory.faults.empty());
 }
 
+TEST_CASE("why says of a statement that it is in the database, at every moment of it") {
+  EngineWorld world;
+  world.store->statements = [](const engine::SqlStep&) { return R"({"count":1,"rows":[]})"; };
+  model::RunId run{};
+  world.engine->submit({.text = "job: s\nstages:\n  put: {uses: sql.exec, with: {statement: 'select 1'}}\n"}, {},
+                       [&](const engine::Result<engine::SubmitReceipt>& receipt) { run = receipt->run; });
+  std::string said;
+  while (world.clock.run_one() && (run == model::RunId{} || !world.run(run).done))
+    if (run != model::RunId{})
+      world.engine->why(run, [&](const engine::Result<json::object>& why) { said += json::serialize(*why); });
+  CHECK(said.find("put has been running in the database since") != std::string::npos);
+}
+
 TEST_CASE("more runs than fit in memory can rest, and all wake") {
   EngineWorld world({.active_runs_max = 8});
   std::vector<model::RunId> runs;
