@@ -44,7 +44,8 @@ struct SubmitRequest {
 };
 struct SubmitReceipt {
   model::RunId run{};
-  bool existing = false;  // the key or the fire time was taken: `run` is the run that has it
+  bool existing = false;     // the key or the fire time was taken: `run` is the run that has it
+  std::string skipped = {};  // why the fire time leads to no run, as another node decided; there is no `run` then
 };
 
 // A change of a run as its followers see it: {"event":"step"|"progress"|"log"|"state"|..., "run":N, ...}.

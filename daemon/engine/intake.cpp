@@ -343,6 +343,7 @@ void Intake::check_stages(const CompiledJob& job, const SubmitRequest& request) 
 }
 
 Result<SubmitReceipt> Intake::not_unique(const CompiledJob& job, const Verdict& verdict) {
+  if (!verdict.existing) return SubmitReceipt{{}, true, verdict.message};
   if (!verdict.unique || !job.job().unique || !job.job().unique->refuses) return SubmitReceipt{*verdict.existing, true};
   return base::refused(
       "run " + model::text(*verdict.existing) + " of job '" + job.job().name + "' is for the same and has not ended",

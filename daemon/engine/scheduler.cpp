@@ -257,6 +257,7 @@ void Scheduler::fire(const Shared& entry, base::Instant instant) {
 
 void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFires& fires) {
   if (fires.taken) return settled(entry, "another node: run " + model::text(*fires.taken));
+  if (!fires.skipped.empty()) return settled(entry, "another node: " + fires.skipped);
   const auto overlap = entry->schedule.overlap;
   const auto& open = fires.runs;
   if (!open.empty() && overlap == model::Overlap::skip)
@@ -264,8 +265,9 @@ void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFir
   if (overlap == model::Overlap::cancel_older)
     for (const auto run : open)
       parts_.cancel(run, Caller{0, "schedule " + entry->schedule.name}, [](const Result<Nothing>&) {});
-  submit(entry, instant, Caller{0, "schedule " + entry->schedule.name},
+  submit(entry, Fired{entry->schedule.name, instant, {}}, Caller{0, "schedule " + entry->schedule.name},
          [this, entry, instant](Result<SubmitReceipt> receipt) {
+           if (receipt && !receipt->skipped.empty()) return settled(entry, "another node: " + receipt->skipped);
            if (receipt)
              return settled(entry, (receipt->existing ? "another node: run " : "run ") + model::text(receipt->run));
            if (receipt.error().kind() == base::ErrorKind::unavailable) return;
@@ -274,10 +276,9 @@ void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFir
          });
 }
 
-void Scheduler::submit(const Shared& entry, std::optional<base::Instant> instant, Caller caller,
-                       Answer<SubmitReceipt> answer) {
+void Scheduler::submit(const Shared& entry, std::optional<Fired> fire, Caller caller, Answer<SubmitReceipt> answer) {
   SubmitRequest request{.job = entry->schedule.job, .params = entry->schedule.params};
-  if (instant) request.fire = Fired{entry->schedule.name, *instant, {}};
+  request.fire = std::move(fire);
   const auto overlap = entry->schedule.overlap;
   // One place in the queue: a run waits for the one before it.
   if (overlap == model::Overlap::queue || overlap == model::Overlap::cancel_older)
@@ -361,7 +362,7 @@ void Scheduler::backfill_next(const Shared& entry, std::deque<base::Instant> lef
   if (left.empty()) return parts_.clock.post([done = std::move(done), answer = std::move(answer)] { answer(done); });
   const auto instant = left.front();
   left.pop_front();
-  submit(entry, instant, caller,
+  submit(entry, Fired{entry->schedule.name, instant, {}, true}, caller,
          [this, entry, left = std::move(left), caller, done = std::move(done),
           answer = std::move(answer)](Result<SubmitReceipt> receipt) mutable {
            if (!receipt) return answer(receipt.error());

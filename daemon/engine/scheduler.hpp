@@ -87,7 +87,7 @@ class Scheduler {
   void fire(const Shared& entry, base::Instant instant);
   void decide(const Shared& entry, base::Instant instant, const OpenFires& open);
   void take_over(StoredSchedule stored);
-  void submit(const Shared& entry, std::optional<base::Instant> instant, Caller caller, Answer<SubmitReceipt> answer);
+  void submit(const Shared& entry, std::optional<Fired> fire, Caller caller, Answer<SubmitReceipt> answer);
   void store(ScheduleSet set, Caller caller, std::string command, std::function<void()> then, Answer<Nothing> answer);
   void backfill_next(const Shared& entry, std::deque<base::Instant> left, Caller caller, Backfilled done,
                      Answer<Backfilled> answer);

@@ -202,8 +202,9 @@ struct Fired {
   std::string schedule;
   base::Instant instant;
   model::RunId run{};
+  bool made_up = false;  // takes the place of a record that there was no run; else that record wins
 };
-// A fire time led to no run; the first reason is kept.
+// A fire time led to no run; what was recorded of it first is kept.
 struct FireSkipped {
   std::string schedule;
   base::Instant instant;
@@ -244,7 +245,7 @@ using Fact =
 // stored and nothing more will be.
 struct Verdict {
   enum Kind { committed, duplicate, refused, fenced } kind = committed;
-  std::optional<model::RunId> existing;
+  std::optional<model::RunId> existing;  // none when a fire time was decided to lead to no run: `message` says why
   bool unique = false;  // with `duplicate`: it has the same Submitted::unique, and not the key
   std::string message;
 };
@@ -333,6 +334,7 @@ struct StoredSchedule {
 struct OpenFires {
   std::vector<model::RunId> runs;
   std::optional<model::RunId> taken;
+  std::string skipped;  // why the fire time leads to no run; empty when that is open
 };
 
 // The durable side of the engine. Used on the engine's thread; answers come there too. While the database is away

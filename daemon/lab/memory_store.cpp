@@ -148,9 +148,13 @@ struct Applier {
   void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
   void operator()(const QueueSet& fact) { memory.queues[fact.name] = fact; }
   void operator()(const ScheduleSet& fact) { memory.schedules[fact.name] = fact; }
-  void operator()(const Fired& fact) { memory.fires[{fact.schedule, fact.instant}] = fact.run; }
+  void operator()(const Fired& fact) {
+    memory.fires[{fact.schedule, fact.instant}] = fact.run;
+    memory.fires_skipped.erase({fact.schedule, fact.instant});
+  }
   void operator()(const FireSkipped& fact) {
-    memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why);
+    if (!memory.fires.contains({fact.schedule, fact.instant}))
+      memory.fires_skipped.try_emplace({fact.schedule, fact.instant}, fact.why);
   }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
   void operator()(const ArtifactStored& fact) { memory.artifacts.push_back(fact); }
@@ -174,6 +178,9 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
     if (const auto* fired = std::get_if<Fired>(&fact)) {
       const auto taken = memory_.fires.find({fired->schedule, fired->instant});
       if (taken != memory_.fires.end()) return {Verdict::duplicate, taken->second, false, {}};
+      const auto skipped = memory_.fires_skipped.find({fired->schedule, fired->instant});
+      if (skipped != memory_.fires_skipped.end() && !fired->made_up)
+        return {Verdict::duplicate, {}, false, skipped->second};
     }
     if (const auto* submitted = std::get_if<Submitted>(&fact); submitted && !submitted->unique.empty())
       for (const auto& [id, run] : memory_.runs)
@@ -412,6 +419,8 @@ void MemoryStore::open_fires(std::string schedule, base::Instant instant, Answer
       if (!memory_.runs.at(run).done) fires.runs.push_back(run);
       if (key.second == instant) fires.taken = run;
     }
+    if (const auto skipped = memory_.fires_skipped.find({schedule, instant}); skipped != memory_.fires_skipped.end())
+      fires.skipped = skipped->second;
     answer(std::move(fires));
   });
 }

@@ -221,7 +221,7 @@ void Batch::put(const engine::ScheduleSet& fact) {
   schedules_[fact.name] = &fact;
 }
 void Batch::put(const engine::Fired& fact) {
-  row(Rows::fire, fact.schedule, fact.instant, fact.run);
+  row(fact.made_up ? Rows::fire_made_up : Rows::fire, fact.schedule, fact.instant, fact.run);
 }
 void Batch::put(const engine::FireSkipped& fact) {
   row(Rows::fire_skipped, fact.schedule, fact.instant, fact.why, fact.at);

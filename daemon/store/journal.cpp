@@ -341,9 +341,10 @@ std::map<const Journal::Group*, Verdict> Journal::find_duplicates(Groups groups)
   return duplicates;
 }
 
-// Groups whose fire time of a schedule led to another run.
+// Groups whose fire time of a schedule led to another run, or was decided to lead to none.
 std::map<const Journal::Group*, Verdict> Journal::find_taken_fires(Groups groups) {
-  ArrayColumn schedules(ColumnType::text), instants(ColumnType::timestamptz), runs(ColumnType::bigint);
+  ArrayColumn schedules(ColumnType::text), instants(ColumnType::timestamptz), runs(ColumnType::bigint),
+      made_up(ColumnType::smallint);
   std::map<model::RunId, const Group*> owners;
   for (const auto* group : groups) {
     for (const auto& fact : group->facts) {
@@ -353,19 +354,25 @@ std::map<const Journal::Group*, Verdict> Journal::find_taken_fires(Groups groups
       schedules.add(fired->schedule);
       instants.add(fired->instant);
       runs.add(model::number(fired->run));
+      made_up.add(std::int64_t(fired->made_up));
     }
   }
   std::map<const Group*, Verdict> taken;
   if (owners.empty()) return taken;
   const auto result = look_up(
-      "SELECT u.run, f.run FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) AS u (schedule, instant, run) "
-      "JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run <> u.run",
-      {&schedules, &instants, &runs});
+      "SELECT u.run, f.run, f.why FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::smallint[]) AS u (schedule, "
+      "instant, run, made_up) JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run IS DISTINCT "
+      "FROM u.run AND (f.run IS NOT NULL OR u.made_up = 0)",
+      {&schedules, &instants, &runs, &made_up});
   for (const auto& row : result) {
-    const auto existing = model::RunId(row[1].as<std::int64_t>());
-    taken.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())),
-                  Verdict{Verdict::duplicate, existing, false,
-                          "run " + model::text(existing) + " is for this fire time already"});
+    Verdict verdict{Verdict::duplicate, {}, false, {}};
+    if (row[1].is_null()) {
+      verdict.message = row[2].as<std::string>();
+    } else {
+      verdict.existing = model::RunId(row[1].as<std::int64_t>());
+      verdict.message = "run " + model::text(*verdict.existing) + " is for this fire time already";
+    }
+    taken.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), std::move(verdict));
   }
   return taken;
 }

@@ -344,9 +344,8 @@ std::vector<engine::QueueSet> load_queues(Connection& connection) {
 std::vector<engine::StoredSchedule> load_schedules(Connection& connection) {
   std::vector<engine::StoredSchedule> schedules;
   for (const auto& row : connection.exec(
-           "SELECT s.name, s.made_by, s.definition, s.paused, s.removed, s.since, greatest("
-           "(SELECT max(instant) FROM godwit.fire f WHERE f.schedule = s.name), "
-           "(SELECT max(instant) FROM godwit.fire_skipped f WHERE f.schedule = s.name)) FROM godwit.schedule s")) {
+           "SELECT s.name, s.made_by, s.definition, s.paused, s.removed, s.since, "
+           "(SELECT max(instant) FROM godwit.fire f WHERE f.schedule = s.name) FROM godwit.schedule s")) {
     auto& stored = schedules.emplace_back();
     stored.set = {text(row[0]),          static_cast<engine::ScheduleSet::MadeBy>(integer(row[1])), text(row[2]),
                   view(row[3]) == "t", view(row[4]) == "t",                                       instant(row[5])};
@@ -358,17 +357,17 @@ std::vector<engine::StoredSchedule> load_schedules(Connection& connection) {
 engine::OpenFires open_fires(Connection& connection, const std::string& schedule, base::Instant instant) {
   engine::OpenFires fires;
   for (const auto& row : connection.query(
-           "SELECT f.run FROM (SELECT run FROM godwit.fire WHERE schedule = $1 ORDER BY instant DESC LIMIT 64) f "
+           "SELECT f.run FROM (SELECT run FROM godwit.fire WHERE schedule = $1 AND run IS NOT NULL ORDER BY instant DESC LIMIT 64) f "
            "WHERE NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = f.run) "
            // One that was deleted, its time being over, has left its fire only.
            "AND EXISTS (SELECT FROM godwit.run r WHERE r.id = f.run) ORDER BY f.run",
            schedule))
     fires.runs.push_back(run_id(row[0]));
   for (const auto& row : connection.query(
-           "SELECT run FROM godwit.fire WHERE schedule = $1 AND instant = to_timestamp($2::bigint / 1000000) + make_interval(secs => "
+           "SELECT run, why FROM godwit.fire WHERE schedule = $1 AND instant = to_timestamp($2::bigint / 1000000) + make_interval(secs => "
            "($2::bigint % 1000000) / 1000000.0)",
            schedule, base::to_microseconds(instant)))
-    fires.taken = run_id(row[0]);
+    row[0].is_null() ? void(fires.skipped = text(row[1])) : void(fires.taken = run_id(row[0]));
   return fires;
 }
 

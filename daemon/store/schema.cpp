@@ -570,6 +570,28 @@ WHERE a.in_step = 0 OR EXISTS (SELECT FROM godwit.step s WHERE s.run = a.run AND
 COMMENT ON VIEW godwit.artifacts IS 'Files that steps made, and the outputs of more than 256 KiB, which godwit.steps has whole. The bytes of files are in the state directory of the node that ran the step; `godwit artifact get` gives both.';
 )sql";
 
+// One record for each fire time: its key decides between nodes that differ about it.
+constexpr std::string_view kOneRecordPerFire = R"sql(
+ALTER TABLE godwit.fire ALTER COLUMN run DROP NOT NULL, ADD COLUMN why text, ADD COLUMN at timestamptz,
+  ADD CHECK ((run IS NULL) = (why IS NOT NULL));
+INSERT INTO godwit.fire (schedule, instant, why, at) SELECT schedule, instant, why, at FROM godwit.fire_skipped ON CONFLICT DO NOTHING;
+CREATE INDEX fire_with_run ON godwit.fire (schedule, instant) WHERE run IS NOT NULL;
+
+CREATE OR REPLACE VIEW godwit.fires AS
+SELECT f.schedule, f.instant, f.run, f.why, coalesce(f.at, r.submitted_at) AS at FROM godwit.fire f LEFT JOIN godwit.run r ON r.id = f.run;
+CREATE OR REPLACE VIEW godwit.schedules AS
+SELECT s.name AS schedule, s.definition::json ->> 'job' AS job, (ARRAY['job', 'operator'])[s.made_by + 1] AS made_by, s.paused,
+  s.definition::json AS definition, s.since,
+  (SELECT max(f.instant) FROM godwit.fire f WHERE f.schedule = s.name AND f.run IS NOT NULL) AS last_fire
+FROM godwit.schedule s WHERE NOT s.removed;
+DROP TABLE godwit.fire_skipped;
+
+CREATE FUNCTION godwit.refuse_fire(taken bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'run % is for this fire time', taken USING ERRCODE = 'unique_violation';
+END $$;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -584,6 +606,7 @@ constexpr std::array kMigrations{
     Migration{11, "queues", kQueues},
     Migration{12, "outputs that are artifacts", kOutputs},
     Migration{13, "several nodes", kNodesSql},
+    Migration{14, "one record per fire time", kOneRecordPerFire},
 };
 
 }  // namespace

@@ -236,13 +236,17 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "definition = excluded.definition, paused = excluded.paused, removed = excluded.removed, "
               "since = excluded.since WHERE t.number < excluded.number OR t.number >> 30 <> excluded.number >> 30",
               ""},
-    // As with run_key: another run's fire must fail in every form, the run's own earlier row is passed over.
+    // As with run_key: another record of the fire time must fail in every form, the run's own earlier row is passed
+    // over.
     TableInfo{Rows::fire, "fire", kFire, "INSERT INTO godwit.fire (schedule, instant, run) SELECT u.* FROM fence, {}",
               " ON CONFLICT (run) DO NOTHING"},
-    TableInfo{Rows::fire_skipped, "fire_skipped", kFireSkipped,
-              "INSERT INTO godwit.fire_skipped (schedule, instant, why, at) SELECT u.* FROM fence, {} (schedule, instant, why, at) WHERE NOT EXISTS "
-              "(SELECT FROM godwit.fire f WHERE f.schedule = u.schedule AND f.instant = u.instant) ON CONFLICT DO NOTHING",
+    TableInfo{Rows::fire_made_up, "fire_made_up", kFire,
+              "INSERT INTO godwit.fire AS t (schedule, instant, run) SELECT u.* FROM fence, {} ON CONFLICT (schedule, instant) "
+              "DO UPDATE SET run = CASE WHEN t.run IS NULL OR t.run = excluded.run THEN excluded.run ELSE "
+              "godwit.refuse_fire(t.run) END, why = NULL, at = NULL",
               ""},
+    TableInfo{Rows::fire_skipped, "fire_skipped", kFireSkipped,
+              "INSERT INTO godwit.fire (schedule, instant, why, at) SELECT u.* FROM fence, {} ON CONFLICT DO NOTHING", ""},
     TableInfo{Rows::audit, "audit", kAudit,
               "INSERT INTO godwit.audit (number, uid, who, command, target, detail, at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},

@@ -53,6 +53,7 @@ enum class Rows {
   queue_setting,
   schedule,
   fire,
+  fire_made_up,
   fire_skipped,
   audit,
   artifact,

@@ -72,3 +72,61 @@ TEST_CASE("A run that was deleted, its time being over, is not open for its sche
       [&](auto answer) { life.store.open_fires("nightly", base::Instant{}, std::move(answer)); });
   CHECK(open.runs.empty());
 }
+
+TEST_CASE("Of a run and a reason that there is none, a fire time keeps what was stored first", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life one(url, "one"), two(url, "two");
+  const auto numbers = two.numbers(4);
+  const auto fire = [](model::RunId run, int second, bool made_up = false) {
+    return std::vector<engine::Fact>{submitted(run), engine::Fired{"nightly", moment(second), run, made_up}};
+  };
+  const auto fires = [&] {
+    std::vector<std::string> shown;
+    for (const auto& it : one.loop.get<base::json::array>([&](auto answer) { one.store.list_fires("nightly", 10, answer); }))
+      shown.push_back(it.at("run").is_null() ? std::string(it.at("why").as_string()) : base::json::serialize(it.at("run")));
+    return shown;
+  };
+  REQUIRE(one.append({nightly()}).kind == Verdict::committed);
+  REQUIRE(one.append({engine::FireSkipped{"nightly", moment(10), "overlap", moment(11)}}).kind == Verdict::committed);
+  const auto refused = two.append(fire(numbers[0], 10));
+  CHECK(refused.kind == Verdict::duplicate);
+  CHECK_FALSE(refused.existing);
+  CHECK(refused.message == "overlap");
+  const auto seen = two.loop.get<engine::OpenFires>(
+      [&](auto answer) { two.store.open_fires("nightly", moment(10), answer); });
+  CHECK(seen.skipped == "overlap");
+  CHECK(fires() == std::vector<std::string>{"overlap"});
+
+  REQUIRE(two.append(fire(numbers[1], 20)).kind == Verdict::committed);
+  REQUIRE(one.append({engine::FireSkipped{"nightly", moment(20), "overlap", moment(21)}}).kind == Verdict::committed);
+  CHECK(fires() == std::vector<std::string>{model::text(numbers[1]), "overlap"});
+
+  // A backfill makes up for what was skipped, once, and never for what led to a run.
+  REQUIRE(two.append(fire(numbers[2], 10, true)).kind == Verdict::committed);
+  const auto again = one.append(fire(numbers[3], 10, true));
+  CHECK(again.kind == Verdict::duplicate);
+  CHECK(again.existing == numbers[2]);
+  CHECK(fires() == std::vector<std::string>{model::text(numbers[1]), model::text(numbers[2])});
+}
+
+TEST_CASE("Two nodes that differ about many fire times leave one record of each", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life one(url, "one"), two(url, "two");
+  REQUIRE(one.append({nightly()}).kind == Verdict::committed);
+  constexpr int kTimes = 200;
+  const auto runs = two.numbers(kTimes);
+  int verdicts = 0, with_run = 0;
+  for (int i = 0; i < kTimes; ++i) {
+    one.store.append({engine::FireSkipped{"nightly", moment(i), "overlap", moment(i)}}, [&](const Verdict&) { ++verdicts; });
+    two.store.append({submitted(runs[static_cast<std::size_t>(i)]),
+                      engine::Fired{"nightly", moment(i), runs[static_cast<std::size_t>(i)]}},
+                     [&](const Verdict& verdict) {
+                       ++verdicts;
+                       with_run += verdict.kind == Verdict::committed ? 1 : 0;
+                     });
+  }
+  REQUIRE(one.loop.wait([&] { return two.loop.wait([&] { return verdicts == 2 * kTimes; }, std::chrono::milliseconds(5)); }));
+  const auto fires = one.loop.get<base::json::array>([&](auto answer) { one.store.list_fires("nightly", 1000, answer); });
+  CHECK(fires.size() == kTimes);
+  CHECK(std::count_if(fires.begin(), fires.end(), [](const auto& fire) { return !fire.at("run").is_null(); }) == with_run);
+}

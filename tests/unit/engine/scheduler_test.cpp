@@ -123,6 +123,23 @@ TEST_CASE("a fire time that another node was faster to take leads to no second r
   CHECK(given.schedules().view().at(0).at("last") == "another node: run 4711");
 }
 
+TEST_CASE("a fire time that another node decided to skip leads to no run, until it is made up for") {
+  Scheduled given(GENERATE("{every: 10m}", "{every: 10m, overlap: skip}"));
+  const auto instant = base::parse_instant("2023-11-14T22:20:00Z").value();
+  given.world->memory.fires_skipped[{"tick", instant}] = "overlap";
+  given.world->clock.advance(10min);
+  CHECK(given.fired().empty());
+  CHECK(given.world->memory.runs.empty());
+  CHECK(given.schedules().view().at(0).at("last") == "another node: overlap");
+  given.schedules().backfill("tick", instant - 1s, instant, {}, [](const auto& done) {
+    REQUIRE(done);
+    CHECK(done->runs.size() == 1);
+  });
+  given.world->clock.advance(1s);
+  CHECK(given.fired() == Texts{"22:20"});
+  CHECK(given.skipped().empty());
+}
+
 TEST_CASE("overlap") {
   SECTION("skip records why") {
     Scheduled given("{every: 10m, overlap: skip}", 25min);
