@@ -15,9 +15,14 @@
  *   quotas_within_limit         nor does the store ever promise more
  *   no_leak                     what a node held that is gone is free again
  *
+ * And with -DLIVENESS, which leaves the quotas out and lets each node look for runs in a process of its own, so that weak
+ * fairness means that it does so again and again:
+ *   taken_over                  a run of a node that is gone is taken over, as long as there is a node that stays able to
+ *
  * Mutants, each of which must fail: -DM_NO_EPOCH_CHECK (the journal does not compare the epoch), -DM_NO_QUOTA_WAIT (leases
  * end while their nodes still act), -DM_GROW_UNASKED (a node lets more through before the store has agreed),
- * -DM_LATE_REPORT (what it gives back is reported first, and stopped afterwards). */
+ * -DM_LATE_REPORT (what it gives back is reported first, and stopped afterwards), and of -DLIVENESS -DM_LEAVE_ORPHANS (only
+ * what nobody has is claimed). */
 #ifndef N
 #define N 2
 #endif
@@ -67,6 +72,28 @@ inline forget(n) {
   up[n] = false; acts[n] = false; has_run[n] = false; known[n] = 0; cap[n] = 0; calls[n] = 0; epoch[n] = 0
 }
 
+/* It takes over the run, if that is nobody's. */
+#ifdef M_LEAVE_ORPHANS
+#define ORPHANED (owner == NOBODY)
+#else
+#define ORPHANED (owner == NOBODY || (owner != me && gone[owner]))
+#endif
+inline claim() {
+  atomic { up[me] && epoch[me] == epoch_of[me] && !has_run[me] && recorded < STEPS && ORPHANED ->
+    owner = me; has_run[me] = true; known[me] = recorded }
+}
+
+#ifdef LIVENESS
+#define ABLE (up[0] && !gone[0] && epoch[0] == epoch_of[0])
+#define ORPHAN (owner < N && gone[owner] && recorded < STEPS)
+ltl taken_over { <>[] ABLE -> [] (ORPHAN -> <> !ORPHAN) }
+
+proctype taker(byte me) {
+end:
+  do :: claim() od
+}
+#endif
+
 proctype node(byte me) {
 end:
   do
@@ -77,9 +104,8 @@ end:
   :: atomic { up[me] -> forget(me) }                   /* crashes; its calls end with it */
   :: atomic { up[me] && epoch[me] != epoch_of[me] -> forget(me) }   /* finds out that it is fenced, begins anew */
   :: atomic { up[me] && epoch[me] == epoch_of[me] && !gone[me] -> acts[me] = true }  /* renews */
-  :: atomic { up[me] && epoch[me] == epoch_of[me] && !has_run[me] && recorded < STEPS &&   /* claims */
-       (owner == NOBODY || (owner != me && gone[owner])) ->
-       owner = me; has_run[me] = true; known[me] = recorded }
+#ifndef LIVENESS
+  :: claim()
 
   /* quotas */
   :: atomic { up[me] && epoch[me] == epoch_of[me] && !gone[me] ->    /* a round: reports its cap, gets what is free */
@@ -96,6 +122,7 @@ end:
 #endif
   :: atomic { up[me] && acts[me] && calls[me] < cap[me] -> calls[me]++; check_limits() }
   :: atomic { up[me] && calls[me] > 0 -> calls[me]-- }
+#endif
 
   /* the run: does its next step, and sends what came of it */
   :: atomic { up[me] && acts[me] && has_run[me] && known[me] < STEPS && !sent[me] ->
@@ -148,5 +175,10 @@ end:
 
 init {
   byte n = 0;
-  atomic { do :: n < N -> run node(n); n++ :: else -> break od }
+  atomic { do :: n < N ->
+         run node(n);
+#ifdef LIVENESS
+         run taker(n);
+#endif
+         n++ :: else -> break od }
 }
