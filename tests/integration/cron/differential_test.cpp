@@ -10,7 +10,9 @@
 #include <random>
 
 #include "base/error.hpp"
+#include "cli/imported.hpp"
 #include "cron/fire_times.hpp"
+#include "jobfile/job_parser.hpp"
 #include "support/seed.hpp"
 
 using namespace godwit;
@@ -177,6 +179,42 @@ std::string line_of(const model::Timing& timing, const std::string& text, std::i
   return line + "\n";
 }
 
+// As cron(8) of Debian reads them.
+std::string crontab_expression(Dice& dice) {
+  constexpr std::string_view kShort[] = {"@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@annually", "@midnight"};
+  if (dice.chance(4)) return std::string(dice.one_of(kShort));
+  return fmt::format("{} {} {} {} {}", cron_field(dice, 0, 59, 25), cron_field(dice, 0, 23, 30),
+                     cron_field(dice, 1, 31, 50), dice.chance(10) ? "Feb" : cron_field(dice, 1, 12, 60),
+                     dice.chance(15) ? "mon-fri" : cron_field(dice, 0, 7, 55));
+}
+
+// What became of the one line, or of the one timer, as the job's own file says it; empty for what no year has.
+std::optional<model::Timing> imported_timing(const cli::ImportReport& report) {
+  for (const auto& problem : report.problems) {
+    INFO(problem.text());
+    REQUIRE_THAT(problem.text(), Catch::Contains("no year has such a day"));
+    return std::nullopt;
+  }
+  REQUIRE(report.jobs.size() == 1);
+  const auto job = jobfile::parse(cli::job_text(report.jobs.front()), "imported.yaml");
+  REQUIRE(job.schedules.size() == 1);
+  auto timing = job.schedules.front().timing;
+  timing.clock_change = model::ClockChange::skip;
+  return timing;
+}
+
+// The first fires as `schedule import` expects them of cron itself.
+std::string line_of_cron(const model::Timing& timing, const std::string& text, std::int64_t start) {
+  const base::Instant from{std::chrono::seconds(start)};
+  std::vector<base::Instant> times;
+  for (const int years : {1, 12, 60})
+    if (times.size() < 16) times = cli::times_of_cron(timing, from, from + std::chrono::years(years));
+  auto line = fmt::format("{}\t{}\t{}\t", text, timing.zone, start);
+  for (std::size_t i = 0; i < std::min<std::size_t>(16, times.size()); ++i)
+    line += fmt::format("{} ", std::chrono::floor<std::chrono::seconds>(times[i]).time_since_epoch().count());
+  return line + "\n";
+}
+
 // Gives the oracle's last line; its differences are shown by Catch when the check fails.
 std::string ask_oracle(const char* who, const std::string& cases) {
   const auto file = fs::temp_directory_path() / fmt::format("godwit-oracle-{}-{}", who, ::getpid());
@@ -191,6 +229,13 @@ std::string ask_oracle(const char* who, const std::string& cases) {
   ::pclose(pipe);
   fs::remove(file);
   return out;
+}
+
+void check_agrees(const char* who, const std::string& cases, int count) {
+  const auto answer = ask_oracle(who, cases);
+  INFO(answer);
+  CHECK_THAT(answer, Catch::Contains(fmt::format("compared {} cases", count)) && Catch::Contains(" 0 differences"));
+  WARN(answer);
 }
 
 std::int64_t random_start(Dice& dice) {
@@ -210,10 +255,7 @@ TEST_CASE("cron expressions agree with croniter") {
     cases += line_of({model::Timing::Kind::cron, text, dice.one_of(zones), model::ClockChange::skip}, text,
                      random_start(dice));
   }
-  const auto answer = ask_oracle("croniter", cases);
-  INFO(answer);
-  CHECK_THAT(answer, Catch::Contains(fmt::format("compared {} cases", kCases)) && Catch::Contains(" 0 differences"));
-  WARN(answer);
+  check_agrees("croniter", cases, kCases);
 }
 
 TEST_CASE("calendar expressions agree with systemd-analyze") {
@@ -230,9 +272,61 @@ TEST_CASE("calendar expressions agree with systemd-analyze") {
       cases += line_of({model::Timing::Kind::calendar, text.ours, zone, model::ClockChange::skip}, text.theirs, start);
     }
   }
-  const auto answer = ask_oracle("systemd", cases);
-  INFO(answer);
-  CHECK_THAT(answer,
-             Catch::Contains(fmt::format("compared {} cases", kGroups * kEach)) && Catch::Contains(" 0 differences"));
-  WARN(answer);
+  check_agrees("systemd", cases, kGroups * kEach);
+}
+
+TEST_CASE("imported lines of crontabs have the times that croniter gives") {
+  Dice dice(godwit::support::seed());
+  const auto zones = zone_names();
+  constexpr int kLines = 1'500;
+  std::string cases;
+  for (int i = 0; i < kLines; ++i) {
+    const auto text = crontab_expression(dice);
+    const auto zone = dice.one_of(zones);
+    const auto start = random_start(dice);
+    cli::ImportReport report;
+    cli::read_crontab(fmt::format("CRON_TZ={}\n{} /bin/true\n", zone, text), "tab", cli::CrontabKind::user, "UTC", report);
+    const auto timing = imported_timing(report);
+    cases += timing ? line_of(*timing, text, start) : fmt::format("{}\t{}\t{}\timpossible\n", text, zone, start);
+  }
+  check_agrees("croniter", cases, kLines);
+}
+
+// In zones whose clocks do not change: what cron does at a change has its own table of cases.
+TEST_CASE("what import takes for the times of cron itself agrees with croniter") {
+  Dice dice(godwit::support::seed());
+  constexpr std::string_view kZones[] = {"UTC", "Etc/GMT+5", "Etc/GMT-9"};
+  constexpr int kLines = 500;
+  std::string cases;
+  for (int i = 0; i < kLines; ++i) {
+    const auto text = crontab_expression(dice);
+    const std::string zone(dice.one_of(kZones));
+    const auto start = random_start(dice);
+    cli::ImportReport report;
+    cli::read_crontab(text + " /bin/true\n", "tab", cli::CrontabKind::user, zone, report);
+    const auto timing = imported_timing(report);
+    cases += timing ? line_of_cron(*timing, text, start) : fmt::format("{}\t{}\t{}\timpossible\n", text, zone, start);
+  }
+  check_agrees("croniter", cases, kLines);
+}
+
+TEST_CASE("imported timers have the times that systemd-analyze gives") {
+  Dice dice(godwit::support::seed());
+  const auto zones = zone_names();
+  constexpr int kGroups = 20, kEach = 15;
+  std::string cases;
+  for (int group = 0; group < kGroups; ++group) {
+    const auto zone = dice.one_of(zones);
+    const auto start = random_start(dice);
+    for (int i = 0; i < kEach; ++i) {
+      const auto text = calendar_expression(dice).theirs;
+      cli::ImportReport report;
+      cli::read_timer("[Timer]\nOnCalendar=" + text + "\n", "a.timer", zone,
+                      [](const std::string&) { return "[Service]\nExecStart=/bin/true\n"; }, report);
+      const auto timing = imported_timing(report);
+      REQUIRE(timing);
+      cases += line_of(*timing, text, start);
+    }
+  }
+  check_agrees("systemd", cases, kGroups * kEach);
 }
