@@ -15,6 +15,7 @@
 #include "bench/report.hpp"
 #include "bench/rpc_connection.hpp"
 #include "support/daemon_process.hpp"
+#include "support/postgres.hpp"
 
 using namespace godwit;
 using namespace std::chrono_literals;
@@ -265,6 +266,32 @@ class Bench {
                 bench::resident_bytes(daemon_->pid()) / 100e6, 1, true});
   }
 
+  // Two nodes on a PostgreSQL of their own, of which one is killed in mid-work.
+  void takeover(Report& report) {
+    constexpr int kRuns = 10'000;
+    constexpr double kLease = 3;
+    support::Postgres postgres(true);
+    const auto url = postgres.make_database();
+    std::vector<std::unique_ptr<support::DaemonProcess>> nodes;
+    for (const char* name : {"one", "two"})
+      nodes.push_back(std::make_unique<support::DaemonProcess>(
+          support::DaemonOptions{.settings = "node: {name: " + std::string(name) + ", lease: 3s}\nengine: {active_runs_max: 12000}\n",
+                                 .job_dirs = {(jobs_ / "jobs").string()},
+                                 .database_url = url}));
+    for (const auto& node : nodes) node->start();
+    const auto at_work = [](support::DaemonProcess& node) {
+      return node.call("daemon.status").at("engine").at("runs_in_memory").to_number<int>();
+    };
+    submit_many("parked", kRuns, nodes[0]->socket());
+    while (at_work(*nodes[0]) != kRuns) std::this_thread::sleep_for(20ms);
+    nodes[0]->kill();
+    const auto start = base::tick();
+    while (at_work(*nodes[1]) != kRuns) std::this_thread::sleep_for(20ms);
+    const double took = seconds_since(start);
+    report.add({"10,000 runs of a dead node at work at another", figure(took, "s"),
+                "its lease of " + figure(kLease, "s") + " + 2 s", took / (kLease + 2), 1, true});
+  }
+
   void recovery(Report& report) {
     const int count = 1000;
     submit_many("held", count);
@@ -393,8 +420,9 @@ class Bench {
     return bytes;
   }
 
-  void submit_many(const std::string& job, int count) {
-    RpcConnection connection(daemon_->socket());
+  void submit_many(const std::string& job, int count) { submit_many(job, count, daemon_->socket()); }
+  void submit_many(const std::string& job, int count, const std::string& socket) {
+    RpcConnection connection(socket);
     constexpr int kPage = 2000, kAhead = 4;
     int sent = 0, answered = 0;
     while (answered < count) {
@@ -467,7 +495,7 @@ int main(int argc, char** argv) {
       {"submits", &Bench::submits},       {"bulk", &Bench::bulk_submits},      {"latency", &Bench::start_latency},
       {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory},
       {"asleep", &Bench::asleep},         {"million", &Bench::million},       {"limits", &Bench::cost_of_limits},
-      {"learning", &Bench::learning},  {"overtaking", &Bench::overtaking}};
+      {"learning", &Bench::learning},  {"overtaking", &Bench::overtaking}, {"takeover", &Bench::takeover}};
   Report report;
   Bench bench;
   for (const auto& [name, measure] : parts)
