@@ -29,11 +29,9 @@ struct Beat {
   bool orphans = false;    // there are runs that belong to nobody, or to a node that is gone
 };
 
-// A run that this node has taken over.
-struct Claimed {
-  model::RunId run{};
-  bool resting = false;
-  std::optional<base::Instant> wake_at;
+// A run that this node has taken over; `options` only of one that is ranked.
+struct Claimed : RankedRun {
+  std::optional<base::Instant> wake_at = {};
 };
 
 // Whose a run is. `ended`: nobody's any more, or there never was such a run.

@@ -29,13 +29,14 @@ class Engine::Impl {
                 {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(fenced)),
         intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_, queues_, settings.cluster, settings.labels},
                 settings.active_runs_max),
-        interventions_({store, clock, limits_, queues_, breakers_, jobs_, runner_, intake_}),
+        interventions_({store, clock, limits_, queues_, breakers_, jobs_, runner_, intake_, [this] { nodes_.tell_others(); }}),
         scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
                       change(run, {"cancel", std::move(caller), {}}, std::move(answer));
-                    }}),
+                    },
+                    [this] { nodes_.tell_others(); }}),
         migrations_({store, steps, clock, jobs_, library, runner_, intake_}),
         orders_(interventions_, migrations_),
-        nodes_({settings.cluster, store, steps, clock, limits_, runner_, intake_, orders_,
+        nodes_({settings.cluster, store, steps, clock, limits_, queues_, runner_, intake_, orders_,
                 [this](bool draining) { set_draining(draining); }, [this] { refresh(); }, std::move(fenced)}) {
     for (const auto& [name, spec] : settings.limits) limits_.set(name, spec, Limits::Source::config);
     for (const auto& [name, spec] : settings.queues) queues_.set(name, spec);
@@ -86,10 +87,21 @@ class Engine::Impl {
   void refresh() {
     if (!ready_) return;
     scheduler_.refresh();
-    store_.load_limits([this](const Result<std::vector<LimitSet>>& set) {
-      if (!set) return;
+    const auto seen = interventions_.changes();
+    store_.load_limits([this, seen](const Result<std::vector<LimitSet>>& set) {
+      if (!set || interventions_.changes() != seen) return;
       for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
     });
+    store_.load_queues([this, seen](const Result<std::vector<QueueSet>>& paused) {
+      if (!paused || interventions_.changes() != seen) return;
+      take_pauses(*paused);
+      intake_.queues_changed();
+    });
+  }
+  void take_pauses(const std::vector<QueueSet>& paused) {
+    std::map<std::string, Queues::Pause> pauses;
+    for (const auto& queue : paused) pauses[queue.name] = {queue.who, queue.at};
+    queues_.set_pauses(pauses);
   }
 
   // Of a run that is another node's only its end is heard of here, by asking for it.
@@ -110,8 +122,7 @@ class Engine::Impl {
   void load_queues(std::function<void()> done) {
     store_.load_queues([this, done = std::move(done)](Result<std::vector<QueueSet>> paused) {
       if (!paused) base::log::warning("which queues are paused was not loaded: {}", paused.error().what());
-      for (const auto& queue : paused ? *paused : std::vector<QueueSet>())
-        queues_.pause(queue.name, Queues::Pause{queue.who, queue.at});
+      if (paused) take_pauses(*paused);
       done();
     });
   }

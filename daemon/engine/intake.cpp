@@ -127,6 +127,7 @@ void Intake::take_up(model::RunId run, Answer<Nothing> answer) {
     if (!stored) return done(stored.error());
     if (stored->ended) return done(base::refused("run " + model::text(run) + " has already ended"));
     parts_.queues.forget(run, rank_of(stored->run));
+    displaced_.erase(run);
     bring(std::move(*stored), done);
   });
 }

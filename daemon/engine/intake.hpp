@@ -91,8 +91,10 @@ class Intake {
 
   // Whether a queue is set, in use, or named by a job of the library.
   bool knows_queue(const std::string& name) const;
-  // Somebody changed a queue.
+  // A queue may have places that it had not.
   void queues_changed() { let_in(); }
+  // Whether the run had begun in another life, or on another node, and waits for a place in its queue to go on.
+  bool waits_for_place(model::RunId run) const { return displaced_.contains(run); }
 
   std::uint64_t submitted() const { return submitted_; }
   bool backlog() const { return more_in_store_ || parts_.queues.waiting() > 0; }
@@ -117,6 +119,7 @@ class Intake {
   void load_resting();
   void load_ranked(model::RunId after, std::function<void()> done);
   void wait_for_turn(Submitted run, const Rank& rank, const std::shared_ptr<const CompiledJob>& job);
+  void wait_for_place(model::RunId run, const Rank& rank);
   bool has_room_for(const Queues::Next& next) const;
   void let_in();
   void load_turns(std::vector<Queues::Next> taken);
@@ -151,6 +154,8 @@ class Intake {
     base::Instant since;
   };
   std::map<model::RunId, Early> early_;
+  // Runs that had begun elsewhere, of queues whose places are shared by the nodes: they come before all that have not.
+  std::unordered_set<model::RunId> displaced_;
   // Runs that are being loaded and do not rest, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;

@@ -28,6 +28,8 @@ void Intake::set_draining(bool draining) {
     for (const auto& [id, waiting] : waking_) kept.push_back(id);
     for (const auto& [id, waiting] : entering_) kept.push_back(id);
     parts_.sleepers.clear();
+    displaced_.clear();
+    parts_.queues.keep({kept.begin(), kept.end()});
     parts_.cluster->release_all_but(std::move(kept), [](const Result<Nothing>& released) {
       if (!released) base::log::warning("the runs that wait were not given away: {}", released.error().what());
     });
@@ -49,11 +51,20 @@ void Intake::release(model::RunId run) {
 void Intake::take_claimed(const std::vector<Claimed>& runs) {
   std::vector<model::RunId> active;
   for (const auto& run : runs) {
-    if (run.resting)
-      parts_.sleepers.add(run.run, run.wake_at);
-    else
+    if (run.resting) parts_.sleepers.add(run.run, run.wake_at);
+    Submitted submitted;
+    submitted.options = run.options;
+    const Rank rank = rank_of(submitted);
+    const bool begun = run.begun || run.resting;
+    if (begun && parts_.queues.divided(rank))
+      wait_for_place(run.run, rank);
+    else if (!begun && !rank.plain())
+      parts_.queues.add(run.run, rank, run.submitted_at);
+    else if (!run.resting)
       active.push_back(run.run);
   }
+  let_in();
+  if (active.size() < runs.size()) read_signals();
   for (std::size_t from = 0; from < active.size(); from += kPage)
     load_claimed({active.begin() + static_cast<std::ptrdiff_t>(from),
                   active.begin() + static_cast<std::ptrdiff_t>(std::min(from + kPage, active.size()))});
@@ -66,13 +77,8 @@ void Intake::load_claimed(std::vector<model::RunId> active) {
     auto runs = loaded ? std::move(*loaded) : std::vector<UnfinishedRun>();
     for (auto& run : runs) {
       const model::RunId id = run.run.run;
-      const Rank rank = rank_of(run.run);
-      if (!rank.plain() && run.steps.empty() && run.attempts.empty() && run.waits.empty()) {
-        parts_.queues.add(id, rank, run.run.submitted_at);
-        continue;
-      }
       rest.erase(id);
-      parts_.queues.forget(id, rank);
+      parts_.queues.forget(id, rank_of(run.run));
       bring(std::move(run), [this, id](const Result<Nothing>&) { arrived(id); });
     }
     for (const auto run : rest) arrived(run);

@@ -25,12 +25,17 @@ void Intake::load_ranked(model::RunId after, std::function<void()> done) {
       submitted.options = run.options;
       const Rank rank = rank_of(submitted);
       early_.erase(run.run);
-      // Who was at work or rests has its places still, whatever became of the queue.
-      if (run.resting || run.begun)
-        parts_.queues.enter(run.run, rank);
-      else
+      if (!run.resting && !run.begun) {
         parts_.queues.add(run.run, rank, run.submitted_at);
-      if (run.begun && !run.resting) begun.push_back({run.run, rank, {}});
+        continue;
+      }
+      if (parts_.queues.divided(rank)) {
+        wait_for_place(run.run, rank);
+        continue;
+      }
+      // Who was at work or rests has its places still, whatever became of the queue.
+      parts_.queues.enter(run.run, rank);
+      if (!run.resting) begun.push_back({run.run, rank, {}});
     }
     load_turns(std::move(begun));
     if (page.size() == kRankedPage) return load_ranked(page.back().run, done);
@@ -61,6 +66,12 @@ void Intake::wait_for_turn(Submitted run, const Rank& rank, const std::shared_pt
   parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(run), job));
 }
 
+// What a node had of a queue goes to the others with its lease, so its runs need places anew, before all that have not
+// begun. A run that rests is only loaded when it is woken, too.
+void Intake::wait_for_place(model::RunId run, const Rank& rank) {
+  if (displaced_.insert(run).second) parts_.queues.add(run, rank, {});
+}
+
 bool Intake::has_room_for(const Queues::Next& next) const {
   if (more_in_store_ && plain_since_ < next.turn) return false;
   const std::size_t reserve = next.rank.priority > 0 ? std::max<std::size_t>(1, active_max_ / kReservedPart) : 0;
@@ -73,7 +84,9 @@ void Intake::let_in() {
   for (auto next = parts_.queues.next(); next && has_room_for(*next) && taken.size() < kTurnPage;
        next = parts_.queues.next()) {
     parts_.queues.take();
-    if (parts_.runner.find(next->run) || entering_.contains(next->run)) continue;
+    displaced_.erase(next->run);
+    // One that rests has its place now, and is loaded when it is woken.
+    if (parts_.runner.find(next->run) || entering_.contains(next->run) || parts_.sleepers.contains(next->run)) continue;
     expect(next->run);
     taken.push_back(std::move(*next));
   }

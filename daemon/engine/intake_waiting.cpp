@@ -64,6 +64,7 @@ void Intake::ended(const Submitted& run, const RunDone& done) {
 
 void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
   parts_.queues.forget(run.run, rank_of(run));
+  displaced_.erase(run.run);
   ended(run, done);
 }
 
@@ -120,6 +121,10 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
     const model::RunId id = run.run.run;
     found[id] = true;
     parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
+    if (waits_for_place(id)) {
+      came_back(id);
+      continue;
+    }
     bring(std::move(run), [this, id](const Result<Nothing>&) { came_back(id); });
   }
   for (const auto run : wanted)

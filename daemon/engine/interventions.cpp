@@ -166,7 +166,9 @@ void Interventions::set_limit(std::string name, model::LimitSpec spec, Caller ca
   facts.emplace_back(audit(caller, "limit.set", name, {{"limit", model::format_limit(spec)}}));
   parts_.store.append(std::move(facts), [this, name, spec, answer = std::move(answer)](const Verdict& verdict) {
     if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
+    ++changes_;
     parts_.limits.set(name, spec, Limits::Source::operator_);
+    parts_.changed();
     answer(Nothing{});
   });
 }
@@ -184,8 +186,10 @@ void Interventions::pause_queue(std::string name, bool paused, Caller caller, An
   parts_.store.append(std::move(facts), [this, name, paused, who = caller.name, now,
                                          answer = std::move(answer)](const Verdict& verdict) {
     if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
+    ++changes_;
     parts_.queues.pause(name, paused ? std::optional(Queues::Pause{who, now}) : std::nullopt);
     parts_.intake.queues_changed();
+    parts_.changed();
     answer(Nothing{});
   });
 }

@@ -20,6 +20,7 @@ class Interventions {
     JobCache& jobs;
     Runner& runner;
     Intake& intake;
+    std::function<void()> changed;  // a limit or a queue was
   };
   explicit Interventions(Parts parts) : parts_(parts) {}
 
@@ -32,6 +33,9 @@ class Interventions {
   void set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer);
   void pause_queue(std::string name, bool paused, Caller caller, Answer<Nothing> answer);
   void why(model::RunId run, Answer<base::json::object> answer);
+  // How many limits and queues were changed here: who reads them from the store sees by it that he may have read too
+  // early.
+  std::uint64_t changes() const { return changes_; }
 
  private:
   static base::Error verdict_error(const Verdict& verdict);
@@ -54,6 +58,7 @@ class Interventions {
   void continue_anew(UnfinishedRun old, Engine::Retry how, Caller caller, Answer<model::RunId> answer);
 
   Parts parts_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace godwit::engine

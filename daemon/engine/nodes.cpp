@@ -13,6 +13,10 @@ constexpr std::size_t kMailPage = 256;
 // While several nodes share limits these are divided anew so often, and this long after somebody came to lack some.
 constexpr auto kRound = std::chrono::milliseconds(500);
 constexpr auto kSoon = std::chrono::milliseconds(20);
+// Nodes ring for many reasons; what they share is looked at so long after the first of them.
+constexpr auto kRefreshPause = std::chrono::milliseconds(200);
+// Queues are divided as limits are, under names that no limit has.
+constexpr std::string_view kQueue = "queue\n";
 
 json::object no_node(model::RunId run) {
   return {
@@ -37,7 +41,8 @@ void Nodes::start(std::function<void()> ready) {
   ready_ = std::move(ready);
   // Until the first answer nobody knows what others hold.
   parts_.limits.share_none();
-  parts_.limits.short_of = [this] { divide_soon(); };
+  parts_.queues.share_none();
+  parts_.limits.short_of = parts_.queues.short_of = [this] { divide_soon(); };
   watch_lease();
   parts_.cluster->watch({.beat = [this](const Beat& beat) { on_beat(beat); },
                          .rung = [this] { on_rung(); },
@@ -56,12 +61,13 @@ void Nodes::on_beat(const Beat& beat) {
                     draining_ ? "told to drain: running steps end here, other nodes take the rest" : "told to go on");
     parts_.draining(draining_);
   }
-  // First it is said here that the limits are shared, then there.
-  if (others_ > 0 && !parts_.limits.shared()) parts_.limits.share_out();
-  if (others_ > 0 || parts_.limits.shared()) divide();
-  divide_regularly();
+  // Before the others' quotas are looked at: what comes here may need a part of them first.
   orphans_ = orphans_ || beat.orphans;
   claim();
+  // First it is said here that the limits are shared, then there.
+  if (others_ > 0 && !parts_.limits.shared()) share_out();
+  if (others_ > 0 || parts_.limits.shared()) divide();
+  divide_regularly();
   read_mail();
   if (others_ > 0) parts_.refresh();
 }
@@ -71,6 +77,19 @@ void Nodes::on_rung() {
   read_mail();
   orphans_ = true;
   claim();
+  refresh_soon();
+}
+
+void Nodes::refresh_soon() {
+  if (std::exchange(refresh_due_, true)) return;
+  parts_.clock.at(parts_.clock.tick() + kRefreshPause, [this] {
+    refresh_due_ = false;
+    if (!stopped_) parts_.refresh();
+  });
+}
+
+void Nodes::tell_others() {
+  if (others_ > 0) parts_.cluster->ring();
 }
 
 void Nodes::watch_lease() {
@@ -129,13 +148,40 @@ void Nodes::divide_regularly() {
   });
 }
 
+void Nodes::share_out() {
+  parts_.limits.share_out();
+  parts_.queues.share_out();
+}
+
+std::vector<QuotaAsk> Nodes::quota_asks() {
+  auto asks = parts_.limits.quota_asks();
+  for (auto& ask : parts_.queues.quota_asks(draining_ ? 0 : parts_.intake.room())) {
+    ask.name.insert(0, kQueue);
+    asks.push_back(std::move(ask));
+  }
+  return asks;
+}
+
+void Nodes::take_grants(const Cluster::Division& division) {
+  if (division.whole) {
+    parts_.limits.take_whole();
+    parts_.queues.take_whole();
+  }
+  for (const auto& [name, grant] : division.grants)
+    if (name.starts_with(kQueue))
+      parts_.queues.set_quota(name.substr(kQueue.size()), grant);
+    else
+      parts_.limits.set_quota(name, grant);
+  parts_.intake.queues_changed();
+}
+
 void Nodes::divide() {
   if (stopped_ || !parts_.limits.shared()) return;
   divide_again_ = true;
   if (dividing_) return;
   dividing_ = true;
   divide_again_ = false;
-  parts_.cluster->divide_limits(parts_.limits.quota_asks(), others_ == 0,
+  parts_.cluster->divide_limits(quota_asks(), others_ == 0,
                                 [this](const Result<Cluster::Division>& division) {
                                   dividing_ = false;
                                   on_divided(division);
@@ -145,10 +191,7 @@ void Nodes::divide() {
 
 void Nodes::on_divided(const Result<Cluster::Division>& division) {
   if (!division || stopped_) return;
-  if (division->whole)
-    parts_.limits.take_whole();
-  else
-    for (const auto& [name, grant] : division->grants) parts_.limits.set_quota(name, grant);
+  take_grants(*division);
   if (ready_) {
     std::exchange(ready_, nullptr)();
     on_rung();

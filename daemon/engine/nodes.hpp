@@ -22,6 +22,7 @@ class Nodes {
     StepRunner& steps;
     Clock& clock;
     Limits& limits;
+    Queues& queues;
     Runner& runner;
     Intake& intake;
     Orders& orders;
@@ -38,6 +39,8 @@ class Nodes {
 
   // Has an order done by the node that has the run.
   void send(model::RunId run, Order order, Answer<base::json::value> answer);
+  // What all nodes share was changed here: they look at it now, and not with their next beat.
+  void tell_others();
   // Whether the run may be another node's.
   bool may_be_elsewhere(model::RunId run) const { return parts_.cluster && !parts_.intake.is_here(run); }
 
@@ -46,9 +49,13 @@ class Nodes {
  private:
   void on_beat(const Beat& beat);
   void on_rung();
+  void refresh_soon();
   void watch_lease();
   void on_lapse();
   void claim();
+  void share_out();
+  std::vector<QuotaAsk> quota_asks();
+  void take_grants(const Cluster::Division& division);
   void divide();
   void divide_soon();
   void on_divided(const Result<Cluster::Division>& division);
@@ -68,7 +75,7 @@ class Nodes {
   bool dividing_ = false;
   bool divide_again_ = false;
   bool divide_due_ = false;
-  bool divided_ = false;
+  bool refresh_due_ = false;
   bool reading_mail_ = false;
   bool mail_again_ = false;
   bool stopped_ = false;

@@ -1,6 +1,7 @@
 #include "engine/queues.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace godwit::engine {
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr std::string_view kOfSchedule = "schedule:";
 constexpr std::size_t kRunsShown = 20;
+constexpr std::size_t kHoldersShown = 5;
+constexpr std::size_t kNoBound = std::numeric_limits<std::size_t>::max();
 
 json::value bound(int concurrency) {
   return concurrency > 0 ? json::value(concurrency) : json::value();
@@ -41,10 +44,28 @@ void Queues::set(const std::string& name, const model::QueueSpec& spec) {
   refresh_lanes_of(name);
 }
 
+std::size_t Queues::Queue::most_here() const {
+  return spec.concurrency > 0 ? static_cast<std::size_t>(spec.concurrency) : kNoBound;
+}
+
+std::size_t Queues::Queue::most_of_total() const {
+  if (spec.concurrency_total == 0) return kNoBound;
+  const std::int64_t most = quota ? std::min<std::int64_t>(spec.concurrency_total, quota->usable()) : spec.concurrency_total;
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, most));
+}
+
 void Queues::pause(const std::string& name, std::optional<Pause> pause) {
   queue(name).paused = std::move(pause);
   refresh_lanes_of(name);
   drop_idle(name);
+}
+
+void Queues::set_pauses(const std::map<std::string, Pause>& pauses) {
+  std::vector<std::string> ended;
+  for (const auto& [name, queue] : queues_)
+    if (queue.paused && !pauses.contains(name)) ended.push_back(name);
+  for (const auto& name : ended) pause(name, std::nullopt);
+  for (const auto& [name, given] : pauses) pause(name, given);
 }
 
 bool Queues::paused(const std::string& name) const {
@@ -52,10 +73,10 @@ bool Queues::paused(const std::string& name) const {
   return found != queues_.end() && found->second.paused;
 }
 
-bool Queues::has_places(const Rank& rank) const {
-  return std::all_of(rank.queues.begin(), rank.queues.end(), [this](const auto& name) {
+bool Queues::has_places(const Rank& rank, std::string_view but) const {
+  return std::all_of(rank.queues.begin(), rank.queues.end(), [this, but](const auto& name) {
     const auto found = queues_.find(name);
-    return found == queues_.end() || found->second.has_place();
+    return name == but || found == queues_.end() || found->second.has_place();
   });
 }
 
@@ -93,6 +114,7 @@ void Queues::add(model::RunId run, const Rank& rank, base::Instant since) {
   waiting.insert(place, {run, since});
   ++waiting_;
   refresh(rank);
+  if (!found->second.turn) note_shortage(rank);
 }
 
 std::optional<Queues::Next> Queues::next() const {
@@ -146,6 +168,21 @@ void Queues::forget(model::RunId run, const Rank& rank) {
   removed(Rank(rank), found->second);
 }
 
+void Queues::keep(const std::set<model::RunId>& kept) {
+  lanes_.clear();
+  ready_.clear();
+  waiting_ = 0;
+  for (auto& [name, queue] : queues_) {
+    queue.lanes.clear();
+    queue.waiting = 0;
+    std::erase_if(queue.runs, [&](const auto run) { return !kept.contains(run); });
+  }
+  for (auto place = queues_.begin(); place != queues_.end();) {
+    const auto name = (place++)->first;
+    drop_idle(name);
+  }
+}
+
 json::array Queues::view() const {
   json::array out;
   for (const auto& [name, queue] : queues_) {
@@ -157,6 +194,7 @@ json::array Queues::view() const {
     json::object shown{{"queue", name},
                        {"concurrency", bound(queue.spec.concurrency)},
                        {"concurrency_total", bound(queue.spec.concurrency_total)},
+                       {"quota", queue.quota ? json::value(queue.quota->usable()) : json::value()},
                        {"running", queue.runs.size()},
                        {"waiting", queue.waiting},
                        {"paused", queue.paused.has_value()},
@@ -170,6 +208,29 @@ json::array Queues::view() const {
   return out;
 }
 
+std::string Queues::full_text(const std::string& name, const Queue& queue) const {
+  std::string holders;
+  std::size_t shown = 0;
+  for (const auto run : queue.runs) {
+    if (++shown > kHoldersShown) break;
+    holders += (holders.empty() ? "run " : ", run ") + model::text(run);
+  }
+  if (queue.runs.size() > kHoldersShown) holders += ", ...";
+  const bool by_total = queue.most_of_total() < queue.most_here();
+  std::string text = "waits for its turn in queue '" + name + "': ";
+  if (by_total && queue.quota) {
+    text += "of its " + std::to_string(queue.spec.concurrency_total) + " places on all nodes together this node has " +
+            std::to_string(queue.most_of_total()) + " just now";
+    if (!holders.empty()) text += ", taken by " + holders;
+  } else {
+    text += std::to_string(queue.runs.size()) + " of " +
+            std::to_string(by_total ? queue.spec.concurrency_total : queue.spec.concurrency) + " places are taken by " +
+            holders;
+  }
+  if (name.starts_with(kOfSchedule)) text += " (overlap of the schedule)";
+  return text;
+}
+
 json::array Queues::reasons(const Rank& rank) const {
   json::array out;
   for (const auto& name : rank.queues) {
@@ -181,16 +242,7 @@ json::array Queues::reasons(const Rank& rank) const {
       text = "queue '" + name + "' was paused by " + queue.paused->who + " at " +
              base::format_instant(queue.paused->at) + "; `godwit queue resume " + name + "` lets it go on";
     } else {
-      std::string holders;
-      std::size_t shown = 0;
-      for (const auto run : queue.runs) {
-        if (++shown > 5) break;
-        holders += (holders.empty() ? "run " : ", run ") + model::text(run);
-      }
-      if (queue.runs.size() > 5) holders += ", ...";
-      text = "waits for its turn in queue '" + name + "': " + std::to_string(queue.runs.size()) + " of " +
-             std::to_string(queue.spec.concurrency) + " places are taken by " + holders;
-      if (name.starts_with(kOfSchedule)) text += " (overlap of the schedule)";
+      text = full_text(name, queue);
     }
     out.push_back(json::object{{"code", queue.paused ? "queue_paused" : "queue"}, {"queue", name}, {"text", text}});
   }

@@ -1,5 +1,6 @@
 #pragma once
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "base/time.hpp"
+#include "engine/quota.hpp"
 #include "engine/rank.hpp"
 #include "model/queue.hpp"
 #include "model/run.hpp"
@@ -27,6 +29,8 @@ class Queues {
   void set(const std::string& name, const model::QueueSpec& spec);
   // Lets nothing more of the queue begin, or lets it go on.
   void pause(const std::string& name, std::optional<Pause> pause);
+  // Just these are paused.
+  void set_pauses(const std::map<std::string, Pause>& pauses);
   bool paused(const std::string& name) const;
   // Whether anything is known of it: a setting, a pause, a run.
   bool known(const std::string& name) const { return queues_.contains(name); }
@@ -48,10 +52,26 @@ class Queues {
   void leave(model::RunId run, const Rank& rank);
   // The run waits no more: it was cancelled, or somebody wanted it at work at once.
   void forget(model::RunId run, const Rank& rank);
+  // All others wait no more and have no places: they are given away.
+  void keep(const std::set<model::RunId>& kept);
+
+  // Several nodes may share a queue that is bounded over all of them (concurrency_total): as with Limits, from
+  // share_out() on this node lets in only as many as set_quota() has said last, until take_whole(). `short_of` is called
+  // when a run has to wait for want of quota.
+  void share_out();
+  void share_none();
+  void take_whole();
+  void set_quota(const std::string& name, const QuotaGrant& grant);
+  // What this node has and would like to have of each such queue, when memory has room for so many more runs.
+  std::vector<QuotaAsk> quota_asks(std::size_t room);
+  std::function<void()> short_of;
+  // Whether a run of this rank needs a place that nodes share. It cannot bring that place along from another life.
+  bool divided(const Rank& rank) const;
 
   std::size_t waiting() const { return waiting_; }
-  // [{"queue", "concurrency", "concurrency_total", "running", "waiting", "paused", "paused_by", "paused_since",
-  //   "runs": at most 20 that have a place}]; no bound is null.
+  // [{"queue", "concurrency", "concurrency_total", "quota", "running", "waiting", "paused", "paused_by",
+  //   "paused_since", "runs": at most 20 that have a place}]; no bound is null. `quota` is what this node has of the
+  // total while nodes share it.
   base::json::array view() const;
   // What keeps a run of this rank from its turn, as reasons of `why`.
   base::json::array reasons(const Rank& rank) const;
@@ -64,10 +84,12 @@ class Queues {
     std::set<model::RunId> runs;  // that have a place
     std::set<const Rank*> lanes;  // keys of lanes_ whose runs wait for it
     std::size_t waiting = 0;
+    std::optional<QuotaGrant> quota;  // of the total, while the nodes share it
 
-    bool has_place() const {
-      return !paused && (spec.concurrency == 0 || runs.size() < static_cast<std::size_t>(spec.concurrency));
-    }
+    // How many runs may be at work here; `most_of_total` as far as the total allows.
+    std::size_t most_here() const;
+    std::size_t most_of_total() const;
+    bool has_place() const { return !paused && runs.size() < std::min(most_here(), most_of_total()); }
   };
   struct Waiting {
     model::RunId run{};
@@ -81,7 +103,10 @@ class Queues {
   };
 
   Queue& queue(const std::string& name);
-  bool has_places(const Rank& rank) const;
+  bool has_places(const Rank& rank, std::string_view but = {}) const;
+  QuotaAsk quota_ask(const std::string& name, const Queue& queue, std::size_t room) const;
+  void note_shortage(const Rank& rank) const;
+  std::string full_text(const std::string& name, const Queue& queue) const;
   void refresh(const Rank& rank);
   void refresh_lanes_of(const std::string& name);
   void removed(const Rank& rank, Lane& lane);
@@ -91,6 +116,7 @@ class Queues {
   std::map<Rank, Lane> lanes_;
   std::map<Turn, const Rank*> ready_;
   std::size_t waiting_ = 0;
+  bool shared_ = false;
 };
 
 // The queue of one place in which the runs of a schedule wait for each other.

@@ -292,9 +292,10 @@ void Scheduler::store(ScheduleSet set, Caller caller, std::string command, std::
   facts.emplace_back(
       Audited{caller.uid, caller.name, std::move(command), set.name, set.definition, parts_.clock.now()});
   facts.emplace_back(std::move(set));
-  parts_.store.append(std::move(facts), [then = std::move(then), answer = std::move(answer)](const Verdict& verdict) {
+  parts_.store.append(std::move(facts), [this, then = std::move(then), answer = std::move(answer)](const Verdict& verdict) {
     if (verdict.kind != Verdict::committed) return answer(not_stored(verdict));
     then();
+    parts_.changed();
     answer(Nothing{});
   });
 }

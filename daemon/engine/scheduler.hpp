@@ -23,6 +23,7 @@ class Scheduler {
     jobfile::Library& library;
     Intake& intake;
     std::function<void(model::RunId, Caller, Answer<Nothing>)> cancel;
+    std::function<void()> changed;  // a schedule was, by an operator
   };
   explicit Scheduler(Parts parts) : parts_(std::move(parts)) {}
 

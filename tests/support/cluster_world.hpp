@@ -120,7 +120,8 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
         if (claimed.size() == limit) break;
         if (run.done || !is_free(run.owner) || (!with_active && !run.rested)) continue;
         run.owner = node_;
-        claimed.push_back({id, run.rested.has_value(), {}});
+        const bool begun = !run.steps.empty() || !run.attempts.empty() || !run.waits.empty();
+        claimed.push_back({{id, run.submitted.options, run.submitted.submitted_at, begun, run.rested.has_value()}});
         if (run.rested) claimed.back().wake_at = wake_at(run);
       }
       answer(claimed);
@@ -352,6 +353,8 @@ class ClusterWorld {
     if (!done) return "not ended";
     return done->failure ? std::string(model::name(done->state)) + " " + done->failure->code : done->result;
   }
+  const TempDir& jobs() const { return jobs_; }
+  jobfile::Library& library() { return library_; }
 
  private:
   TempDir jobs_;
