@@ -1,15 +1,18 @@
 // Goal: three nodes on one PostgreSQL, killed, stopped and cut off at random under load: no run is lost, no finished
 // step is done again, the provider never sees more calls at once than the limit allows, permits of the dead are back
 // within two leases, and each fire time of a schedule leads to one run. Method: real daemons, each behind a wire of its
-// own; a provider that writes down each call, and takes a place that the kernel gives back when its process ends. The
-// seed is printed; the moments depend on the machine's speed all the same. GODWIT_NODES_SECONDS says how long (20).
+// own, a proxy or a veth pair between network namespaces; a provider that writes down each call, and takes a place that
+// the kernel gives back when its process ends. The seed is printed; the moments depend on the machine's speed all the
+// same. GODWIT_NODES_SECONDS says how long (20).
 #include <signal.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "support/daemon_process.hpp"
+#include "support/network.hpp"
 #include "support/postgres.hpp"
 #include "support/seed.hpp"
 #include "support/wire_proxy.hpp"
@@ -44,19 +47,65 @@ stages:
   one: {uses: count-search/1.search, with: {n: 0, delay_ms: 1}, limits: {few: 1}, retry: {attempts: 20, backoff: 50ms}}
 )";
 
+// The way from a node to the database.
+class Wire {
+ public:
+  virtual ~Wire() = default;
+  virtual std::string address() const = 0;  // for libpq
+  virtual void cut(std::mt19937_64& random) = 0;
+  virtual void mend() = 0;
+  virtual void launch(DaemonProcess& daemon) { daemon.launch(); }
+};
+
+class ProxyWire : public Wire {
+ public:
+  std::string address() const override { return "host=127.0.0.1 port=" + std::to_string(proxy_.port()); }
+  void cut(std::mt19937_64&) override { proxy_.cut(); }
+  void mend() override { proxy_.mend(); }
+
+ private:
+  support::WireProxy proxy_{support::Postgres::shared().socket_path()};
+};
+
+// The node lives in a network namespace.
+class NetworkWire : public Wire {
+ public:
+  NetworkWire(const support::Network& network, int place) : network_(network), place_(place) {}
+  std::string address() const override { return "host=" + network_.hub_address(place_); }
+  void cut(std::mt19937_64& random) override {
+    network_.cut(place_, random() % 2 ? support::Network::Cut::both_ways : support::Network::Cut::answers);
+  }
+  void mend() override { network_.mend(place_); }
+  void launch(DaemonProcess& daemon) override {
+    const support::NetworkSpace::Visit visit(network_.place(place_));
+    daemon.launch();
+  }
+
+ private:
+  const support::Network& network_;
+  int place_;
+};
+
+using WireMaker = std::function<std::unique_ptr<Wire>(int number)>;
+std::unique_ptr<Wire> make_proxy_wire(int) {
+  return std::make_unique<ProxyWire>();
+}
+
 // One node: its daemon and its wire.
 struct Node {
-  Node(const std::string& name, const std::string& database, const std::string& folder, const std::string& more = {})
-      : wire(support::Postgres::shared().socket_path()),
+  Node(const std::string& name, std::unique_ptr<Wire> its_wire, const std::string& database, const std::string& folder,
+       const std::string& more)
+      : wire(std::move(its_wire)),
         daemon({.settings = "node: {name: " + name + ", lease: 3s}\nlimits: {few: " + std::to_string(kPermits) +
                             "}\nengine: {active_runs_max: 12000}\nplugins: {test.count: {units: {count: {log: " +
                             folder + "/calls.log, places: " + folder + "/places, count: " + std::to_string(kPermits) +
                             "}}, files: {write: [" + folder + "]}}}\n" + more,
                 .job_dirs = {folder + "/jobs"},
-                .database_url = "host=127.0.0.1 port=" + std::to_string(wire.port()) + " dbname=" + database +
-                                " user=godwit connect_timeout=2"}) {}
+                .database_url = wire->address() + " dbname=" + database + " user=godwit connect_timeout=2"}) {}
 
-  support::WireProxy wire;
+  void launch() { wire->launch(daemon); }
+
+  std::unique_ptr<Wire> wire;
   DaemonProcess daemon;
   base::Tick mend_at{}, go_on_at{}, start_at{};
   bool cut = false, stopped = false;
@@ -70,19 +119,23 @@ struct CallLine {
 
 class World {
  public:
-  explicit World(int count, const std::string& more = {}) {
+  explicit World(int count, const std::string& more = {},
+                 support::Postgres& postgres = support::Postgres::shared(), const WireMaker& wire = make_proxy_wire) {
     std::filesystem::create_directory(folder_ / "jobs");
-    std::ofstream(folder_ / "jobs" / "legs.yaml") << kJobs;
-    database_ = support::Postgres::shared().make_database();
+    add_job("legs", kJobs);
+    database_ = postgres.make_database();
     // The first word of "host=... dbname=testN ..." that names it.
     const auto at = database_.find("dbname=");
     name_ = database_.substr(at + 7, database_.find(' ', at) - at - 7);
     for (int i = 1; i <= count; ++i)
-      nodes.push_back(std::make_unique<Node>("n" + std::to_string(i), name_, folder_.path().string(), more));
+      nodes.push_back(std::make_unique<Node>("n" + std::to_string(i), wire(i - 1), name_, folder_.path().string(), more));
   }
-  void add_schedule() { std::ofstream(folder_ / "jobs" / "tick.yaml") << kTick; }
+  void add_job(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / "jobs" / (name + ".yaml")) << text;
+  }
+  void add_schedule() { add_job("tick", kTick); }
   void start() {
-    for (auto& node : nodes) node->daemon.launch();
+    for (auto& node : nodes) node->launch();
     for (auto& node : nodes) node->daemon.wait_ready();
   }
 
@@ -125,14 +178,14 @@ base::Duration random_time(std::mt19937_64& random, int most_ms) {
 // What was done to a node ends when its time has come.
 void mend(Node& node, base::Tick now) {
   if (node.cut && now >= node.mend_at) {
-    node.wire.mend();
+    node.wire->mend();
     node.cut = false;
   }
   if (node.stopped && now >= node.go_on_at) {
     node.stopped = false;
     if (node.daemon.running()) node.daemon.signal(SIGCONT);
   }
-  if (!node.daemon.running() && now >= node.start_at) node.daemon.launch();
+  if (!node.daemon.running() && now >= node.start_at) node.launch();
 }
 
 void blow(Node& node, std::mt19937_64& random) {
@@ -151,7 +204,7 @@ void blow(Node& node, std::mt19937_64& random) {
       node.start_at = node.go_on_at;
       break;
     default:
-      node.wire.cut();
+      node.wire->cut(random);
       node.cut = true;
       node.mend_at = now + random_time(random, 8000);
   }
@@ -190,11 +243,12 @@ bool wait_until(base::Duration patience, Done done) {
 
 }  // namespace
 
-TEST_CASE("three nodes are killed, stopped and cut off under load") {
-  std::mt19937_64 random(support::seed());
+void batter(World& world) {
+  const auto seed = support::seed();
+  INFO("GODWIT_SEED=" << seed);
+  std::mt19937_64 random(seed);
   const char* given = std::getenv("GODWIT_NODES_SECONDS");
   const auto length = std::chrono::seconds(given ? std::atoi(given) : 20);
-  World world(3);
   world.add_schedule();
   world.start();
   std::vector<std::int64_t> runs;
@@ -219,7 +273,7 @@ TEST_CASE("three nodes are killed, stopped and cut off under load") {
   }
   for (auto& node : world.nodes) {
     mend(*node, base::Tick::max());
-    if (!node->daemon.running()) node->daemon.launch();
+    if (!node->daemon.running()) node->launch();
   }
   const auto open = [&] {
     return world.query("select count(*) from godwit.runs where finished_at is null and job = 'legs'")[0];
@@ -242,6 +296,26 @@ TEST_CASE("three nodes are killed, stopped and cut off under load") {
   WARN(blows << " blows, " << runs.size() << " runs");
 }
 
+TEST_CASE("three nodes are killed, stopped and cut off under load") {
+  World world(3);
+  batter(world);
+}
+
+TEST_CASE("three nodes in network namespaces are killed, stopped and cut off under load") {
+  if (const auto obstacle = support::Network::obstacle(); !obstacle.empty()) {
+    WARN("skipped: " << obstacle);
+    SUCCEED();
+    return;
+  }
+  const support::Network network(3);
+  // Before the database, which is made here, listens in the hub.
+  const support::NetworkSpace::Visit visit(network.hub());
+  support::Postgres postgres(false);
+  postgres.listen(network.hub_addresses(), network.range());
+  World world(3, {}, postgres, [&](int place) { return std::make_unique<NetworkWire>(network, place); });
+  batter(world);
+}
+
 TEST_CASE("permits of a dead node are back within two leases") {
   World world(2);
   world.start();
@@ -261,6 +335,40 @@ TEST_CASE("permits of a dead node are back within two leases") {
   for (const auto run : {first, second}) world.nodes[1]->daemon.call("run.cancel", {{"run", run}});
   world.nodes[1]->daemon.wait_for_end(first);
   world.nodes[1]->daemon.wait_for_end(second);
+}
+
+TEST_CASE("a queue's total holds over all nodes, and its pause reaches them") {
+  // The provider's places are as many as the queue's, and nothing else bounds the calls.
+  World world(2, "queues: {abreast: {concurrency_total: " + std::to_string(kPermits) + "}}\n");
+  world.add_job("wide",
+                "job: wide\nqueue: abreast\nstages:\n  one: {uses: count-search/1.search, with: {n: 1, delay_ms: 200}, retry: "
+                "{attempts: 20, backoff: 50ms}}\n");
+  world.start();
+  const auto submit = [&](std::size_t node) {
+    return world.nodes[node]->daemon.call("run.submit", {{"job", "wide"}}).at("run").to_number<std::int64_t>();
+  };
+  const auto abreast = [&](std::size_t node) {
+    const auto queues = world.nodes[node]->daemon.call("queue.list");
+    for (const auto& queue : queues.as_array())
+      if (queue.at("queue") == "abreast") return queue.as_object();
+    throw std::runtime_error("the queue is not listed");
+  };
+  std::vector<std::int64_t> runs;
+  for (int i = 0; i < 40; ++i) runs.push_back(submit(i % 8 == 0 ? 0 : 1));
+  for (const auto run : runs) CHECK(world.nodes[1]->daemon.wait_for_end(run).at("state") == "succeeded");
+  REQUIRE(world.calls().size() == runs.size());
+  for (const auto& call : world.calls()) CHECK(call.had_place);
+
+  world.nodes[0]->daemon.call("queue.pause", {{"queue", "abreast"}});
+  REQUIRE(wait_until(10s, [&] { return abreast(1).at("paused") == true; }));
+  const auto held = submit(1);
+  world.nodes[1]->daemon.kill();
+  world.nodes[1]->daemon.start();
+  CHECK(abreast(1).at("paused") == true);
+  CHECK(world.query("select state from godwit.runs where run = " + std::to_string(held))[0] == "queued");
+  world.nodes[1]->daemon.call("queue.resume", {{"queue", "abreast"}});
+  CHECK(world.nodes[1]->daemon.wait_for_end(held).at("state") == "succeeded");
+  CHECK(wait_until(10s, [&] { return abreast(0).at("paused") == false; }));
 }
 
 TEST_CASE("what is meant for a run reaches the node that has it") {

@@ -1,12 +1,15 @@
 #include "support/postgres.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <thread>
 #include <vector>
 
 #include "store/connection.hpp"
+#include "store/postgres_binaries.hpp"
 
 namespace godwit::support {
 
@@ -35,6 +38,24 @@ void Postgres::connect_when_ready(const std::string& statement) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
+}
+
+void Postgres::listen(const std::string& addresses, const std::string& range) {
+  cluster_.stop();
+  store::ClusterFiles files(folder_.path(), store::find_postgres_binaries({}));
+  files.make();
+  files.write_settings();
+  std::ofstream(folder_ / "postgres/pg_hba.conf", std::ios::app) << "host all all " << range << " trust\n";
+  const auto log = files.open_log();
+  auto options = files.server(log.get());
+  options.arguments.insert(options.arguments.end(), {"-c", "listen_addresses=" + addresses});
+  server_.emplace(process::spawn(options));
+}
+
+Postgres::~Postgres() {
+  if (!server_) return;
+  server_->signal(SIGINT);
+  server_->wait();
 }
 
 std::string Postgres::make_database() {

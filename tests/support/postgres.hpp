@@ -27,6 +27,9 @@ class Postgres {
 
   // Makes an empty database and gives its URL.
   std::string make_database();
+  ~Postgres();
+  // Starts it again in the namespaces of this thread, so that it is reached by TCP at these addresses from this range.
+  void listen(const std::string& addresses, const std::string& range);
   // Where a proxy finds the server.
   std::string socket_path() const;
   // What the server writes down.
@@ -38,6 +41,7 @@ class Postgres {
 
   TempDir folder_;
   store::PrivateCluster cluster_;
+  std::optional<process::Child> server_;  // that listens
   int databases_ = 0;
 };
 
