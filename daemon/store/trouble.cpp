@@ -23,6 +23,7 @@ constexpr StateRule kRules[] = {
     {"55", Trouble::later},
     {"57", Trouble::later},
     {"58", Trouble::later},
+    {"21", Trouble::data},  // two of a batch are for one row, of which either can be stored
     {"22", Trouble::data},
     {"23", Trouble::data},
     {"54", Trouble::data},

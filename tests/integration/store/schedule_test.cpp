@@ -130,3 +130,23 @@ TEST_CASE("Two nodes that differ about many fire times leave one record of each"
   CHECK(fires.size() == kTimes);
   CHECK(std::count_if(fires.begin(), fires.end(), [](const auto& fire) { return !fire.at("run").is_null(); }) == with_run);
 }
+
+TEST_CASE("Two backfills of the same fire times at once give each one run", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url, "one");
+  REQUIRE(life.append({nightly()}).kind == Verdict::committed);
+  constexpr int kTimes = 50;
+  const auto runs = life.numbers(2 * kTimes);
+  int stored = 0, refused = 0;
+  for (int i = 0; i < 2 * kTimes; ++i) {
+    const auto run = runs[static_cast<std::size_t>(i)];
+    life.store.append({submitted(run), engine::Fired{"nightly", moment(i / 2), run, true}}, [&](const Verdict& verdict) {
+      ++(verdict.kind == Verdict::committed ? stored : refused);
+      if (verdict.kind == Verdict::duplicate) CHECK(verdict.existing);
+    });
+  }
+  REQUIRE(life.loop.wait([&] { return stored + refused == 2 * kTimes; }));
+  CHECK(stored == kTimes);
+  const auto fires = life.loop.get<base::json::array>([&](auto answer) { life.store.list_fires("nightly", 1000, answer); });
+  CHECK(fires.size() == kTimes);
+}
