@@ -446,6 +446,10 @@ void Dispatcher::leave_flight(StepTask& task) {
   if (!std::exchange(task.counted, false)) return;
   --in_flight_;
   if (draining_ && in_flight_ == 0 && drained_) parts_.clock.post(std::exchange(drained_, nullptr));
+  feed();
+}
+
+void Dispatcher::feed() {
   if (starved_.empty() || draining_) return;
   const model::RunId next = starved_.begin()->second;
   starved_.erase(starved_.begin());
@@ -454,6 +458,8 @@ void Dispatcher::leave_flight(StepTask& task) {
       run->starved = false;
       runner_.advance(*run);
     }
+    // It may be gone, or have had nothing left to begin: the place is for who comes after it.
+    if (in_flight_ < in_flight_max_) feed();
   });
 }
 

@@ -64,6 +64,8 @@ class Dispatcher {
   void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
   // The step takes no place among those in flight any more.
   void leave_flight(StepTask& task);
+  // Lets the first run begin that waits for a place among the steps in flight.
+  void feed();
   Waits& waits() { return waits_; }
 
   std::size_t in_flight() const { return in_flight_; }

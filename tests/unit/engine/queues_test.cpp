@@ -269,6 +269,15 @@ stages: {work: {uses: work, limits: {api: 1}}}
   }
 }
 
+TEST_CASE("a place in flight that a run has no use for goes to who waits after it") {
+  // The urgent one takes the last place, and would have taken another one for a step that it has not.
+  World world(100, 1);
+  world.submit_ranked(5);
+  world.submit_backlog(5);
+  world.clock.advance(1min);
+  CHECK(world.done() == 6);
+}
+
 TEST_CASE("ageing: a backlog goes on though something more urgent comes all the time") {
   World world(16, 4);
   world.submit_backlog(2'000, -3);
