@@ -1,6 +1,7 @@
 #include "host/channel.hpp"
 
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -21,9 +22,22 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kNever = INT64_MAX;
 
+// What a plugin makes with fork() is no host: it may compute and start a program, but not answer in the host's name.
+int protocol_fd = -1;
+bool is_forked = false;
+
+void become_forked() {
+  is_forked = true;
+  ::close(protocol_fd);
+}
+
 // Nothing can be reported to the daemon any more, and destructors of a plugin's globals could hang. When it was the
 // plugin that closed what is not its own, stderr says so.
 [[noreturn]] void daemon_is_gone() {
+  if (is_forked) {
+    std::fputs("godwit-host: a process that the plugin had forked came back from the plugin, and was ended\n", stderr);
+    ::_exit(70);
+  }
   if (errno != EBADF && errno != ENOTSOCK) ::_exit(0);
   std::fputs("godwit-host: the plugin closed the connection to godwitd\n", stderr);
   ::_exit(70);
@@ -32,7 +46,10 @@ constexpr std::int64_t kNever = INT64_MAX;
 }  // namespace
 
 Channel::Channel(base::UniqueFd socket)
-    : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {}
+    : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {
+  protocol_fd = socket_.get();
+  ::pthread_atfork(nullptr, nullptr, become_forked);
+}
 
 void Channel::finish_write(std::unique_lock<std::mutex>& lock, Flush flush) {
   if (sending_) return;
