@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "engine/scheduler.hpp"
 #include "control/commands/all.hpp"
+#include "wire/host_messages.hpp"
 
 namespace godwit::app {
 
@@ -85,9 +86,16 @@ std::vector<std::string> offers(const host_pool::PluginCatalog& catalog) {
   return result;
 }
 
-host_pool::HostSettings host_settings(const config::Settings& settings) {
+host_pool::HostSettings host_settings(const config::Settings& settings, engine::History& history) {
   host_pool::HostSettings result = host_pool::host_settings(settings);
   result.extensions.artifact_dir = artifact_dir(settings);
+  result.extensions.read_output = [&history](std::string sha256, engine::Answer<std::string> answer) {
+    history.read_artifact(std::move(sha256), 0, wire::kPayloadSizeMax,
+                          [answer = std::move(answer)](engine::Result<json::object> piece) {
+                            if (!piece) return answer(piece.error());
+                            answer(std::string(piece->at("base64").as_string()));
+                          });
+  };
   result.quarantine_dir = settings.state_dir + "/quarantine";
   result.cgroups = delegated_cgroups();
   return result;
@@ -120,7 +128,7 @@ Daemon::Daemon(config::Settings settings, SupervisorLink& supervisor, bool anew)
       artifacts_(artifact_dir(settings_), settings_.artifact_max),
       store_(store_settings(settings_, anew, offers(catalog_)), clock_, &watch_),
       sweeper_(artifacts_, store_, clock_, {}),
-      hosts_(loop_, catalog_, host_settings(settings_)),
+      hosts_(loop_, catalog_, host_settings(settings_, store_)),
       scripts_(loop_, {.program = settings_.host_program}),
       engine_(engine_settings(settings_, scripts_, store_.cluster()), store_, hosts_, clock_, library_, [this] { on_fenced(); }),
       services_(make_services()),

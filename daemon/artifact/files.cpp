@@ -51,6 +51,15 @@ base::UniqueFd unnamed_file(const std::string& directory) {
   return fd;
 }
 
+void write_all(int fd, std::string_view bytes, const std::string& directory) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw failed("cannot write to", directory);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
 // Since when nobody has stored it: a file's time is set anew each time.
 bool is_idle(const std::string& path, base::Duration since) {
   struct stat status {};
@@ -94,12 +103,7 @@ class Files::Writer {
     if (size_ > files_.size_max_)
       throw base::refused("the file is larger than " + std::to_string(files_.size_max_) + " bytes");
     digest_.add(bytes);
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) throw failed("cannot write to", files_.directory_);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
+    write_all(fd_.get(), bytes, files_.directory_);
   }
 
   // Gives the file its name, durably.
@@ -137,6 +141,14 @@ Files::Files(std::string directory, std::uint64_t size_max) : directory_(std::mo
 base::UniqueFd Files::create() const {
   make_directory(directory_);
   return unnamed_file(directory_);
+}
+
+base::UniqueFd Files::copy(std::string_view bytes) const {
+  const base::UniqueFd file = create();
+  write_all(file.get(), bytes, directory_);
+  base::UniqueFd reader(::open(("/proc/self/fd/" + std::to_string(file.get())).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!reader) throw failed("cannot open a file again in", directory_);
+  return reader;
 }
 
 Stored Files::commit(int fd) const {

@@ -28,6 +28,8 @@ class Files {
 
   // An unnamed, empty file to be filled by somebody else: readable, writable, gone when it is closed.
   base::UniqueFd create() const;
+  // An unnamed file of these bytes, for reading only.
+  base::UniqueFd copy(std::string_view bytes) const;
   // Stores the content of a file as it is now, durably. The writer may keep his descriptor: what is stored is a copy.
   // Throws Error(refused) when it is too large. Takes as long as reading and writing it does.
   Stored commit(int fd) const;

@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <deque>
 
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/utf8.hpp"
+#include "wire/host_messages.hpp"
 
 namespace json = godwit::base::json;
 using godwit::check::HostFunction;
@@ -26,6 +28,17 @@ std::int64_t monotonic_ns() {
   return now.tv_sec * std::int64_t(1'000'000'000) + now.tv_nsec;
 }
 
+struct Graveyard {
+  std::mutex mutex;
+  std::deque<std::unique_ptr<gw_call>> calls;
+  std::set<std::string> uses;
+};
+Graveyard& graveyard() {
+  static auto* one = new Graveyard;  // for threads that outlive everything
+  return *one;
+}
+constexpr std::size_t kBuriedMax = 64;
+
 }  // namespace
 
 gw_call::gw_call(godwit::check::CallPlan plan)
@@ -34,12 +47,24 @@ gw_call::gw_call(godwit::check::CallPlan plan)
       thread_(std::this_thread::get_id()) {}
 
 gw_call::~gw_call() {
-  // Borrowed bytes die with the call.
-  for (auto& buffer : buffers_) buffer->guarded.revoke();
+  end();
+}
+
+void gw_call::end() {
+  ended_ = true;
+  const std::lock_guard lock(mutex_);
+  buffers_.clear();
+}
+
+void gw_call::must_not_have_ended(std::string_view function) const {
+  if (!ended_) return;
+  const std::lock_guard lock(graveyard().mutex);
+  graveyard().uses.emplace(function);
 }
 
 bool gw_call::enter(HostFunction function, gw_status& status) {
   const auto index = static_cast<std::size_t>(function);
+  must_not_have_ended(godwit::check::kHostFunctions[index]);
   on_run_thread(godwit::check::kHostFunctions[index].data());
   const std::lock_guard lock(mutex_);
   const int nth = ++counts_[index];
@@ -117,13 +142,13 @@ gw_status output(gw_call* call, gw_view json) {
     call->output_failed_ = true;
     return status;
   }
+  if (json.len > GW_PAYLOAD_MAX) return GW_TOO_BIG;
   call->text(json, "the result");
   std::string why;
   if (!base::is_json(copy(json), &why)) {
     call->complain("the result is not JSON: " + why);
     return GW_INVALID;
   }
-  if (json.len > GW_PAYLOAD_MAX) return GW_TOO_BIG;
   const std::lock_guard lock(call->mutex_);
   if (call->output_) {
     call->complaints_.insert("output() is called twice");
@@ -137,10 +162,12 @@ gw_status emit(gw_call* call, gw_view topic, gw_view row) {
   gw_status status = GW_OK;
   if (!call->enter(HostFunction::emit, status)) return status;
   call->text(topic, "the topic of emit()");
+  if (row.len > GW_PAYLOAD_MAX - std::min<std::uint64_t>(call->emitted_size_, GW_PAYLOAD_MAX)) return GW_TOO_BIG;
   call->text(row, "the row of emit()", true);
   if (topic.len == 0) return GW_INVALID;
   const std::lock_guard lock(call->mutex_);
   call->emitted_.emplace_back(copy(topic), copy(row));
+  call->emitted_size_ += wire::emitted_size(copy(topic), copy(row));
   return GW_OK;
 }
 
@@ -148,6 +175,7 @@ gw_status checkpoint_put(gw_call* call, gw_view key, gw_view value) {
   gw_status status = GW_OK;
   if (!call->enter(HostFunction::checkpoint_put, status)) return status;
   call->text(key, "the key of checkpoint_put()");
+  if (value.len > GW_PAYLOAD_MAX) return GW_TOO_BIG;
   call->text(value, "the value of checkpoint_put()", true);
   call->plan_.checkpoints[copy(key)] = copy(value);
   if (call->plan_.on_checkpoint) call->plan_.on_checkpoint(copy(key), copy(value));
@@ -175,6 +203,7 @@ gw_status invoke(gw_call* call, gw_view callable, gw_view args, gw_view, gw_buf*
   gw_status status = GW_OK;
   if (!call->enter(HostFunction::invoke, status)) return status;
   call->text(callable, "the name given to invoke()");
+  if (args.len > GW_PAYLOAD_MAX) return GW_TOO_BIG;
   call->text(args, "the arguments given to invoke()", true);
   return refuse(call, GW_FAILED, "no_such_callable", "the checker has no other plugin", result);
 }
@@ -291,6 +320,18 @@ const void* extension(const char* id) {
 
 }  // namespace
 
+void bury(std::unique_ptr<gw_call> call) {
+  call->end();
+  const std::lock_guard lock(graveyard().mutex);
+  graveyard().calls.push_back(std::move(call));
+  if (graveyard().calls.size() > kBuriedMax) graveyard().calls.pop_front();
+}
+
+std::set<std::string> late_uses() {
+  const std::lock_guard lock(graveyard().mutex);
+  return graveyard().uses;
+}
+
 void give_extensions(std::vector<std::string> extensions) {
   given() = std::move(extensions);
 }
@@ -307,14 +348,19 @@ const gw_host& fake_host() {
           },
       .log =
           [](gw_call* call, std::int32_t level, gw_view text, gw_view) {
+            call->must_not_have_ended("log");
             if (level < GW_LOG_DEBUG || level > GW_LOG_ERROR)
               call->complain("log() is given the unknown level " + std::to_string(level));
             call->text(text, "the text of log()");
           },
-      .progress = [](gw_call* call, std::uint64_t, std::uint64_t,
-                     gw_view fields) { call->text(fields, "the fields of progress()"); },
+      .progress =
+          [](gw_call* call, std::uint64_t, std::uint64_t, gw_view fields) {
+            call->must_not_have_ended("progress");
+            call->text(fields, "the fields of progress()");
+          },
       .fail =
           [](gw_call* call, gw_view code, gw_view why, std::int64_t) {
+            call->must_not_have_ended("fail");
             call->on_run_thread("fail");
             call->text(code, "the code of fail()");
             call->text(why, "the text of fail()");

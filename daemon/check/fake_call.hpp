@@ -85,6 +85,10 @@ struct gw_call {
   void release(gw_buf* buffer);
   void complain(const std::string& what);
   void on_run_thread(const char* function);
+  // Notes the function for late_uses() when run() has returned.
+  void must_not_have_ended(std::string_view function) const;
+  // run() has returned: what was lent is gone.
+  void end();
 
   void cancel() { cancelled_ = true; }
   bool cancelled() const;
@@ -96,6 +100,7 @@ struct gw_call {
   std::optional<std::string> output_;
   bool output_failed_ = false;
   std::vector<std::pair<std::string, std::string>> emitted_;
+  std::size_t emitted_size_ = 0;
   std::string failure_code_;
   std::string failure_text_;
   std::set<std::string> complaints_;
@@ -105,6 +110,7 @@ struct gw_call {
  private:
   std::thread::id thread_;
   std::atomic<bool> cancelled_ = false;
+  std::atomic<bool> ended_ = false;
   std::list<std::unique_ptr<gw_buf>> buffers_;
 };
 
@@ -113,5 +119,10 @@ namespace godwit::check {
 // The table that plugins get. `extensions` are given; any other is absent. One set for the process.
 const gw_host& fake_host();
 void give_extensions(std::vector<std::string> extensions);
+
+// Ends the call, and keeps it for a while so that a thread of the plugin that still uses it is caught.
+void bury(std::unique_ptr<gw_call> call);
+// The functions that were called for calls that had ended, in this process.
+std::set<std::string> late_uses();
 
 }  // namespace godwit::check

@@ -86,6 +86,8 @@ void check_slopes(Session& session) {
   return session.skip("this checker is built with a sanitizer, whose allocator keeps what is freed");
 #endif
   session.limit_time(std::chrono::seconds(60));
+  session.plugin();
+  const ProcessFacts before = process_facts();
   for (const auto& target : session.targets()) {
     std::optional<std::string> input;
     {
@@ -114,6 +116,11 @@ void check_slopes(Session& session) {
     if (late.fds > early.fds)
       session.error(target.name() + ": " + std::to_string(late.fds - early.fds) + " descriptors were left open in " +
                     std::to_string(counted) + " cycles");
+    if (late.children > early.children)
+      session.error(target.name() + ": " + std::to_string(late.children - early.children) +
+                    " processes were left in " + std::to_string(counted) + " cycles");
+    for (const auto& signal : fatal_signals(late.handled & ~before.handled))
+      session.warning(target.name() + " takes " + signal + " over: its crash would not be told as what it is");
     if (late.threads > early.threads)
       session.error(target.name() + ": " + std::to_string(late.threads - early.threads) + " threads were left in " +
                     std::to_string(counted) + " cycles");

@@ -68,6 +68,11 @@ void check_quiet(Session& session) {
                   " threads; start them in open()");
   if (after.fds > before.fds)
     session.error("loading it opens " + std::to_string(after.fds - before.fds) + " descriptors; open them in open()");
+  if (after.children > before.children)
+    session.error("loading it starts " + std::to_string(after.children - before.children) +
+                  " processes; start them in open(), where the operator grants \"processes\"");
+  for (const auto& signal : fatal_signals(after.handled & ~before.handled))
+    session.warning("loading it takes " + signal + " over: its crash would not be told as what it is");
   if (took > kLoadTimeMax)
     session.warning("loading it takes " +
                     std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()) +

@@ -1,6 +1,7 @@
 #include "check/plugin.hpp"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 
@@ -15,6 +16,8 @@ gw_view view_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+pid_t loader = 0;  // the process that has loaded the plugin
+
 std::string failure_of(const gw_call& call) {
   if (call.failure_code_.empty() && call.failure_text_.empty()) return "it gave no reason";
   return call.failure_code_ + ": " + call.failure_text_;
@@ -23,6 +26,7 @@ std::string failure_of(const gw_call& call) {
 }  // namespace
 
 Plugin::Plugin(const std::string& path) {
+  loader = ::getpid();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) throw failed(std::string("cannot be loaded: ") + ::dlerror());
   void* symbol = ::dlsym(library, "godwit_plugin_v1");
@@ -31,6 +35,10 @@ Plugin::Plugin(const std::string& path) {
   load.in_open_ = true;
   table_ = reinterpret_cast<const gw_plugin* (*)(const gw_host*, gw_call*)>(symbol)(&fake_host(), &load);
   if (!table_) throw failed("godwit_plugin_v1() gave up: " + failure_of(load));
+}
+
+bool Plugin::in_fork() {
+  return loader != 0 && loader != ::getpid();
 }
 
 const gw_unit* Plugin::find(std::string_view id) const {
@@ -57,8 +65,10 @@ Instance::~Instance() {
 }
 
 Ran Instance::run(std::string_view method, std::string_view input, CallPlan plan) const {
-  gw_call call(std::move(plan));
-  return run(method, input, call);
+  auto call = std::make_unique<gw_call>(std::move(plan));
+  Ran ran = run(method, input, *call);
+  bury(std::move(call));
+  return ran;
 }
 
 Ran Instance::run(std::string_view method, std::string_view input, gw_call& call) const {

@@ -19,6 +19,8 @@ class Plugin {
   const gw_plugin& table() const { return *table_; }
   // Null when it exports none of that id.
   const gw_unit* find(std::string_view id) const;
+  // Whether this process is one that the plugin has made by fork() since it was loaded.
+  static bool in_fork();
 
  private:
   const gw_plugin* table_;

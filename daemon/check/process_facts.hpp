@@ -1,5 +1,8 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace godwit::check {
 
@@ -8,7 +11,11 @@ struct ProcessFacts {
   std::size_t rss = 0;  // bytes
   std::size_t fds = 0;
   std::size_t threads = 0;
+  std::size_t children = 0;
+  std::uint64_t handled = 0;  // signals that are caught or ignored: bit n - 1 is signal n
 };
 ProcessFacts process_facts();
+// Their names, of what a process that crashes or runs out of time is told with.
+std::vector<std::string> fatal_signals(std::uint64_t signals);
 
 }  // namespace godwit::check

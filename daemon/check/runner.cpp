@@ -33,6 +33,8 @@ void make(const Check& check, const CheckOptions& options, Session::Sink& sink) 
   try {
     Session session(options, sink);
     check.run(session);
+    for (const auto& function : late_uses())
+      session.error("it calls " + function + "() for a call whose run() has returned; join threads before run() returns");
   } catch (const base::Error& error) {
     sink.finding({Severity::error, error.what()});
   }
@@ -55,6 +57,7 @@ class LineSink : public Session::Sink {
  private:
   static void write(const json::object& fields) {
     const std::string line = json::serialize(fields) + "\n";
+    if (Plugin::in_fork()) ::_exit(1);  // what the plugin forked has come back from it, and would speak for the checker
     for (std::size_t at = 0; at < line.size();) {
       const ssize_t written = ::write(kReportFd, line.data() + at, line.size() - at);
       if (written < 0 && errno != EINTR) ::_exit(1);

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "engine/backoff.hpp"
+#include "engine/progress.hpp"
 #include "engine/runner.hpp"
 
 namespace godwit::engine {
@@ -40,8 +41,7 @@ class Dispatcher::Listener : public StepListener {
     task_.progress_total = total;
     if (!fields.empty()) {
       try {
-        if (auto value = base::parse_json(fields); value.is_object())
-          for (auto& member : value.as_object()) run_.fields[member.key()] = std::move(member.value());
+        if (auto value = base::parse_json(fields); value.is_object()) show(std::move(value.as_object()));
       } catch (const base::Error& error) {
         base::log::warning("run {} {}: fields of progress are {}", model::text(run_.id()), task_.path(), error.what());
       }
@@ -82,9 +82,16 @@ class Dispatcher::Listener : public StepListener {
   void finished(StepOutcome outcome) override { dispatcher_.on_outcome(run_, task_, std::move(outcome)); }
 
  private:
+  void show(base::json::object fields) {
+    const std::string refused = show_fields(run_.fields, std::move(fields));
+    if (refused.empty() || std::exchange(told_of_fields_, true)) return;
+    log(LogLevel::warning, "the field \"" + refused + "\" of progress is not shown: a run shows 64 of 4 KiB each", {}, {});
+  }
+
   Dispatcher& dispatcher_;
   ActiveRun& run_;
   StepTask& task_;
+  bool told_of_fields_ = false;
 };
 
 Dispatcher::Dispatcher(Parts parts, Runner& runner, std::size_t in_flight_max, std::uint64_t seed)

@@ -12,6 +12,10 @@ namespace json = base::json;
 
 namespace {
 
+constexpr std::size_t kFieldsMax = 64;
+constexpr std::size_t kFieldSizeMax = 4 * 1024;
+constexpr std::size_t kNameShown = 80;
+
 std::string_view phase_name(StepTask::Phase phase) {
   switch (phase) {
     case StepTask::Phase::breaker:
@@ -162,6 +166,20 @@ json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>
   json::array runs;
   for (const auto& row : before) runs.push_back(model::number(row.run));
   return {{"code", "concurrency"}, {"text", std::move(text)}, {"key", turn.key}, {"runs", std::move(runs)}};
+}
+
+std::string show_fields(json::object& shown, json::object fields) {
+  std::string refused;
+  for (auto& field : fields) {
+    const bool fits = field.key().size() + json::serialize(field.value()).size() <= kFieldSizeMax &&
+                      (shown.size() < kFieldsMax || shown.contains(field.key()));
+    if (fits) {
+      shown[field.key()] = std::move(field.value());
+    } else if (refused.empty()) {
+      refused = field.key().substr(0, kNameShown);
+    }
+  }
+  return refused;
 }
 
 json::object progress_of(const ActiveRun& run) {

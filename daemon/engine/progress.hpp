@@ -11,6 +11,10 @@ namespace godwit::engine {
 // and "total" are that step's own.
 base::json::object progress_of(const ActiveRun& run);
 
+// Adds what plugins and scripts give to show beside the progress: a run shows 64 fields of 4 KiB each at most, since all
+// of them are kept and written again and again. Gives the name of the first that is not shown, empty when all are.
+std::string show_fields(base::json::object& shown, base::json::object fields);
+
 // progress_of() with "run", "job", "state", "steps" (those under way, at most 50: path, phase, attempt, since),
 // "blocked".
 base::json::object live_view(const ActiveRun& run);

@@ -42,7 +42,7 @@ class Runner::Control : public RunControl {
   }
   void progressed() override { runner_.note_progress(run_); }
   void show_fields(json::object fields) override {
-    for (auto& field : fields) run_.fields[field.key()] = std::move(field.value());
+    engine::show_fields(run_.fields, std::move(fields));
     runner_.note_progress(run_);
   }
   void log(LogLevel level, std::string text, std::string fields) override {

@@ -120,7 +120,10 @@ gw_status gw_call::output(std::string_view json) {
 
 gw_status gw_call::emit(std::string_view topic, std::string_view row) {
   if (!running()) return GW_UNSUPPORTED;
-  if (!is_name(topic) || !is_json(row)) return GW_INVALID;
+  if (!is_name(topic)) return GW_INVALID;
+  // Before a byte of it is read.
+  if (row.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
+  if (!is_json(row)) return GW_INVALID;
   const std::size_t size = wire::emitted_size(topic, row);
   if (emitted_size_ + size > wire::kPayloadSizeMax) return GW_TOO_BIG;
   emitted_size_ += size;
@@ -135,8 +138,9 @@ gw_status gw_call::emit(std::string_view topic, std::string_view row) {
 }
 
 gw_status gw_call::checkpoint_put(std::string_view key, std::string_view value) {
-  if (!is_name(key) || !is_json(value)) return GW_INVALID;
+  if (!is_name(key)) return GW_INVALID;
   if (value.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
+  if (!is_json(value)) return GW_INVALID;
   return ask_text(HostMessage::checkpoint_put, {key, value}, nullptr);
 }
 
@@ -149,8 +153,9 @@ gw_status gw_call::checkpoint_get(std::string_view key, gw_buf** value) {
 gw_status gw_call::invoke(std::string_view callable, std::string_view args, std::string_view key_suffix,
                           gw_buf** result) {
   *result = nullptr;
-  if (!is_name(callable) || !is_json(args) || (!key_suffix.empty() && !is_name(key_suffix))) return GW_INVALID;
+  if (!is_name(callable) || (!key_suffix.empty() && !is_name(key_suffix))) return GW_INVALID;
   if (args.size() > wire::kPayloadSizeMax) return GW_TOO_BIG;
+  if (!is_json(args)) return GW_INVALID;
   return ask_text(HostMessage::invoke, {callable, args, key_suffix}, result);
 }
 

@@ -1,6 +1,8 @@
 #include "host/channel.hpp"
 
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,9 +22,22 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kNever = INT64_MAX;
 
+// What a plugin makes with fork() is no host: it may compute and start a program, but not answer in the host's name.
+int protocol_fd = -1;
+bool is_forked = false;
+
+void become_forked() {
+  is_forked = true;
+  ::close(protocol_fd);
+}
+
 // Nothing can be reported to the daemon any more, and destructors of a plugin's globals could hang. When it was the
 // plugin that closed what is not its own, stderr says so.
 [[noreturn]] void daemon_is_gone() {
+  if (is_forked) {
+    std::fputs("godwit-host: a process that the plugin had forked came back from the plugin, and was ended\n", stderr);
+    ::_exit(70);
+  }
   if (errno != EBADF && errno != ENOTSOCK) ::_exit(0);
   std::fputs("godwit-host: the plugin closed the connection to godwitd\n", stderr);
   ::_exit(70);
@@ -31,7 +46,10 @@ constexpr std::int64_t kNever = INT64_MAX;
 }  // namespace
 
 Channel::Channel(base::UniqueFd socket)
-    : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {}
+    : socket_(std::move(socket)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), tick_due_(kNever) {
+  protocol_fd = socket_.get();
+  ::pthread_atfork(nullptr, nullptr, become_forked);
+}
 
 void Channel::finish_write(std::unique_lock<std::mutex>& lock, Flush flush) {
   if (sending_) return;
@@ -125,6 +143,20 @@ void Channel::wait_for_input() {
   io_awake_ = true;
 }
 
+// Whoever else wants this processor gets it between two looks.
+bool Channel::look_for_input() {
+  const Lookout::Time patience = lookout_.patience();
+  if (patience == Lookout::Time::zero()) return false;
+  const auto end = Clock::now() + patience;
+  pollfd fds[] = {{socket_.get(), POLLIN, 0}, {wake_fd_.get(), POLLIN, 0}};
+  do {
+    if (::poll(fds, 2, 0) > 0) return fds[0].revents != 0;
+    ::sched_yield();
+  } while (Clock::now() < end);
+  lookout_.in_vain();
+  return false;
+}
+
 ssize_t Channel::receive(char* data, std::size_t size) {
   iovec part{data, size};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
@@ -166,9 +198,15 @@ bool Channel::read_some(const Handlers& handlers) {
 
 void Channel::serve(const Handlers& handlers) {
   try {
+    Next next = Next::wait;
     while (true) {
-      wait_for_input();
-      if (read_some(handlers) && !handlers.on_batch()) return;
+      const auto begin = Clock::now();
+      if (next != Next::answered || !look_for_input()) wait_for_input();
+      if (read_some(handlers)) {
+        if (next == Next::answered) lookout_.came_after(Clock::now() - begin);
+        next = handlers.on_batch();
+        if (next == Next::leave) return;
+      }
       if (tick_due_.load() <= Clock::now().time_since_epoch().count()) {
         tick_due_ = kNever;
         handlers.on_tick();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/unique_fd.hpp"
+#include "host/lookout.hpp"
 #include "wire/frame.hpp"
 
 namespace godwit::host {
@@ -46,11 +47,17 @@ class Channel {
   // Waits until everything that was written has left.
   void drain();
 
+  // What follows a batch.
+  enum class Next {
+    leave,     // this thread is the I/O thread no longer
+    wait,      // for more input
+    answered,  // the same, with nothing left to do before it comes
+  };
   // The I/O thread's body: `on_frame` for each frame, `on_batch` after those that arrived together, `on_tick` when
-  // want_tick() said. Returns when on_batch says that this thread is the I/O thread no longer.
+  // want_tick() said. Returns when on_batch says that this thread shall leave.
   struct Handlers {
     std::function<void(const wire::Frame&)> on_frame;
-    std::function<bool()> on_batch;
+    std::function<Next()> on_batch;
     std::function<void()> on_tick;
   };
   void serve(const Handlers& handlers);
@@ -66,6 +73,8 @@ class Channel {
   void wake();
   int timeout_ms() const;
   void wait_for_input();
+  // Waits awake where that pays; whether input came.
+  bool look_for_input();
   // Reads what is there; whether frames came.
   bool read_some(const Handlers& handlers);
   // As recv(), and keeps the descriptors that come along.
@@ -80,6 +89,7 @@ class Channel {
   bool sending_ = false;                // under mutex_: a thread is at it and will send what is added meanwhile
   bool io_awake_ = true;                // under mutex_: the I/O thread will look at the outbox before it sleeps
   std::atomic<std::int64_t> tick_due_;  // steady_clock, in its ticks
+  Lookout lookout_;                     // only the I/O thread
   wire::FrameReader reader_;            // only the I/O thread
   std::deque<base::UniqueFd> fds_;      // only the I/O thread; in the order of their frames
 };

@@ -67,7 +67,7 @@ void ScriptServer::serve() {
   std::thread([this] {
     const auto on_batch = [this] {
       changed_.notify_one();
-      return true;
+      return Channel::Next::wait;
     };
     channel_.serve({[this](const wire::Frame& frame) { on_frame(frame); }, on_batch, [] {}});
   }).detach();

@@ -159,16 +159,18 @@ void Server::queue_arrived() {
   arrived_.clear();
 }
 
-bool Server::on_batch() {
+Channel::Next Server::on_batch() {
   queue_arrived();
   std::unique_lock lock(mutex_);
   const bool alone = running_ == 0 && !help_is_coming_ && opened_ && !bye_;
   if (alone && !queue_.empty() && typical_call_ < kShortCall) return work_beside_reading(lock);
   call_for_help();
-  return true;
+  return Channel::Next::wait;
 }
 
-bool Server::work_beside_reading(std::unique_lock<std::mutex>& lock) {
+// Only who sends one call after the other waits for each answer, and is soon back with the next.
+Channel::Next Server::work_beside_reading(std::unique_lock<std::mutex>& lock) {
+  const bool one = queue_.size() == 1;
   const auto absence = seat_.leave();
   const auto enough = std::chrono::steady_clock::now() + kBesideReading;
   do {
@@ -176,7 +178,8 @@ bool Server::work_beside_reading(std::unique_lock<std::mutex>& lock) {
   } while (!queue_.empty() && running_ == 0 && std::chrono::steady_clock::now() < enough);
   const bool still_reading = seat_.come_back(absence);
   call_for_help();
-  return still_reading;
+  if (!still_reading) return Channel::Next::leave;
+  return one && calls_.empty() ? Channel::Next::answered : Channel::Next::wait;
 }
 
 void Server::on_tick() {

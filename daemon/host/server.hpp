@@ -37,8 +37,7 @@ class Server {
   };
 
   void on_frame(const wire::Frame& frame);
-  // Whether this thread goes on reading.
-  bool on_batch();
+  Channel::Next on_batch();
   void on_tick();
   void on_open(const wire::Frame& frame);
   void on_reply(const wire::Frame& frame);
@@ -50,8 +49,8 @@ class Server {
   void start_stand_in();
   void queue_arrived();
   void work();
-  // What the reading thread does of the queue itself; returns whether it still is the reading thread.
-  bool work_beside_reading(std::unique_lock<std::mutex>& lock);
+  // What the reading thread does of the queue itself.
+  Channel::Next work_beside_reading(std::unique_lock<std::mutex>& lock);
   void run_next(std::unique_lock<std::mutex>& lock);
   gw_status run(gw_call& call) const;
   // Starts or wakes one more worker when calls wait for one. While calls are short, and `stalled` does not say

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <cstring>
 
+#include "base/base64.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "host_pool/host.hpp"
@@ -170,10 +171,7 @@ void ExtensionCalls::artifact_commit(Call& call, const wire::Frame& frame) {
   work.drafts.erase(found);
   boost::asio::post(copier_, [this, draft, number = call.number, question = frame.tag] {
     const auto answer = [&](HostStatus status) {
-      boost::asio::post(context_, [this, number, question, status] {
-        const auto waiting = work_.find(number);
-        if (waiting != work_.end()) waiting->second.call->host->reply(number, question, status, {});
-      });
+      boost::asio::post(context_, [this, number, question, status] { reply(number, question, status); });
     };
     try {
       const artifact::Stored stored = files_.commit(draft->fd.get());
@@ -210,12 +208,45 @@ void ExtensionCalls::artifact_open(Call& call, const wire::Frame& frame) {
   if (sha256.empty()) return call.host->reply(call.number, frame.tag, HostStatus::invalid, {});
   try {
     base::UniqueFd fd = files_.open(sha256);
-    if (!fd) return call.host->reply(call.number, frame.tag, HostStatus::not_found, {});
+    if (!fd) return open_output(call.number, frame.tag, sha256);
     call.host->reply_fd(call.number, frame.tag, {}, std::move(fd));
   } catch (const base::Error& error) {
     base::log::warning("an artifact cannot be opened: {}", error.what());
     call.host->reply(call.number, frame.tag, HostStatus::failed, {});
   }
+}
+
+void ExtensionCalls::open_output(std::uint64_t number, std::uint32_t question, std::string sha256) {
+  if (!settings_.read_output) return reply(number, question, HostStatus::not_found);
+  settings_.read_output(std::move(sha256), [weak = std::weak_ptr(self_), number,
+                                            question](engine::Result<std::string> base64) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (base64) return (*self)->give_file(number, question, std::move(*base64));
+    const bool absent = base64.error().kind() == base::ErrorKind::not_found;
+    if (!absent) base::log::warning("an artifact cannot be opened: {}", base64.error().what());
+    (*self)->reply(number, question, absent ? HostStatus::not_found : HostStatus::failed);
+  });
+}
+
+void ExtensionCalls::give_file(std::uint64_t number, std::uint32_t question, std::string base64) {
+  boost::asio::post(copier_, [this, number, question, base64 = std::move(base64)] {
+    try {
+      const auto file = std::make_shared<base::UniqueFd>(files_.copy(base::from_base64(base64).value()));
+      boost::asio::post(context_, [this, number, question, file] {
+        const auto waiting = work_.find(number);
+        if (waiting != work_.end()) waiting->second.call->host->reply_fd(number, question, {}, std::move(*file));
+      });
+    } catch (const std::exception& error) {
+      base::log::warning("an artifact cannot be opened: {}", error.what());
+      boost::asio::post(context_, [this, number, question] { reply(number, question, HostStatus::failed); });
+    }
+  });
+}
+
+void ExtensionCalls::reply(std::uint64_t number, std::uint32_t question, HostStatus status) {
+  const auto waiting = work_.find(number);
+  if (waiting != work_.end()) waiting->second.call->host->reply(number, question, status, {});
 }
 
 }  // namespace godwit::host_pool

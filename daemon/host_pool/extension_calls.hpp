@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,9 +10,11 @@
 #include "artifact/files.hpp"
 #include "base/unique_fd.hpp"
 #include "config/settings.hpp"
+#include "engine/answer.hpp"
 #include "host_pool/call.hpp"
 #include "host_pool/egress.hpp"
 #include "wire/frame.hpp"
+#include "wire/host_messages.hpp"
 
 namespace godwit::host_pool {
 
@@ -22,6 +25,9 @@ struct ExtensionSettings {
   std::string egress_program;  // absolute path of godwit-egress
   std::string artifact_dir;
   std::uint64_t artifact_size_max = std::uint64_t(4) << 30;
+  // Gives an artifact without a file, in base64: the store keeps those that were outputs of steps. Answers on the
+  // engine's thread.
+  std::function<void(std::string sha256, engine::Answer<std::string>)> read_output = {};
 };
 
 // The daemon's side of the extensions (sdk/include/godwit/ext/): answers what calls ask for. Used on the engine's
@@ -59,6 +65,11 @@ class ExtensionCalls {
   void artifact_create(Call& call, const wire::Frame& frame);
   void artifact_commit(Call& call, const wire::Frame& frame);
   void artifact_open(Call& call, const wire::Frame& frame);
+  void open_output(std::uint64_t number, std::uint32_t question, std::string sha256);
+  // A file of these bytes for the plugin to read.
+  void give_file(std::uint64_t number, std::uint32_t question, std::string base64);
+  // For answers that come later: does nothing when the call has ended by then.
+  void reply(std::uint64_t number, std::uint32_t question, wire::HostStatus status);
   void committed(std::uint64_t number, std::uint32_t question, const Draft& draft, const artifact::Stored& stored);
 
   boost::asio::io_context& context_;
@@ -68,6 +79,7 @@ class ExtensionCalls {
   artifact::Files files_;
   std::map<std::uint64_t, Work> work_;  // by the call's number
   boost::asio::thread_pool copier_{1};
+  std::shared_ptr<ExtensionCalls*> self_ = std::make_shared<ExtensionCalls*>(this);  // for answers of the store
 };
 
 }  // namespace godwit::host_pool

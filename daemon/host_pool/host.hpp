@@ -111,8 +111,9 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   void on_hello(const wire::Frame& frame);
   // Tells a process without calls to end; whether it did.
   bool end_if_done();
-  void note_crash(const process::Exit& exit, const std::string& cause, bool out_of_memory);
-  std::string peak_memory_text(const process::Exit& exit) const;
+  void note_crash(const process::Exit& exit, const std::string& cause, bool used_up);
+  // Which of its grants a process had used up when it ended; empty when none.
+  std::string used_up_text(const process::Exit& exit) const;
   void on_sandbox_report(const base::json::value& report);
   void on_opened(const wire::Frame& frame);
   void on_call_frame(Call& call, const wire::Frame& frame);

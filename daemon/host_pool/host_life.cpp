@@ -120,8 +120,8 @@ void Host::on_ended(const process::Exit& exit) {
   // more.
   const bool killed_by_us = exit.by_signal && exit.code == SIGKILL && !ending_reason_.empty();
   const bool refused = !opened_ && !ending_reason_.empty();
-  const std::string memory = peak_memory_text(exit);
-  const std::string end = killed_by_us || refused ? ending_reason_ : "it ended with " + exit.text() + memory;
+  const std::string used_up = used_up_text(exit);
+  const std::string end = killed_by_us || refused ? ending_reason_ : "it ended with " + exit.text() + used_up;
   const std::string stderr_lines = process_->last_stderr(kStderrInMessage);
   const std::string cause = "the host process of plugin " + plugin_->manifest.id + ": " + end +
                             (stderr_lines.empty() ? "" : "; last lines of stderr:\n" + stderr_lines);
@@ -137,7 +137,7 @@ void Host::on_ended(const process::Exit& exit) {
   last_cause_ = cause;
   ++crashes_;
   base::log::warning("{}", cause);
-  note_crash(exit, cause, !memory.empty());
+  note_crash(exit, cause, !used_up.empty());
   if (!opened_) {
     // SIGKILL is somebody else's doing, however often; who dies of another signal each time has itself to blame.
     const bool own_doing = exit.code != SIGKILL && ++crashed_loads_ >= kCrashedLoadsMax;
@@ -149,8 +149,9 @@ void Host::on_ended(const process::Exit& exit) {
 }
 
 // How it died, beside what it was doing; and whether that was once too often. A SIGKILL that is not ours comes from
-// somebody else, or from the kernel for want of memory, which is the plugin's own doing only near its limit.
-void Host::note_crash(const process::Exit& exit, const std::string& cause, bool out_of_memory) {
+// somebody else, or from the kernel for want of memory, which is the plugin's own doing only near its limit, or because its
+// CPU time was over and it did not heed SIGXCPU.
+void Host::note_crash(const process::Exit& exit, const std::string& cause, bool used_up) {
   json::array calls;
   for (const auto& [number, call] : in_flight_)
     calls.push_back(json::object{{"run", static_cast<std::uint64_t>(call->step.run)},
@@ -162,7 +163,7 @@ void Host::note_crash(const process::Exit& exit, const std::string& cause, bool 
                                {"cause", cause},
                                {"peak_memory", exit.peak_memory},
                                {"calls", std::move(calls)}};
-  const bool shot = exit.by_signal && exit.code == SIGKILL && ending_reason_.empty() && !out_of_memory;
+  const bool shot = exit.by_signal && exit.code == SIGKILL && ending_reason_.empty() && !used_up;
   const bool refused = !opened_ && !exit.by_signal;
   if (shot || blameless_ || refused) return;
   const base::Tick now = base::tick();
@@ -171,7 +172,10 @@ void Host::note_crash(const process::Exit& exit, const std::string& cause, bool 
     recent_crashes_.pop_front();
 }
 
-std::string Host::peak_memory_text(const process::Exit& exit) const {
+std::string Host::used_up_text(const process::Exit& exit) const {
+  const std::chrono::seconds cpu_time(granted_.grants.cpu_seconds);
+  if (cpu_time.count() > 0 && exit.cpu_time >= cpu_time)
+    return ", having used up the " + base::format_duration(cpu_time) + " of CPU time it is granted";
   const std::uint64_t limit = granted_.grants.memory;
   if (process_ && process_->out_of_memory())
     return ", because its processes had used up the " + std::to_string(limit >> 20) + " MiB of memory it is granted";

@@ -14,6 +14,10 @@
 namespace godwit::process {
 namespace {
 
+std::chrono::microseconds duration_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
 base::Error system_error(const std::string& program, const std::string& what, int error) {
   return base::Error(base::ErrorKind::failed, "cannot start " + program + ": " + what + ": " + std::strerror(error));
 }
@@ -134,9 +138,10 @@ std::optional<Exit> Child::reap(bool wait) {
   } while ((result != 0 && errno == EINTR) || (result == 0 && info.si_pid == 0 && wait));
   if (result != 0) {
     // Somebody else reaped it, which only a SIGCHLD set to "ignore" does: the process is gone and its status with it.
-    exit_ = Exit{false, 127, 0};
+    exit_ = Exit{false, 127, 0, {}};
   } else if (info.si_pid != 0) {
-    exit_ = Exit{info.si_code != CLD_EXITED, info.si_status, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+    exit_ = Exit{info.si_code != CLD_EXITED, info.si_status, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
+                 duration_of(usage.ru_utime) + duration_of(usage.ru_stime)};
   }
   return exit_;
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ struct Exit {
   bool by_signal = false;
   int code = 0;                   // exit code, or the signal's number
   std::uint64_t peak_memory = 0;  // bytes that were resident at once
+  std::chrono::microseconds cpu_time{};
 
   bool clean() const { return !by_signal && code == 0; }
   // "exit code 3", "signal SIGSEGV (Segmentation fault)"

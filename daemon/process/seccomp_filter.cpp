@@ -7,6 +7,7 @@
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -481,6 +482,8 @@ std::string refuse_arguments(const model::Grants& grants) {
   for (const scmp_datum_t command : {F_SETOWN, F_SETOWN_EX}) filter.refuse("fcntl", has(1, 0xffffffff, command));
   // Another process's limits are open to every process of the same user.
   filter.refuse("prlimit64", is_not(0, 0), is_not(2, 0));
+  // A plugin whose daemon was killed ends with it, even when it reads the daemon's socket itself.
+  if (!grants.exec) filter.refuse("prctl", is(0, PR_SET_PDEATHSIG));
   // Memory that RLIMIT_DATA does not count: who may start no other process has nobody to share it with.
   if (grants.memory > 0 && !grants.exec && grants.processes == 0) {
     filter.refuse("mmap", has(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED | MAP_ANONYMOUS));

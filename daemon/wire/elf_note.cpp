@@ -80,19 +80,23 @@ Elf64_Ehdr read_header(const File& file) {
   return header;
 }
 
-// The manifest among the notes of one segment.
-std::optional<std::string> find_note(std::string_view notes, std::size_t alignment) {
-  const auto padded = [alignment](std::uint64_t size) { return (size + alignment - 1) / alignment * alignment; };
-  while (notes.size() >= sizeof(Elf64_Nhdr)) {
+constexpr const char* kNoManifest = "carries no godwit manifest";
+
+// The manifest among the notes of one segment; without one, what is wrong with them goes to `trouble`.
+std::optional<std::string> find_note(std::string_view notes, std::size_t alignment, std::string& trouble) {
+  const auto padded = [alignment](std::uint64_t place) { return (place + alignment - 1) / alignment * alignment; };
+  for (std::uint64_t at = 0; at + sizeof(Elf64_Nhdr) <= notes.size();) {
     Elf64_Nhdr note;
-    std::memcpy(&note, notes.data(), sizeof note);
-    notes.remove_prefix(sizeof note);
-    if (padded(note.n_namesz) > notes.size()) return std::nullopt;
-    const std::string_view name = notes.substr(0, note.n_namesz);
-    notes.remove_prefix(padded(note.n_namesz));
-    if (note.n_descsz > notes.size()) return std::nullopt;
-    if (name == kNoteName && note.n_type == kNoteType) return std::string(notes.substr(0, note.n_descsz));
-    notes.remove_prefix(std::min<std::uint64_t>(padded(note.n_descsz), notes.size()));
+    std::memcpy(&note, notes.data() + at, sizeof note);
+    const std::uint64_t name = at + sizeof note;
+    const std::uint64_t text = padded(name + note.n_namesz);
+    if (text + note.n_descsz > notes.size()) {
+      trouble = "carries no whole godwit manifest: a note is longer than its segment";
+      return std::nullopt;
+    }
+    if (notes.substr(name, note.n_namesz) == kNoteName && note.n_type == kNoteType)
+      return std::string(notes.substr(text, note.n_descsz));
+    at = padded(text + note.n_descsz);
   }
   return std::nullopt;
 }
@@ -102,15 +106,20 @@ std::optional<std::string> find_note(std::string_view notes, std::size_t alignme
 std::string read_manifest_note(const std::string& path) {
   const File file(path);
   const Elf64_Ehdr header = read_header(file);
+  std::string trouble = kNoManifest;
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
     file.read(&segment, sizeof segment, header.e_phoff + i * sizeof segment);
-    if (segment.p_type != PT_NOTE || segment.p_filesz > kNoteSegmentSizeMax) continue;
+    if (segment.p_type != PT_NOTE) continue;
+    if (segment.p_filesz > kNoteSegmentSizeMax) {
+      trouble = "has notes of " + std::to_string(segment.p_filesz) + " bytes; with the manifest they may have 1 MiB";
+      continue;
+    }
     std::string notes(segment.p_filesz, '\0');
     file.read(notes.data(), notes.size(), segment.p_offset);
-    if (auto manifest = find_note(notes, segment.p_align == 8 ? 8 : 4)) return *manifest;
+    if (auto manifest = find_note(notes, segment.p_align == 8 ? 8 : 4, trouble)) return *manifest;
   }
-  throw file.refused("carries no godwit manifest", "build it with godwit_add_plugin(), which embeds plugin.json");
+  throw file.refused(trouble, "build it with godwit_add_plugin(), which embeds plugin.json");
 }
 
 }  // namespace godwit::wire

@@ -104,6 +104,12 @@ TEST_CASE("an output of more than 256 KiB is an artifact to look at and a value 
   CHECK(list[0].at("path") == "big");
   const std::string name(list[0].at("artifact").as_string());
   CHECK(daemon.cli({"artifact", "get", name}).out == output);
+  const auto read = submit(daemon, "read.yaml",
+                           "job: read\nparams: {name: string}\nstages:\n"
+                           "  get: {uses: artifact.get, with: {artifact: '${ params.name }', as: json}}\n"
+                           "result: '${ #stages.get.json.words + stages.get.size }'\n",
+                           {{"name", name}});
+  CHECK(daemon.wait_for_end(read).at("result") == 400'000 + output.size());
   const auto shown = daemon.cli({"show", std::to_string(yaml), "--output"});
   CHECK_THAT(shown.out, Catch::Contains("godwit artifact get " + name));
   CHECK(shown.out.size() < words.size() + 10'000);  // the parameters are shown whole

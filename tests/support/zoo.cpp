@@ -15,7 +15,10 @@ const std::vector<Animal>& zoo() {
 #endif
         // does not end
         {"hangs", "did not end within 300ms, nor when it was told to", "{}", 300},
-        {"spins", "SIGXCPU", "{cpu_time: 1s}"}, {"stops_itself", "did not answer 3 pings"},
+        {"spins", "SIGXCPU", "{cpu_time: 1s}"},
+        {"ignores_xcpu", "having used up the 1s of CPU time", "{cpu_time: 1s}"},
+        {"swallows_segv", "did not end within 300ms, nor when it was told to", "{}", 300},
+        {"exits_slowly", "did not end within 300ms, nor when it was told to", "{}", 300}, {"stops_itself", "did not answer 3 pings"},
         {"says_nothing", "had shown no sign of life for 300ms", "{stall: 300ms}"},
     // takes too much
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -24,7 +27,8 @@ const std::vector<Animal>& zoo() {
 #endif
         {"hoards_shared", "mmap: EPERM", "{memory: 256MiB}"}, {"hoards_stacks", "mmap: EPERM", "{memory: 256MiB}"},
         {"spins_everywhere", "did not end within 300ms, nor when it was told to", "{}", 300}, {"leaks_descriptors", "open: EMFILE", "{open_files: 64}"}, {"forks", "fork: EPERM"},
-        {"leaves_children", "20 children", "{processes: 64}"},
+        {"leaves_children", "20 children", "{processes: 64}"}, {"forks_midway", "the first", "{processes: 64}"},
+        {"forks_loading", "loaded", "{processes: 64}"},
         // disturbs
         {"prints", "printed"}, {"closes_3", "closed"}, {"closes_all", "closed the connection"},
         {"writes_frames", "broke the protocol"}, {"asks_at_once", "broke the protocol"},
@@ -33,10 +37,11 @@ const std::vector<Animal>& zoo() {
         {"returns_nonsense", "the plugin gave no reason"}, {"answers_twice", "output() said 8"},
         {"says_much", "output() said 6"}, {"says_no_utf8", "bad_output"}, {"says_deep", "bad_output"},
         {"says_no_json", "bad_output"}, {"emits_much", "emit() said 6"},
+        {"emits_beyond", "6666"}, {"floods_progress", "a million"},
         // reaches for what is not its own
         {"reads_passwd", "/etc/passwd: EACCES"}, {"reads_environment", "environ: EACCES"},
         {"connects", "connect: EPERM"}, {"executes", "execv: EPERM"}, {"traces", "ptrace: EPERM"},
-        {"kills_parent", "kill: EPERM"}, {"raises_limits", "setrlimit: EPERM"},
+        {"kills_parent", "kill: EPERM"}, {"raises_limits", "setrlimit: EPERM"}, {"outlives_daemon", "prctl: EPERM"},
         {"unlinks", "unlink: EACCES", "{}", 0, "\"" GODWIT_BINARY_DIR "/zoo/bait\""},
         // already bad when it is loaded
         {"wrong_abi", "built for ABI 7"}, {"lies", "does not export"}, {"dies_loading", "SIGABRT"},

@@ -17,6 +17,8 @@
  *  - No C++ exception and no longjmp may leave a function of either side.
  *  - Threads: [main] is one thread, never parallel with itself and never while a run() is active. [run] is the thread that run() was called on.
  *    [any] is any thread until the run() of that call has returned; threads of the plugin that use a gw_call must be joined before that.
+ *  - What a plugin makes with fork(), where the operator grants it processes, may compute and start programs. It has no host: it must not call one of its
+ *    functions nor return from run(), which ends it.
  *  - Descriptors 0, 1, 2 are /dev/null and two pipes: what is written to 1 and 2 goes to the log of the calls in flight.
  */
 #ifndef GODWIT_PLUGIN_H
@@ -80,8 +82,8 @@ typedef struct gw_host {
    * faster than 4 MiB/s, lines are dropped and counted. Text that is not UTF-8 and fields that are no JSON object are repaired or dropped. */
   void (*log)(gw_call *call, int32_t level, gw_view text, gw_view fields);
 
-  /* [any] How far the call is; `total` 0 means unknown. `fields_json` is a JSON object to show beside it, or empty. Cheap: call it as often as you
-   * like, the host passes on about ten a second and always the last. */
+  /* [any] How far the call is; `total` 0 means unknown. `fields_json` is a JSON object to show beside it, or empty; a run shows 64 fields of 4 KiB each.
+   * Cheap: call it as often as you like, the host passes on about ten a second and always the last. */
   void (*progress)(gw_call *call, uint64_t done, uint64_t total, gw_view fields_json);
 
   /* [run], and in open() [main]: why the call fails. `code` is short and stable ("rate_limited"), `text` a sentence for people. `retry_after_ms`

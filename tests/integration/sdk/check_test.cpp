@@ -47,6 +47,8 @@ TEST_CASE("each unfit plugin fails the check that is made for its fault, and is 
       {"use_after_release", "fuzz.inputs", "SIGSEGV"},
       {"forgets", "durable.resume", "gives another result"},
       {"noisy_load", "load.quiet", "hello from the constructor"},
+      {"forks_load", "load.quiet", "loading it starts 1 processes"},
+      {"late", "life.slopes", "log() for a call whose run() has returned"},
       {"other_unit", "load.manifest", "which the file does not have"},
       {"exports", "static.exports", "a_symbol_of_the_plugin"},
       {"run_path", "static.hardening", "/tmp/somewhere"},
@@ -60,6 +62,14 @@ TEST_CASE("each unfit plugin fails the check that is made for its fault, and is 
   INFO(result.out << result.err);
   CHECK(result.exit_code == 1);
   CHECK_THAT(result.out, Catch::Contains("error: ") && Catch::Contains(fault.finding) && Catch::Contains("--seed 7"));
+}
+
+TEST_CASE("a plugin that takes signals over is warned, since a language's runtime may have to") {
+  const auto result =
+      check(GODWIT_BINARY_DIR "/unfit-plugins/takes_signals.so", {"--only", "life.slopes", "--seed", "7"});
+  INFO(result.out << result.err);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.out, Catch::Contains("takes SIGSEGV over"));
 }
 
 TEST_CASE("good plugins pass every check") {

@@ -2,11 +2,19 @@
 #include "../unit.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static int is(const char *fault) { return strcmp(UNFIT, fault) == 0; }
+
+static void *use_later(void *call) {
+  usleep(1000);
+  host->log(call, GW_LOG_INFO, text("still there"), text(""));
+  return NULL;
+}
 
 static gw_status run(void *self, gw_call *call, gw_view method, gw_view input) {
   (void)self, (void)method;
@@ -31,6 +39,12 @@ static gw_status run(void *self, gw_call *call, gw_view method, gw_view input) {
     return host->output(call, text(number));
   }
   if (is("off_schema")) return host->output(call, text("\"text\""));
+  if (is("late")) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, use_later, call);
+    pthread_detach(thread);
+  }
+  if (is("takes_signals")) signal(SIGSEGV, SIG_IGN);
   if (is("use_after_release")) {
     host->checkpoint_put(call, text("k"), text("[1,2,3]"));
     if (host->checkpoint_get(call, text("k"), &kept) == GW_OK) {
@@ -57,6 +71,10 @@ __attribute__((constructor)) static void at_load(void) {
   printf("hello from the constructor\n");
   fflush(stdout);
 }
+#endif
+
+#ifdef UNFIT_FORKS
+__attribute__((constructor)) static void fork_at_load(void) { fork(); }
 #endif
 
 ONE_STAGE_PLUGIN(UNIT_ID, run)

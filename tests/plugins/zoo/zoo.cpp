@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -116,6 +117,24 @@ UNUSED gw_status spins(gw_call*, const std::string&) {
   }
   return GW_OK;
 }
+// Nobody hears of it when it is at its end.
+UNUSED gw_status ignores_xcpu(gw_call* call, const std::string& input) {
+  signal(SIGXCPU, SIG_IGN);
+  return spins(call, input);
+}
+UNUSED gw_status swallows_segv(gw_call* call, const std::string& input) {
+  signal(SIGSEGV, [](int) {});
+  volatile uintptr_t address = 64;
+  *reinterpret_cast<volatile int*>(address) = 1;
+  return spins(call, input);
+}
+void hang_at_exit() {
+  for (;;) pause();
+}
+UNUSED gw_status exits_slowly(gw_call*, const std::string&) {
+  atexit(hang_at_exit);
+  exit(3);
+}
 UNUSED gw_status stops_itself(gw_call*, const std::string&) {
   raise(SIGSTOP);
   return GW_OK;
@@ -198,6 +217,15 @@ UNUSED gw_status leaves_children(gw_call* call, const std::string&) {
     for (;;) pause();
   }
   return give(call, R"("20 children")");
+}
+
+// Both come back from the call, and both would answer it.
+UNUSED gw_status forks_midway(gw_call* call, const std::string&) {
+  const bool first = fork() > 0;
+  return give(call, first ? R"("the first")" : R"("the copy")");
+}
+UNUSED gw_status forks_loading(gw_call* call, const std::string&) {
+  return give(call, R"("loaded")");
 }
 
 // --- disturbs
@@ -304,6 +332,22 @@ UNUSED gw_status emits_much(gw_call* call, const std::string&) {
   return GW_OK;
 }
 
+// More than there is anywhere.
+UNUSED gw_status emits_beyond(gw_call* call, const std::string&) {
+  static const uint8_t byte = '1';
+  const gw_view row{&byte, uint64_t{1} << 40};
+  gw_buf* result = nullptr;
+  std::string said;
+  for (const gw_status status : {host->emit(call, text("rows"), row), host->checkpoint_put(call, text("key"), row),
+                                 host->invoke(call, text("noop"), row, {nullptr, 0}, &result), host->output(call, row)})
+    said += std::to_string(status);
+  return give(call, "\"" + said + "\"");
+}
+UNUSED gw_status floods_progress(gw_call* call, const std::string&) {
+  for (uint64_t i = 0; i < 1'000'000; ++i) host->progress(call, i, 1'000'000, text("{\"all\": \"the same\"}"));
+  return give(call, R"("a million")");
+}
+
 // --- reaches for what is not its own; the input is a path or a port where it needs one
 UNUSED gw_status reads_passwd(gw_call* call, const std::string&) {
   return open("/etc/passwd", O_RDONLY) < 0 ? refused(call, "/etc/passwd") : give(call, R"("open")");
@@ -338,6 +382,9 @@ UNUSED gw_status raises_limits(gw_call* call, const std::string&) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max = limit.rlim_max + 1;
   return setrlimit(RLIMIT_NOFILE, &limit) != 0 ? refused(call, "setrlimit") : give(call, R"("raised")");
+}
+UNUSED gw_status outlives_daemon(gw_call* call, const std::string&) {
+  return prctl(PR_SET_PDEATHSIG, 0) != 0 ? refused(call, "prctl") : give(call, R"("for ever")");
 }
 UNUSED gw_status unlinks(gw_call* call, const std::string& input) {
   const std::string path = input.substr(1, input.size() - 2);
@@ -393,5 +440,6 @@ const gw_plugin plugin = {sizeof(gw_plugin), is("wrong_abi") ? 7u : GW_ABI_MAJOR
 const gw_plugin* godwit_plugin_v1(const gw_host*, gw_call*) {
   if (is("dies_loading")) abort();
   if (is("exits_loading")) exit(0);
+  if (is("forks_loading")) (void)!fork();
   return &plugin;
 }

@@ -1,6 +1,9 @@
 #include "wire/elf_note.hpp"
 
+#include <elf.h>
+
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <fstream>
 #include <random>
 
@@ -81,6 +84,38 @@ TEST_CASE("a plugin with damaged bytes never crashes the reader") {
     }
   }
   CHECK(read_or_refuse(kPlugin) != "");
+}
+
+TEST_CASE("a note that is longer than its segment, and notes without end, are told as such") {
+  const support::TempDir folder;
+  const std::string path = (folder / "long.so").string();
+  const auto why = [&](const std::string& bytes) {
+    write(path, bytes);
+    try {
+      wire::read_manifest_note(path);
+    } catch (const base::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto change = [](std::uint64_t filesz, std::uint32_t descsz) {
+    std::string bytes = contents(kPlugin);
+    Elf64_Ehdr header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    for (std::size_t i = 0; i < header.e_phnum; ++i) {
+      Elf64_Phdr segment;
+      char* at = bytes.data() + header.e_phoff + i * sizeof segment;
+      std::memcpy(&segment, at, sizeof segment);
+      if (segment.p_type != PT_NOTE) continue;
+      // Its first note's size, which stands behind that of its name.
+      if (descsz > 0) std::memcpy(bytes.data() + segment.p_offset + 4, &descsz, sizeof descsz);
+      if (filesz > 0) segment.p_filesz = filesz;
+      std::memcpy(at, &segment, sizeof segment);
+    }
+    return bytes;
+  };
+  CHECK_THAT(why(change(0, 0xffffffff)), Catch::Contains("longer than its segment"));
+  CHECK_THAT(why(change(64u << 20, 0)), Catch::Contains("has notes of 67108864 bytes"));
 }
 
 TEST_CASE("files that are no plugins are refused by what they are") {
