@@ -18,6 +18,18 @@ gw_view view_of(std::string_view text) {
 
 pid_t loader = 0;  // the process that has loaded the plugin
 
+// What the plugin's function gives. An exception would end its process in godwit-host.
+template <typename Function>
+auto without_exceptions(const char* name, const Function& function) {
+  try {
+    return function();
+  } catch (const std::exception& error) {
+    throw failed(std::string(name) + " lets an exception out: " + error.what());
+  } catch (...) {
+    throw failed(std::string(name) + " lets an exception out");
+  }
+}
+
 std::string failure_of(const gw_call& call) {
   if (call.failure_code_.empty() && call.failure_text_.empty()) return "it gave no reason";
   return call.failure_code_ + ": " + call.failure_text_;
@@ -33,7 +45,8 @@ Plugin::Plugin(const std::string& path) {
   if (!symbol) throw failed("does not export godwit_plugin_v1");
   gw_call load{CallPlan()};
   load.in_open_ = true;
-  table_ = reinterpret_cast<const gw_plugin* (*)(const gw_host*, gw_call*)>(symbol)(&fake_host(), &load);
+  const auto entry = reinterpret_cast<const gw_plugin* (*)(const gw_host*, gw_call*)>(symbol);
+  table_ = without_exceptions("godwit_plugin_v1()", [&] { return entry(&fake_host(), &load); });
   if (!table_) throw failed("godwit_plugin_v1() gave up: " + failure_of(load));
 }
 
@@ -56,7 +69,8 @@ Instance::Instance(const gw_unit& unit, std::string_view config) : unit_(unit) {
   gw_call call{CallPlan()};
   call.in_open_ = true;
   GuardedBytes bytes(config);
-  const gw_status status = unit.open(&fake_host(), &call, view_of(bytes.view()), &self_);
+  const gw_status status = without_exceptions(
+      "open()", [&] { return unit.open(&fake_host(), &call, view_of(bytes.view()), &self_); });
   if (status != GW_OK) throw failed("the unit \"" + std::string(unit.id) + "\" did not open: " + failure_of(call));
 }
 
@@ -75,7 +89,8 @@ Ran Instance::run(std::string_view method, std::string_view input, gw_call& call
   Ran ran;
   {
     const GuardedBytes method_bytes(method), input_bytes(input);
-    ran.status = unit_.run(self_, &call, view_of(method_bytes.view()), view_of(input_bytes.view()));
+    ran.status = without_exceptions(
+        "run()", [&] { return unit_.run(self_, &call, view_of(method_bytes.view()), view_of(input_bytes.view())); });
   }
   ran.output = call.output_;
   ran.output_failed = call.output_failed_;

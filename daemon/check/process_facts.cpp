@@ -1,5 +1,6 @@
 #include "check/process_facts.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -19,15 +20,15 @@ std::size_t entries(const char* path) {
   return count;
 }
 
-std::size_t child_count() {
+std::vector<pid_t> children() {
   std::error_code error;
-  std::size_t count = 0;
+  std::vector<pid_t> found;
   for (std::filesystem::directory_iterator task("/proc/self/task", error), end; !error && task != end;
        task.increment(error)) {
     std::ifstream file(task->path() / "children");
-    for (long child = 0; file >> child;) ++count;
+    for (pid_t child = 0; file >> child;) found.push_back(child);
   }
-  return count;
+  return found;
 }
 
 std::uint64_t handled_signals() {
@@ -40,6 +41,19 @@ std::uint64_t handled_signals() {
 }
 
 }  // namespace
+
+std::size_t end_children() {
+  std::size_t alive = 0;
+  for (auto left = children(); !left.empty(); left = children()) {
+    for (const pid_t child : left) {
+      if (::waitpid(child, nullptr, WNOHANG) != 0) continue;
+      ++alive;
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+    }
+  }
+  return alive;
+}
 
 std::vector<std::string> fatal_signals(std::uint64_t signals) {
   std::vector<std::string> names;
@@ -55,7 +69,7 @@ ProcessFacts process_facts() {
   facts.rss = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   facts.fds = entries("/proc/self/fd");
   facts.threads = entries("/proc/self/task");
-  facts.children = child_count();
+  facts.children = children().size();
   facts.handled = handled_signals();
   return facts;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "base/unique_fd.hpp"
 #include "base/utf8.hpp"
+#include "check/process_facts.hpp"
 #include "process/child.hpp"
 
 namespace godwit::check {
@@ -160,6 +162,7 @@ Outcome Runner::run(const Check& check) const {
   spawn.environment = whole_environment();
   spawn.directory = folder.path();
   spawn.fds = {-1, output.get(), output.get(), theirs.get()};
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what the plugin starts comes back to here when its process ends
   process::Child child = process::spawn(spawn);
   theirs.reset();
   Report report;
@@ -180,7 +183,8 @@ Outcome Runner::run(const Check& check) const {
   }
   child.signal_group(SIGKILL * (late || report.done ? 1 : 0));
   const process::Exit exit = child.wait();
-  child.signal_group(SIGKILL);
+  if (const std::size_t left = end_children(); left > 0)
+    outcome.findings.push_back({Severity::warning, std::to_string(left) + " processes that it had started outlived it"});
   outcome.seconds = seconds_since(begin);
   if (report.done) return outcome;
   const std::string where = report.doing.empty() ? "" : " while " + report.doing;

@@ -72,6 +72,14 @@ TEST_CASE("a plugin that takes signals over is warned, since a language's runtim
   CHECK_THAT(result.out, Catch::Contains("takes SIGSEGV over"));
 }
 
+TEST_CASE("what a plugin lets out is told: exceptions, and processes, of which none is left") {
+  const auto thrown = check(GODWIT_BINARY_DIR "/zoo/throws.so", {"--only", "hostile.no_extensions"});
+  CHECK_THAT(thrown.out, Catch::Contains("run() lets an exception out: thrown over the fence"));
+  const auto left = check(GODWIT_BINARY_DIR "/zoo/leaves_children.so", {"--only", "hostile.no_extensions"});
+  CHECK_THAT(left.out, Catch::Contains("processes that it had started outlived it"));
+  CHECK(run_command("/usr/bin/pgrep", {"-f", "^[^ ]*godwit-check .*leaves_children"}).exit_code == 1);
+}
+
 TEST_CASE("good plugins pass every check") {
   for (const char* plugin : {"checkpoint", "noop"}) {
     const auto result = check(std::string(GODWIT_BINARY_DIR "/test-plugins/") + plugin + ".so");
