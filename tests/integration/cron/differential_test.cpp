@@ -310,7 +310,7 @@ TEST_CASE("what import takes for the times of cron itself agrees with croniter")
   check_agrees("croniter", cases, kLines);
 }
 
-TEST_CASE("imported timers have the times that systemd-analyze gives") {
+TEST_CASE("random timers that are imported have the times that systemd-analyze gives") {
   Dice dice(godwit::support::seed());
   const auto zones = zone_names();
   constexpr int kGroups = 20, kEach = 15;

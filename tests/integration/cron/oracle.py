@@ -17,6 +17,11 @@ from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 UTC = timezone.utc
+# As crontab(5) says; croniter 1.3.5 knows some of them only.
+SHORT = {
+    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
+}
 OURS, THEIRS = 16, 8  # fires asked for in each case
 
 
@@ -46,7 +51,7 @@ def for_croniter(expression):
     - In a month that lacks a day of the list it jumps as many days as lead to that day, past the first days of the next
       month. Each of the days 29 to 31 is therefore asked for by itself.
     """
-    fields = expression.split()
+    fields = SHORT.get(expression, expression).split()
     second = [fields.pop(0)] if len(fields) == 6 else []
     minute, hour, day, month, weekday = fields
     either = not day.startswith("*") and not weekday.startswith("*")
