@@ -418,6 +418,8 @@ void Execution::add_note(lua_State* lua, const std::string& name, std::int64_t h
   note.path = full_path(scope.path, own);
   note.hash = hash;
   note.output = std::move(value);
+  const ScriptLine line = script_line(lua);
+  note.line = line.file + ":" + std::to_string(line.line);
   note.rows = std::move(rows);
   output_.notes.push_back(std::move(note));
 }
@@ -430,6 +432,10 @@ void Execution::stop_for_mismatch(lua_State* lua, const Recording::Entry& record
   end.recorded["at"] = base::format_instant(recorded.step.at);
   end.recorded["hash"] = hex(recorded.step.hash);
   end.recorded["state"] = model::name(recorded.step.state);
+  if (const std::size_t colon = recorded.step.line.rfind(':'); colon != std::string::npos) {
+    end.recorded["file"] = recorded.step.line.substr(0, colon);
+    end.recorded["line"] = std::stoll(recorded.step.line.substr(colon + 1));
+  }
   if (lua) {
     const ScriptLine line = script_line(lua);
     end.requested = side(full_path(current_->path, ask.name), facts_.version);

@@ -164,7 +164,7 @@ void Batch::put(const engine::AttemptFailed& fact) {
 
 void Batch::put(const engine::StepDone& fact) {
   row(Rows::step, fact.run, fact.path, code(fact.state), std::int64_t(fact.attempt), fact.args_hash,
-      OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at);
+      OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at, OrNull{fact.line});
   if (fact.output.size() > kOutputInlineMax)
     row(Rows::artifact, fact.run, fact.path, base::sha256_hex(fact.output), kOutputName, numbers_.next(),
         static_cast<std::int64_t>(fact.output.size()), kOutputMediaType, fact.finished_at, kInStep);
