@@ -237,6 +237,7 @@ void Batch::put(const engine::RunChanged& fact) {
     row(Rows::mail, fact.run);
   else
     rests_[fact.run] = {fact.run, false, {}};
+  if (fact.change == engine::RunChange::closing) row(Rows::locks_closed, fact.run);
   row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
       OrNull{fact.sides});
 }

@@ -216,6 +216,9 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "DELETE FROM godwit.run_unique AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
     TableInfo{Rows::locks_done, "locks_done", kInboxTaken,
               "DELETE FROM godwit.lock AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
+    // What the stages of the run's end ask for comes later; the run keeps its turn.
+    TableInfo{Rows::locks_closed, "locks_closed", kInboxTaken,
+              "DELETE FROM godwit.lock AS t USING fence, {} (closed) WHERE t.run = u.closed AND t.path <> ''", ""},
     TableInfo{Rows::expiry, "expiry", kExpiry, "INSERT INTO godwit.expiry (run, at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
     TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,
