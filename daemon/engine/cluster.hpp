@@ -74,6 +74,8 @@ class Cluster {
   virtual void read_mail(std::size_t limit, Answer<std::vector<Mail>> answer) = 0;
   // Sends mail to the owner of a run, and waits for its answer; Error(unavailable) when none comes in time.
   virtual void ask_owner(model::RunId run, std::string body, Answer<std::string> answer) = 0;
+  // Sends mail without a body; nothing is answered.
+  virtual void tell_owner(model::RunId run) = 0;
   // `text` empty: nobody waits for an answer.
   virtual void answer_mail(std::int64_t number, std::optional<std::string> text) = 0;
 

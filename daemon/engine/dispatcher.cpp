@@ -250,7 +250,8 @@ void Dispatcher::execute(ActiveRun& run, StepTask& task) {
                         .path = task.path(),
                         .attempt = task.attempt,
                         .args_hash = task.request.args_hash,
-                        .started_at = task.started_at},
+                        .started_at = task.started_at,
+                        .line = task.request.line},
                .statement = work.statement,
                .parameters = work.parameters,
                .timeout = task.policy().timeout.value_or(base::Duration(0))};
@@ -275,7 +276,8 @@ void Dispatcher::on_executed(ActiveRun& run, StepTask& task, Result<SqlDone> end
                       .args_hash = task.request.args_hash,
                       .output = std::move(ended->output),
                       .started_at = task.started_at,
-                      .finished_at = ended->at};
+                      .finished_at = ended->at,
+                      .line = task.request.line};
   run.last_end = std::max(run.last_end, done.finished_at);
   std::vector<Fact> more;
   run.driver->settling(task.request, done, more);

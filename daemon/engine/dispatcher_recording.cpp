@@ -10,7 +10,8 @@ void Dispatcher::record(ActiveRun& run, StepTask& task, model::StepState state, 
                         std::optional<model::Failure> failure, std::vector<Emitted> emitted) {
   if (failure) task.last_failure = *failure;
   StepDone done{run.id(),          task.path(),        state,           task.attempt,       task.request.args_hash,
-                std::move(output), std::move(failure), task.started_at, run.next_end(parts_.clock.now()), std::move(emitted)};
+                std::move(output), std::move(failure), task.started_at, run.next_end(parts_.clock.now()), std::move(emitted),
+                task.request.line};
   std::vector<Fact> facts = std::move(task.more);
   run.driver->settling(task.request, done, facts);
   facts.emplace_back(std::move(done));
@@ -72,7 +73,8 @@ void Dispatcher::on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& tas
                 .args_hash = task.request.args_hash,
                 .failure = failure,
                 .started_at = task.started_at,
-                .finished_at = run->next_end(parts_.clock.now())};
+                .finished_at = run->next_end(parts_.clock.now()),
+                .line = task.request.line};
   std::vector<Fact> facts;
   run->driver->settling(task.request, done, facts);
   facts.emplace_back(std::move(done));

@@ -52,9 +52,12 @@ class Engine::Impl {
         load_queues([this, ready] {
           intake_.start([this, ready] {
             ready_ = true;
-            locks_.start([this](model::RunId run) {
-              intake_.with_run(run, [this](ActiveRun* active) {
-                if (active) runner_.ask_for_locks(*active);
+            locks_.start([this](model::RunId run, bool news) {
+              intake_.with_run(run, [this, run, news](ActiveRun* active) {
+                if (active)
+                  runner_.ask_for_locks(*active);
+                else if (news)
+                  nodes_.tell(run);
               });
             });
             if (!draining_) scheduler_.start();

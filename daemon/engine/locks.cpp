@@ -10,22 +10,22 @@ constexpr std::size_t kShownMax = 5;
 
 }  // namespace
 
-void Locks::start(std::function<void(model::RunId)> wake) {
+void Locks::start(std::function<void(model::RunId, bool news)> wake) {
   wake_ = std::move(wake);
   store_.read_locks({}, [this](Result<std::vector<LockRow>> rows) {
     if (!rows) return base::log::warning("the locks of runs were not read: {}", rows.error().what());
     for (auto& row : *rows) names_[row.run].insert(std::move(row.name));
-    look({});
+    look({}, true);
   });
   look_again_later();
 }
 
-// Of what other nodes release, and earlier lives of this one held, nobody tells.
+// Of what dead nodes held nobody tells, nor is it certain that what was told arrived.
 void Locks::look_again_later() {
   if (look_every_ <= base::Duration(0)) return;
   clock_.at(clock_.tick() + look_every_, [this] {
     if (stopped_) return;
-    look({});
+    look({}, false);
     look_again_later();
   });
 }
@@ -52,20 +52,20 @@ void Locks::let_go(model::RunId run, const std::string& path, const std::string&
 }
 
 void Locks::released(const std::string& name) {
-  name.empty() ? look({}) : look({name});
+  name.empty() ? look({}, true) : look({name}, true);
 }
 
 void Locks::run_ended(model::RunId run) {
   const auto known = names_.extract(run);
-  if (!known.empty()) look({known.mapped().begin(), known.mapped().end()});
+  if (!known.empty()) look({known.mapped().begin(), known.mapped().end()}, true);
 }
 
-void Locks::look(std::vector<std::string> names) {
+void Locks::look(std::vector<std::string> names, bool news) {
   if (stopped_ || !wake_) return;
-  store_.grantable_locks(std::move(names), [this](Result<std::vector<model::RunId>> runs) {
+  store_.grantable_locks(std::move(names), [this, news](Result<std::vector<model::RunId>> runs) {
     if (!runs) return base::log::warning("nobody looked for locks that are free: {}", runs.error().what());
     if (stopped_) return;
-    for (const auto run : *runs) wake_(run);
+    for (const auto run : *runs) wake_(run, news);
   });
 }
 

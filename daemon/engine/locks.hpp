@@ -14,12 +14,13 @@ namespace godwit::engine {
 // the store, which decides who has them; this asks it, and knows when somebody who waits should ask again.
 class Locks {
  public:
-  // `look_every`: after which it is looked for locks that others released; zero for never.
+  // `look_every`: after which it is looked for locks of which nobody told; zero for never.
   Locks(Store& store, Clock& clock, base::Duration look_every)
       : store_(store), clock_(clock), look_every_(look_every) {}
 
-  // `wake` is called for a run that waits for a lock it may have now; it need not be one of this node.
-  void start(std::function<void(model::RunId)> wake);
+  // `wake` is called for a run that waits for a lock it may have now. When the run is another node's, that one should
+  // be told if it is `news`, and looks by itself if it is not.
+  void start(std::function<void(model::RunId, bool news)> wake);
   void stop() { stopped_ = true; }
 
   struct Taken {
@@ -35,13 +36,13 @@ class Locks {
   void run_ended(model::RunId run);
 
  private:
-  void look(std::vector<std::string> names);
+  void look(std::vector<std::string> names, bool news);
   void look_again_later();
 
   Store& store_;
   Clock& clock_;
   base::Duration look_every_;
-  std::function<void(model::RunId)> wake_;
+  std::function<void(model::RunId, bool news)> wake_;
   std::map<model::RunId, std::set<std::string>> names_;  // that runs have, or wait for
   bool stopped_ = false;
 };

@@ -226,7 +226,8 @@ void Nodes::open(Mail mail) {
   }
 }
 
-// What another node has written about a run of this one: that a child has ended, or that it is to be cancelled.
+// What another node has written about a run of this one: that a child has ended, that it is to be cancelled, or that a
+// lock it waits for was let go.
 void Nodes::look_at(model::RunId run, std::function<void()> done) {
   parts_.intake.with_run(run, [this, run, done = std::move(done)](ActiveRun* active) {
     if (!active) return done();
@@ -247,6 +248,11 @@ void Nodes::apply(ActiveRun& run, const UnfinishedRun& stored) {
   for (const auto& [path, wait] : stored.waits)
     if (ActiveRun* active = parts_.runner.find(id); active && wait.child_end)
       parts_.runner.waits().child_ended(*active, *wait.child_end);
+  if (ActiveRun* active = parts_.runner.find(id)) parts_.runner.ask_for_locks(*active);
+}
+
+void Nodes::tell(model::RunId run) {
+  if (others_ > 0 && may_be_elsewhere(run)) parts_.cluster->tell_owner(run);
 }
 
 void Nodes::send(model::RunId run, Order order, Answer<json::value> answer) {

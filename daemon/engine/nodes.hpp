@@ -41,6 +41,8 @@ class Nodes {
   void send(model::RunId run, Order order, Answer<base::json::value> answer);
   // What all nodes share was changed here: they look at it now, and not with their next beat.
   void tell_others();
+  // Has the node that has the run look at it anew, if it is another one.
+  void tell(model::RunId run);
   // Whether the run may be another node's.
   bool may_be_elsewhere(model::RunId run) const { return parts_.cluster && !parts_.intake.is_here(run); }
 

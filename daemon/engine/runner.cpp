@@ -1,5 +1,7 @@
 #include "engine/runner.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "engine/progress.hpp"
 
@@ -13,6 +15,18 @@ constexpr auto kProgressInterval = std::chrono::seconds(1);
 // A run that only waits stays in memory for a while, in case it does not wait long: coming back costs a query.
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr auto kWorthResting = std::chrono::seconds(3);
+
+// What earlier lives of a script waited for, and this one does not ask for again: the branch that did was given up.
+void give_up_waits(ActiveRun& run, Locks& locks) {
+  std::erase_if(run.waits, [&](const auto& entry) {
+    const auto& [path, wait] = entry;
+    const auto asks = [&path = path](const auto& task) { return task.second->path() == path; };
+    if (std::any_of(run.tasks.begin(), run.tasks.end(), asks)) return false;
+    if (wait.opened.child && !wait.child_end) run.orphans.push_back(*wait.opened.child);
+    if (wait.opened.kind == WaitKind::lock) locks.let_go(run.id(), path, {});
+    return true;
+  });
+}
 
 }  // namespace
 
@@ -165,6 +179,8 @@ void Runner::advance(ActiveRun& run) {
   if (run.ending || run.advancing || goes_elsewhere(run)) return;
   if (run.may_go_on() && !dispatcher_.draining()) ask_driver(run);
   if (run.failure || run.cancelling) return wind_up(run);
+  if (run.job->job().script && run.may_go_on() && !run.waits.empty() && run.driver->idle())
+    give_up_waits(run, parts_.locks);
   if (run.may_go_on() && run.tasks.empty() && run.driver->done() && !dispatcher_.draining()) return finish(run);
   consider_rest(run);
 }

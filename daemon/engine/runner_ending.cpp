@@ -64,8 +64,9 @@ void Runner::close(ActiveRun& run, Outcome outcome) {
                                 .who = "godwitd",
                                 .detail = outcome_text(outcome),
                                 .at = parts_.clock.now()});
-  parts_.store.append(std::move(facts), [this](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) fenced();
+  parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) return fenced();
+    parts_.locks.run_ended(id);
   });
   for (const auto child : std::exchange(run.orphans, {})) hooks_.children.cancel(child, run);
   run.failure.reset();

@@ -14,7 +14,7 @@ namespace {
 constexpr int kLossesMax = 5;
 
 model::script::RecordedStep recorded_step(const StepDone& done) {
-  return {done.path, done.state, done.args_hash, done.output, done.failure, done.finished_at};
+  return {done.path, done.state, done.args_hash, done.output, done.failure, done.finished_at, done.line};
 }
 
 // Whether a path is that of one of the loop's items `from` to `to`, or below it.
@@ -86,7 +86,7 @@ std::vector<model::script::RecordedStep> script_history(const Recorded& recorded
   history.reserve(recorded.steps.size() + recorded.cursors.size());
   for (const auto& [path, value] : recorded.cursors) {
     const json::value folded = base::parse_json(value);
-    history.push_back({std::string(folded.at("path").as_string()), {}, 0, json::serialize(folded.at("value")), {}, {}});
+    history.push_back({std::string(folded.at("path").as_string()), {}, 0, json::serialize(folded.at("value")), {}, {}, {}});
   }
   for (const StepDone& done : recorded.steps) history.push_back(recorded_step(done));
   return history;
@@ -177,7 +177,11 @@ void ScriptDriver::record(model::script::Note note) {
     fold(note, cursor);
     facts.emplace_back(std::move(cursor));
   } else {
-    StepDone done{.run = run, .path = std::move(note.path), .args_hash = note.hash, .output = std::move(note.output)};
+    StepDone done{.run = run,
+                  .path = std::move(note.path),
+                  .args_hash = note.hash,
+                  .output = std::move(note.output),
+                  .line = std::move(note.line)};
     done.started_at = done.finished_at = control_->next_end();
     for (auto& row : note.rows) done.emitted.push_back({std::move(row.topic), std::move(row.row)});
     history_.push_back(recorded_step(done));
@@ -197,7 +201,7 @@ void ScriptDriver::fold(const model::script::Note& note, CursorMoved& cursor) {
   std::erase_if(history_, [&](const model::script::RecordedStep& step) {
     return is_item(step.path, note.loop, note.from, note.to) || (note.replaces && is_fold(step.path, note.loop));
   });
-  history_.push_back({note.path, {}, 0, note.output, {}, {}});
+  history_.push_back({note.path, {}, 0, note.output, {}, {}, {}});
 }
 
 void ScriptDriver::on_request(Request request) {
@@ -238,7 +242,10 @@ std::optional<StepRequest> ScriptDriver::next() {
 }
 
 std::optional<StepRequest> ScriptDriver::request_for(const Request& asked) {
-  StepRequest request{.path = asked.path, .input = asked.input, .args_hash = asked.hash};
+  StepRequest request{.path = asked.path,
+                      .input = asked.input,
+                      .args_hash = asked.hash,
+                      .line = asked.file + ":" + std::to_string(asked.line)};
   Handed handed{.number = asked.number};
   if (asked.kind == "lock") handed.lock = asked.uses;
   static const auto kPlain = std::make_shared<const StepPolicy>(StepPolicy{.fails_run = false});
@@ -249,7 +256,7 @@ std::optional<StepRequest> ScriptDriver::request_for(const Request& asked) {
     if (call && !call->callable) return std::nullopt;
   } catch (const base::Error& error) {
     request.failure = model::Failure{
-        "bad_step", std::string(error.what()) + " (" + asked.file + ":" + std::to_string(asked.line) + ")", false, {}};
+        "bad_step", std::string(error.what()) + " (" + request.line + ")", false, {}};
   }
   handed_[asked.path] = std::move(handed);
   return request;

@@ -108,6 +108,7 @@ struct StepRequest {
   std::string input;                             // JSON text
   std::optional<base::json::value> input_value;  // the same, if the driver has it at hand anyway
   std::int64_t args_hash = 0;                    // of the input
+  std::string line;                              // of the script that asks: "trip.lua:12"
   std::shared_ptr<const StepPolicy> policy;
   std::optional<StepLimits> own_limits;  // instead of the policy's, where they depend on the step
   // The step cannot even be tried, for this reason; it is recorded as failed.

@@ -73,6 +73,7 @@ struct StepDone {
   base::Instant started_at;
   base::Instant finished_at;
   std::vector<Emitted> emitted;
+  std::string line;  // of the script that asked for it: "trip.lua:12"
 };
 // The newest value under a key of a running step; an older one is forgotten.
 struct CheckpointPut {

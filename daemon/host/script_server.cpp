@@ -1,5 +1,6 @@
 #include "host/script_server.hpp"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@ constexpr auto kWatchInterval = std::chrono::milliseconds(100);
 constexpr std::int64_t kGraceNs = 1'000'000'000;
 // Outputs are sent in parts of about this size.
 constexpr std::size_t kPartSize = 4u << 20;
+// After so many machines that came and went memory is given back to the system: when none is left, or in any case.
+constexpr int kTrimWhenEmpty = 256;
+constexpr int kTrimAlways = 4096;
 
 // What the signal leaves behind: where the script stands, one line for each of its functions.
 struct Trace {
@@ -129,8 +133,7 @@ void ScriptServer::handle(const Message& message) {
       return send(message.machine, machine);
     }
     case ScriptMessage::drop:
-      machines_.erase(found);
-      return;
+      return forget(message.machine);
     default:
       throw base::refused("unknown message from the daemon");
   }
@@ -191,7 +194,15 @@ void ScriptServer::end_with_failure(std::uint64_t number, model::Failure failure
   const std::string bytes = wire::pack(output);
   channel_.write([&](std::string& out) { wire::append_message(out, ScriptMessage::output, number, 0, 0, {bytes}); },
                  Channel::Flush::now);
+  forget(number);
+}
+
+// Runs that begin to wait leave by the thousand, and malloc would keep what they had.
+void ScriptServer::forget(std::uint64_t number) {
   machines_.erase(number);
+  if (++forgotten_ < (machines_.empty() ? kTrimWhenEmpty : kTrimAlways)) return;
+  forgotten_ = 0;
+  ::malloc_trim(0);
 }
 
 // In parts, notes before the requests that came after them, the end last.
@@ -223,7 +234,7 @@ void ScriptServer::send(std::uint64_t number, Machine& machine) {
     channel_.write([&](std::string& out) { wire::append_message(out, ScriptMessage::output, number, 0, 0, {bytes}); },
                    Channel::Flush::now);
   } while (notes < rest.notes.size() || requests < rest.requests.size());
-  if (ended) machines_.erase(number);
+  if (ended) forget(number);
 }
 
 // --- the watchdog

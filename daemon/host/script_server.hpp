@@ -46,6 +46,7 @@ class ScriptServer {
   void open(const Message& message);
   void go(std::uint64_t number, Machine& machine);
   void send(std::uint64_t number, Machine& machine);
+  void forget(std::uint64_t number);
   void end_with_failure(std::uint64_t number, model::Failure failure);
   void watch();
   void give_up(const std::string& trace);
@@ -55,6 +56,7 @@ class ScriptServer {
   std::condition_variable changed_;
   std::deque<Message> queue_;                                             // under the mutex
   std::unordered_map<std::uint64_t, std::unique_ptr<Machine>> machines_;  // only the script thread
+  int forgotten_ = 0;  // machines since memory was given back; only the script thread
   std::atomic<std::uint64_t> running_{0};                                 // the machine that is at work
   std::atomic<bool> busy_{false};
   std::atomic<std::int64_t> allowed_ns_{0};  // its CPU budget

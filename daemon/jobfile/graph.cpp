@@ -82,7 +82,13 @@ std::string graph_dot(const model::Job& job) {
   return text + "}\n";
 }
 
+base::Error no_graph_of_script(const std::string& file) {
+  return base::refused("a Lua job has no stages to draw: what it does is known while it runs", {file},
+                       "`godwit show RUN` has the steps of a run");
+}
+
 std::string draw_graph(const model::Job& job, const std::string& format) {
+  if (job.script) throw no_graph_of_script(job.file);
   for (const auto& [name, draw] : kGraphFormats)
     if (name == format) return draw(job);
   std::vector<std::string> names;

@@ -16,7 +16,8 @@ std::string graph_svg(const model::Job& job);
 
 inline constexpr std::array<std::pair<std::string_view, std::string (*)(const model::Job&)>, 3> kGraphFormats{
     {{"text", graph_text}, {"dot", graph_dot}, {"svg", graph_svg}}};
-// In the format of that name. Throws Error(refused) for another one.
+base::Error no_graph_of_script(const std::string& file);
+// In the format of that name. Throws Error(refused) for another one, and for a Lua job.
 std::string draw_graph(const model::Job& job, const std::string& format);
 
 }  // namespace godwit::jobfile

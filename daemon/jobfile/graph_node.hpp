@@ -24,7 +24,7 @@ inline std::string_view name(GraphNode::Kind kind) {
   return kGraphNodeKinds[static_cast<std::size_t>(kind)];
 }
 
-// In the order of the file.
+// In the order of the file, and then those that run at the end, after the last of the others.
 std::vector<GraphNode> graph_nodes(const model::Job& job);
 
 }  // namespace godwit::jobfile

@@ -13,6 +13,7 @@
 #include "lab/report.hpp"
 #include "lab/test_reader.hpp"
 #include "lab/tester.hpp"
+#include "model/script_bundle.hpp"
 #include "script/stubs.hpp"
 
 namespace godwit::lab {
@@ -113,6 +114,7 @@ int run_tests(const json::object& request) {
 
 int draw_graph(const json::object& request) {
   const std::string file = text_of(request, "file");
+  if (model::is_script_name(file)) throw jobfile::no_graph_of_script(file);
   const auto job = jobfile::parse(read_file(file, kJobFileMax), file);
   const std::string text = jobfile::draw_graph(job, text_of(request, "format"));
   print(flag_of(request, "json") ? json::serialize(json::object{{"job", job.name}, {"text", text}}) + "\n" : text);
@@ -121,6 +123,7 @@ int draw_graph(const json::object& request) {
 
 int convert(const json::object& request) {
   const std::string file = text_of(request, "file");
+  if (model::is_script_name(file)) throw base::refused("it is a Lua job already", {file});
   print(jobfile::to_lua(read_file(file, kJobFileMax), file));
   return 0;
 }

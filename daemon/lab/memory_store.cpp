@@ -133,6 +133,8 @@ struct Applier {
     auto& run = memory.runs.at(fact.run);
     fact.elsewhere ? send_mail(fact.run) : run.rested.reset();
     run.changes.push_back(fact);
+    if (fact.change == RunChange::closing)
+      std::erase_if(memory.locks, [&](const LockRow& row) { return row.run == fact.run && !row.path.empty(); });
     if (fact.change == RunChange::unblocked)
       for (auto& [path, attempts] : run.attempts) attempts.in_doubt = false;
   }

@@ -39,6 +39,7 @@ struct RecordedStep {
   std::string output;     // JSON text
   std::optional<Failure> failure;
   base::Instant at;  // when it was recorded
+  std::string line;  // of the script that asked for it: "trip.lua:12"; empty when none did
 };
 
 // How a step ended, for the script.
@@ -72,6 +73,7 @@ struct Note {
   std::string path;
   std::int64_t hash = 0;
   std::string output;  // JSON text
+  std::string line;    // of the script: "trip.lua:12"; empty for what is folded
   std::vector<EmittedRow> rows;
   bool folds = false;     // this is what was folded away: items `from` to `to` of the loop leave the journal
   bool replaces = false;  // it stands for what was folded away before, too

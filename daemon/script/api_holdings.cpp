@@ -2,6 +2,7 @@
 #include "base/base64.hpp"
 #include "base/utf8.hpp"
 #include "script/api.hpp"
+#include "script/arguments.hpp"
 #include "script/execution.hpp"
 #include "script/step_calls.hpp"
 
@@ -11,7 +12,7 @@ namespace {
 // Keeps bytes as an artifact: text as it is, others as base64, since JSON has none.
 int artifact(lua_State* lua) {
   std::size_t size = 0;
-  const std::string name = luaL_checkstring(lua, 1);
+  const std::string name = checked_text(lua, 1, "artifact", "the name");
   const char* data = luaL_checklstring(lua, 2, &size);
   const std::string_view bytes(data, size);
   lua_settop(lua, 3);
@@ -57,7 +58,7 @@ int content(lua_State* lua) {
   ask.uses = "artifact.get";
   ask.name = own.empty() ? ask.uses : own;
   ask.named = !own.empty();
-  ask.input = json::serialize(json::object{{"artifact", luaL_checkstring(lua, 1)}});
+  ask.input = json::serialize(json::object{{"artifact", checked_text(lua, 1, "content", "the artifact")}});
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_content);
 }
 
@@ -89,7 +90,7 @@ int locked(lua_State* lua, int status, lua_KContext context) {
 
 // lock(name[, opts][, fn])
 int lock(lua_State* lua) {
-  const std::string name = luaL_checkstring(lua, 1);
+  const std::string name = checked_text(lua, 1, "lock", "the name");
   if (lua_type(lua, 2) == LUA_TFUNCTION) {
     lua_settop(lua, 2);
     lua_pushnil(lua);

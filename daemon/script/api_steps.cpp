@@ -70,17 +70,17 @@ int ask_call(lua_State* lua, const char* function, std::string uses, std::string
 }
 
 int call(lua_State* lua) {
-  std::string uses = luaL_checkstring(lua, 1);
+  std::string uses = checked_text(lua, 1, "call", "what is called");
   int arguments = 2;
   if (lua_type(lua, 2) == LUA_TSTRING) {
-    uses += "." + std::string(lua_tostring(lua, 2));
+    uses += "." + checked_text(lua, 2, "call", "the method");
     arguments = 3;
   }
   return ask_call(lua, "call", std::move(uses), {}, arguments);
 }
 
 int stage(lua_State* lua) {
-  return ask_call(lua, "stage", luaL_checkstring(lua, 2), checked_name(lua, 1, "stage"), 3);
+  return ask_call(lua, "stage", checked_text(lua, 2, "stage", "what is called"), checked_name(lua, 1, "stage"), 3);
 }
 
 // A duration, or the instant until which it sleeps.
@@ -187,7 +187,7 @@ int memo(lua_State* lua) {
 
 int emit(lua_State* lua) {
   Execution& execution = Execution::of(lua);
-  const std::string topic = luaL_checkstring(lua, 1);
+  const std::string topic = checked_text(lua, 1, "emit", "the topic");
   luaL_checktype(lua, 2, LUA_TTABLE);
   const bool many = lua_rawlen(lua, 2) > 0;
   std::vector<model::script::EmittedRow> rows;

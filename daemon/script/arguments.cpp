@@ -1,8 +1,28 @@
 #include "script/arguments.hpp"
 
+#include <algorithm>
+
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 
 namespace godwit::script {
+namespace {
+
+constexpr std::size_t kTextMax = 200;
+
+}  // namespace
+
+std::string checked_text(lua_State* lua, int index, const char* function, const char* what) {
+  std::size_t size = 0;
+  const char* data = luaL_checklstring(lua, index, &size);
+  const std::string_view text(data, size);
+  const bool plain =
+      std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (text.empty() || size > kTextMax || !plain || !base::is_utf8(text))
+    luaL_error(lua, "gw.%s: %s must be a text of 1 to %d bytes, UTF-8 and without control characters", function, what,
+               static_cast<int>(kTextMax));
+  return std::string(text);
+}
 
 std::string checked_name(lua_State* lua, int index, const char* function) {
   if (lua_type(lua, index) != LUA_TSTRING)

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/digest.hpp"
+#include "base/utf8.hpp"
 #include "script/failure.hpp"
 #include "script/sandbox.hpp"
 #include "script/values.hpp"
@@ -11,6 +12,12 @@ namespace godwit::script {
 namespace {
 
 constexpr std::size_t kNameMax = 100;
+constexpr std::size_t kMessageMax = 16u << 10;
+constexpr std::size_t kLogLineMax = 16u << 10;
+constexpr std::size_t kLogLineCost = 64;  // of a line, beside its text
+constexpr std::size_t kLogBytesMax = 1u << 20;
+// So the output of a step begins that took a lock.
+constexpr std::string_view kLockOutput = "{\"lock\":";
 
 std::int64_t hash_of(const std::string& kind, const std::string& uses, const std::string& input) {
   return base::sha256_prefix(kind + '\n' + uses + '\n' + input);
@@ -24,6 +31,12 @@ std::string hex(std::int64_t hash) {
 
 std::string full_path(const std::string& scope, const std::string& name) {
   return scope.empty() ? name : scope + "/" + name;
+}
+
+// A text for people, whatever a script made it of.
+std::string cut(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return base::repaired_utf8(text);
+  return base::repaired_utf8(std::string_view(text).substr(0, most)) + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
 json::object side(const std::string& path, const std::string& version) {
@@ -132,13 +145,24 @@ Scope& Execution::open_scope(lua_State* lua, Scope* parent, std::string path) {
 void Execution::close_scope(Scope& scope) {
   if (scope.loop) give_up(*scope.loop);
   for (auto& lock : scope.locks) output_.released.push_back(std::move(lock));
-  if (scope.request != 0) {
-    waiting_.erase(scope.request);
-    output_.cancelled.push_back(scope.request);
-  }
+  if (scope.request != 0) take_back(scope.request);
   std::erase(ready_, &scope);
   std::erase_if(replay_, [&](const auto& entry) { return entry.second.first == &scope; });
   scopes_.erase(&scope);
+}
+
+// What was not yet told is as if it had never been asked for.
+void Execution::take_back(std::uint64_t request) {
+  waiting_.erase(request);
+  const auto told = std::erase_if(output_.requests, [&](const auto& asked) { return asked.number == request; }) == 0;
+  if (told) output_.cancelled.push_back(request);
+}
+
+// Branches that were given up need not ask for what they did; what they had locked is free, also in a life in which
+// they never came so far.
+void Execution::forgive_below(const std::string& scope) {
+  for (const auto* entry : recording_.forgive_below(scope))
+    if (entry->step.output.starts_with(kLockOutput)) output_.released.push_back({entry->step.path, {}});
 }
 
 void Execution::start(RunFacts facts) {
@@ -275,6 +299,8 @@ void Execution::on_error(Scope& scope, int status) {
 }
 
 void Execution::fail(model::Failure failure, std::string path) {
+  failure.code = cut(failure.code, kNameMax);
+  failure.message = cut(failure.message, kMessageMax);
   End end;
   end.kind = End::Kind::failed;
   end.failure = std::move(failure);
@@ -317,8 +343,17 @@ bool Execution::holds(const std::string& name) const {
   return false;
 }
 
+// What a script says between two steps is kept outside of its memory budget, so there is a bound of its own.
 void Execution::log(std::string level, std::string text, std::string fields) {
-  if (recording_.left() == 0) output_.logs.push_back({std::move(level), std::move(text), std::move(fields)});
+  if (recording_.left() > 0 || log_bytes_ > kLogBytesMax) return;
+  text = cut(text, kLogLineMax);
+  log_bytes_ += kLogLineCost + text.size() + fields.size();
+  if (log_bytes_ > kLogBytesMax) {
+    level = "warning";
+    text = "the script says more than 1 MiB between two steps: what follows is left out";
+    fields.clear();
+  }
+  output_.logs.push_back({std::move(level), std::move(text), std::move(fields)});
 }
 
 // --- steps
@@ -418,6 +453,8 @@ void Execution::add_note(lua_State* lua, const std::string& name, std::int64_t h
   note.path = full_path(scope.path, own);
   note.hash = hash;
   note.output = std::move(value);
+  const ScriptLine line = script_line(lua);
+  note.line = line.file + ":" + std::to_string(line.line);
   note.rows = std::move(rows);
   output_.notes.push_back(std::move(note));
 }
@@ -430,6 +467,10 @@ void Execution::stop_for_mismatch(lua_State* lua, const Recording::Entry& record
   end.recorded["at"] = base::format_instant(recorded.step.at);
   end.recorded["hash"] = hex(recorded.step.hash);
   end.recorded["state"] = model::name(recorded.step.state);
+  if (const std::size_t colon = recorded.step.line.rfind(':'); colon != std::string::npos) {
+    end.recorded["file"] = recorded.step.line.substr(0, colon);
+    end.recorded["line"] = std::stoll(recorded.step.line.substr(colon + 1));
+  }
   if (lua) {
     const ScriptLine line = script_line(lua);
     end.requested = side(full_path(current_->path, ask.name), facts_.version);

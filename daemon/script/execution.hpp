@@ -37,7 +37,10 @@ class Execution {
   // Each runs the script until it waits or ends; afterwards output() has what came of it.
   void start(RunFacts facts);
   void answer(std::uint64_t request, Outcome outcome);
-  Output take_output() { return std::exchange(output_, {}); }
+  Output take_output() {
+    log_bytes_ = 0;
+    return std::exchange(output_, {});
+  }
   bool ended() const { return ended_; }
 
   State& state() { return state_; }
@@ -119,6 +122,8 @@ class Execution {
 
   Scope& open_scope(lua_State* lua, Scope* parent, std::string path);
   void close_scope(Scope& scope);
+  void take_back(std::uint64_t request);
+  void forgive_below(const std::string& scope);
   void make_ready(Scope& scope);
   void run();
   bool give_recorded();
@@ -150,6 +155,7 @@ class Execution {
   RunFacts facts_;
   Recording recording_;
   Output output_;
+  std::size_t log_bytes_ = 0;  // in output_
   Ref run_function_;
   std::map<std::string, Ref> endings_;  // by name
   bool loading_ = true;

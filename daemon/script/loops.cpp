@@ -145,7 +145,7 @@ void Execution::fill(lua_State* lua, Loop& loop) {
     if (loop.next == 0) begin_branch(lua, loop, *loop.winner);
     // The others had come so far when they were given up.
     for (std::size_t i = loop.next; i < loop.count; ++i)
-      if (i != *loop.winner) recording_.forgive_below(loop.path + "[" + key_text(loop.keys[i]) + "]");
+      if (i != *loop.winner) forgive_below(loop.path + "[" + key_text(loop.keys[i]) + "]");
     loop.next = loop.count;
     return;
   }
@@ -344,7 +344,7 @@ void Execution::fold_away(lua_State* lua, Loop& loop) {
 
 void Execution::give_up(Loop& loop) {
   for (Scope* branch : std::exchange(loop.branches, {})) {
-    recording_.forgive_below(branch->path);
+    forgive_below(branch->path);
     close_scope(*branch);
   }
   loop.running = 0;

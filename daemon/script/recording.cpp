@@ -98,12 +98,17 @@ std::vector<Recording::Entry*> Recording::folded(const std::string& scope, const
   return result;
 }
 
-void Recording::forgive_below(const std::string& scope) {
+std::vector<const Recording::Entry*> Recording::forgive_below(const std::string& scope) {
+  std::vector<const Entry*> forgiven;
   for (auto& [path, all] : scopes_) {
     if (path != scope && !path.starts_with(scope + "/")) continue;
     all.forgiven = true;
-    for (Entry* entry : all.entries) consume(*entry);
+    for (Entry* entry : all.entries) {
+      consume(*entry);
+      forgiven.push_back(entry);
+    }
   }
+  return forgiven;
 }
 
 const Recording::Entry* Recording::any_unconsumed() const {

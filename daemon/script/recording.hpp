@@ -44,8 +44,8 @@ class Recording {
   void consume(Entry& entry);
   // What was folded away of a loop's items, in their order.
   std::vector<Entry*> folded(const std::string& scope, const std::string& loop);
-  // The branches of a loop that were given up need not ask for what they did.
-  void forgive_below(const std::string& scope);
+  // The branches of a loop that were given up need not ask for what they did, which is given back.
+  std::vector<const Entry*> forgive_below(const std::string& scope);
   // Anything left when the script has ended.
   const Entry* any_unconsumed() const;
 

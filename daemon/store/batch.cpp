@@ -164,7 +164,7 @@ void Batch::put(const engine::AttemptFailed& fact) {
 
 void Batch::put(const engine::StepDone& fact) {
   row(Rows::step, fact.run, fact.path, code(fact.state), std::int64_t(fact.attempt), fact.args_hash,
-      OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at);
+      OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at, OrNull{fact.line});
   if (fact.output.size() > kOutputInlineMax)
     row(Rows::artifact, fact.run, fact.path, base::sha256_hex(fact.output), kOutputName, numbers_.next(),
         static_cast<std::int64_t>(fact.output.size()), kOutputMediaType, fact.finished_at, kInStep);
@@ -237,6 +237,7 @@ void Batch::put(const engine::RunChanged& fact) {
     row(Rows::mail, fact.run);
   else
     rests_[fact.run] = {fact.run, false, {}};
+  if (fact.change == engine::RunChange::closing) row(Rows::locks_closed, fact.run);
   row(Rows::run_change, fact.run, numbers_.next(), code(fact.change), fact.who, fact.detail, fact.path, fact.at,
       OrNull{fact.sides});
 }

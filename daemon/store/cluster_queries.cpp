@@ -172,6 +172,13 @@ void send_mail(Connection& connection, const engine::Mail& mail) {
   });
 }
 
+void tell_about(Connection& connection, model::RunId run) {
+  connection.transaction([&](pqxx::work& work) {
+    work.exec_params0("INSERT INTO godwit.mail (run) VALUES ($1)", model::number(run));
+    work.exec0(kRing);
+  });
+}
+
 void answer_mail(Connection& connection, std::int64_t number, const std::optional<std::string>& answer) {
   if (!answer) {
     connection.query("DELETE FROM godwit.mail WHERE number = $1", number);

@@ -28,6 +28,7 @@ engine::Owner find_owner(Connection& connection, const NodeSeat& seat, model::Ru
 
 std::vector<engine::Mail> read_mail(Connection& connection, const NodeSeat& seat, std::size_t limit);
 void send_mail(Connection& connection, const engine::Mail& mail);
+void tell_about(Connection& connection, model::RunId run);
 void answer_mail(Connection& connection, std::int64_t number, const std::optional<std::string>& text);
 // Answers to mail of these numbers, which are removed.
 std::vector<std::pair<std::int64_t, std::string>> take_answers(Connection& connection,

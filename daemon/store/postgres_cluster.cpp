@@ -177,6 +177,17 @@ void PostgresCluster::ask_owner(model::RunId run, std::string body, Answer<std::
   });
 }
 
+// When it does not arrive, the owner finds out by itself.
+void PostgresCluster::tell_owner(model::RunId run) {
+  ask<Nothing>(
+      reader_,
+      once<Nothing>([run](Connection& connection) {
+        tell_about(connection, run);
+        return Nothing{};
+      }),
+      [](const Result<Nothing>&) {});
+}
+
 void PostgresCluster::answered(std::int64_t number, const std::optional<std::string>& text) {
   const auto asked = asked_.extract(number);
   if (asked.empty()) return;

@@ -35,6 +35,7 @@ class PostgresCluster : public engine::Cluster {
   void find_owner(model::RunId run, engine::Answer<engine::Owner> answer) override;
   void read_mail(std::size_t limit, engine::Answer<std::vector<engine::Mail>> answer) override;
   void ask_owner(model::RunId run, std::string body, engine::Answer<std::string> answer) override;
+  void tell_owner(model::RunId run) override;
   void answer_mail(std::int64_t number, std::optional<std::string> text) override;
   void divide_limits(std::vector<engine::QuotaAsk> asks, bool whole, engine::Answer<Division> answer) override;
   void set_draining(std::string node, bool draining, engine::Audited audited,

@@ -56,7 +56,7 @@ FROM godwit.run r JOIN page ON page.id = r.id ORDER BY r.id)sql";
 
 constexpr auto kSteps = R"sql(
 SELECT run, path, state, attempt, args_hash, CASE WHEN octet_length(output) <= $2 THEN output END, octet_length(output) > $2, failure,
-  started_at, finished_at FROM godwit.step WHERE run = ANY ($1::bigint[]) ORDER BY run, finished_at)sql";
+  started_at, finished_at, line FROM godwit.step WHERE run = ANY ($1::bigint[]) ORDER BY run, finished_at)sql";
 
 constexpr auto kAttempts = R"sql(
 SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at, NOT EXISTS (SELECT FROM godwit.run_change c
@@ -109,6 +109,7 @@ engine::StepDone step(const pqxx::row& row) {
   if (!row[7].is_null()) step.failure = parse_failure(view(row[7]));
   step.started_at = instant(row[8]);
   step.finished_at = instant(row[9]);
+  step.line = text(row[10]);
   return step;
 }
 

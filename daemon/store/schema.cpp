@@ -592,6 +592,9 @@ BEGIN
 END $$;
 )sql";
 
+// The line of the script that asked for a step, for people who compare it with what another version asks for.
+constexpr std::string_view kLines = "ALTER TABLE godwit.step ADD COLUMN line text;";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -607,6 +610,7 @@ constexpr std::array kMigrations{
     Migration{12, "outputs that are artifacts", kOutputs},
     Migration{13, "several nodes", kNodesSql},
     Migration{14, "one record per fire time", kOneRecordPerFire},
+    Migration{15, "lines of scripts", kLines},
 };
 
 }  // namespace

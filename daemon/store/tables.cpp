@@ -44,7 +44,8 @@ constexpr std::array kStep{Column{"run", bigint},
                            Column{"output", text},
                            Column{"failure", text},
                            Column{"started_at", timestamptz},
-                           Column{"finished_at", timestamptz}};
+                           Column{"finished_at", timestamptz},
+                           Column{"line", text}};
 constexpr std::array kEmitted{
     Column{"run", bigint}, Column{"path", text}, Column{"ordinal", integer},       Column{"number", bigint},
     Column{"topic", text}, Column{"row", text},  Column{"emitted_at", timestamptz}};
@@ -127,8 +128,8 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "DELETE FROM godwit.inbox USING fence, {} (taken) WHERE inbox.run = u.taken", ""},
     TableInfo{
         Rows::copied_step, "copied_step", kCopiedStep,
-        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at) "
-        "SELECT u.target, s.path, s.state, s.attempt, s.args_hash, s.output, s.failure, s.started_at, s.finished_at "
+        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at, line) "
+        "SELECT u.target, s.path, s.state, s.attempt, s.args_hash, s.output, s.failure, s.started_at, s.finished_at, s.line "
         "FROM fence, {} (target, source, path) JOIN godwit.step s ON s.run = u.source AND s.path = u.path COLLATE "
         "\"C\"",
         " ON CONFLICT DO NOTHING"},
@@ -145,7 +146,7 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               " ON CONFLICT DO NOTHING"},
     TableInfo{
         Rows::step, "step", kStep,
-        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at) "
+        "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, failure, started_at, finished_at, line) "
         "SELECT u.* FROM fence, {}",
         " ON CONFLICT DO NOTHING"},
     TableInfo{
@@ -215,6 +216,9 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "DELETE FROM godwit.run_unique AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
     TableInfo{Rows::locks_done, "locks_done", kInboxTaken,
               "DELETE FROM godwit.lock AS t USING fence, {} (ended) WHERE t.run = u.ended", ""},
+    // What the stages of the run's end ask for comes later; the run keeps its turn.
+    TableInfo{Rows::locks_closed, "locks_closed", kInboxTaken,
+              "DELETE FROM godwit.lock AS t USING fence, {} (closed) WHERE t.run = u.closed AND t.path <> ''", ""},
     TableInfo{Rows::expiry, "expiry", kExpiry, "INSERT INTO godwit.expiry (run, at) SELECT u.* FROM fence, {}",
               " ON CONFLICT DO NOTHING"},
     TableInfo{Rows::limit_setting, "limit_setting", kLimitSetting,

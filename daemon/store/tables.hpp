@@ -48,6 +48,7 @@ enum class Rows {
   run_done,
   unique_done,
   locks_done,
+  locks_closed,
   expiry,
   limit_setting,
   queue_setting,

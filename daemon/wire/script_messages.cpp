@@ -126,7 +126,7 @@ void fields(Archive& archive, Value& value) {
   } else if constexpr (std::is_same_v<Bare, model::Failure>) {
     archive.all(value.code, value.message, value.retryable, value.retry_after);
   } else if constexpr (std::is_same_v<Bare, RecordedStep>) {
-    archive.all(value.path, value.state, value.hash, value.output, value.failure, value.at);
+    archive.all(value.path, value.state, value.hash, value.output, value.failure, value.at, value.line);
   } else if constexpr (std::is_same_v<Bare, Outcome>) {
     archive.all(value.state, value.output, value.failure, value.at);
   } else if constexpr (std::is_same_v<Bare, Request>) {
@@ -135,7 +135,7 @@ void fields(Archive& archive, Value& value) {
   } else if constexpr (std::is_same_v<Bare, EmittedRow>) {
     archive.all(value.topic, value.row);
   } else if constexpr (std::is_same_v<Bare, Note>) {
-    archive.all(value.path, value.hash, value.output, value.rows, value.folds, value.replaces, value.loop, value.from,
+    archive.all(value.path, value.hash, value.output, value.line, value.rows, value.folds, value.replaces, value.loop, value.from,
                 value.to);
   } else if constexpr (std::is_same_v<Bare, model::script::Released>) {
     archive.all(value.path, value.name);

@@ -288,7 +288,7 @@ TEST_CASE("locks, turns and runs that continue outlive the daemon; both sides of
   // As if the script under the run had been changed, which no deploy does.
   scripts.daemon->query(
       "update godwit.job_version set text = replace(text, '''true''', '''false''') where job = 'moved' returning 1");
-  scripts.put("moved.lua", job("moved", "gw.call('shell.run', {argv = {'ls'}})\ngw.wait('go') return 'new'"));
+  scripts.put("moved.lua", job("moved", "local new = true\ngw.call('shell.run', {argv = {'ls'}})\ngw.wait('go') return 'new'"));
   scripts.daemon->kill();
   scripts.daemon->start();
   until(waiter, "waits for the lock 'one', which run " + std::to_string(holder));
@@ -319,12 +319,12 @@ TEST_CASE("locks, turns and runs that continue outlive the daemon; both sides of
   // A version that asks for something else is refused with both sides, and so is the run when it comes back.
   const auto migrated = scripts.daemon->cli({"run", "migrate", std::to_string(moved), "--to", "latest"});
   CHECK(migrated.exit_code == 1);
-  CHECK_THAT(migrated.out, Catch::Contains("recorded    shell.run succeeded") &&
-                               Catch::Contains("asked now   shell.run (shell.run) at moved.lua:3"));
+  CHECK_THAT(migrated.out, Catch::Contains("recorded    shell.run at moved.lua:3 succeeded") &&
+                               Catch::Contains("asked now   shell.run (shell.run) at moved.lua:4"));
   scripts.daemon->call("run.signal", {{"run", moved}, {"name", "go"}});
   for (int i = 0; i < 200 && why(moved).find("blocked") == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
   const auto shown = scripts.daemon->cli({"show", std::to_string(moved)});
-  CHECK_THAT(shown.out, Catch::Contains("recorded    shell.run succeeded") &&
+  CHECK_THAT(shown.out, Catch::Contains("recorded    shell.run at moved.lua:3 succeeded") &&
                             Catch::Contains("asked now   shell.run (shell.run) at moved.lua:3") &&
                             Catch::Contains("version") && Catch::Contains("with {\"argv\":[\"false\"]}"));
 }

@@ -169,6 +169,13 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
       wait_for_answer(number, answer, 100);
     });
   }
+  void tell_owner(model::RunId run) override {
+    ask([this, run] {
+      const auto number = ++memory_.last_run;
+      memory_.mail[number] = {number, run, {}};
+      ring();
+    });
+  }
   void answer_mail(std::int64_t number, std::optional<std::string> text) override {
     ask([this, number, text = std::move(text)] {
       text ? void(shared_.answers[number] = *text) : void(memory_.mail.erase(number));

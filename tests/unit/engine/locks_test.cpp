@@ -2,6 +2,7 @@
 // continue as others do so once. Method: the engine's world, with lives that end at any commit.
 #include <catch2/catch.hpp>
 
+#include "support/cluster_world.hpp"
 #include "support/engine_world.hpp"
 #include "support/seed.hpp"
 
@@ -183,4 +184,28 @@ TEST_CASE("a run continues as another in one transaction, with a link in both") 
     CHECK(on == (n == 5 ? 0 : 1));
   }
   CHECK(world.memory.locks.empty());
+}
+
+TEST_CASE("a lock that one node lets go is had by the run of another that waits for it") {
+  support::ClusterWorld world(2, {});
+  const auto submit = [&](int node) {
+    model::RunId run{};
+    world.nodes[node].engine->submit(
+        {.text = "job: held\nstages:\n  turn: {lock: ledger}\n  nap: {needs: [turn], sleep: 1s}\nresult: done\n",
+         .file = "held.yaml"},
+        {}, [&](const engine::Result<engine::SubmitReceipt>& receipt) {
+          REQUIRE(receipt);
+          run = receipt->run;
+        });
+    world.clock.run_posted();
+    return run;
+  };
+  world.clock.advance(30s);  // each knows of the other
+  std::vector<model::RunId> runs;
+  for (int i = 0; i < 6; ++i) runs.push_back(submit(1 + i % 2));
+  // Nobody looks by himself: in this world it is never looked again.
+  world.clock.advance(7s);
+  for (const auto run : runs) CHECK(world.result(run) == "\"done\"");
+  CHECK(world.memory.locks.empty());
+  CHECK(world.memory.mail.empty());
 }

@@ -23,6 +23,27 @@ TEST_CASE("a job's graph shows its stages in the order they can start") {
         "  \"load\" [label=\"load\ncore.http\"];\n}\n");
 }
 
+TEST_CASE("a job's graph shows the stages of each item, and what is done at the end") {
+  const model::Job job = jobfile::parse(
+      "job: index\non_failure:\n  tell: {uses: mail.send}\n  note: {needs: [tell], sleep: 1s}\nstages:\n"
+      "  pages:\n    foreach: \"${ {1} }\"\n    stages:\n      fetch: {uses: x.y}\n      store: {uses: x.y}\n"
+      "  last: {uses: x.y, needs: [pages]}\n",
+      "f");
+  CHECK(jobfile::graph_text(job) ==
+        "index\n"
+        "  pages       stages fetch, store  (foreach, 32 at once)\n"
+        "    last      x.y                  (after pages)\n"
+        "      tell    mail.send            (after last)  (on_failure)\n"
+        "        note  sleep 1s             (after tell)  (on_failure)\n");
+  CHECK_THAT(jobfile::graph_dot(job), Catch::Contains("\"last\" -> \"tell\"") &&
+                                          Catch::Contains("\"tell\" [label=\"tell\nmail.send\", style=dashed]"));
+  CHECK_THAT(jobfile::draw_graph(job, "svg"), Catch::Contains("fetch, store") && Catch::Contains("on_failure"));
+  model::Job script;
+  script.script.emplace();
+  script.file = "x.lua";
+  CHECK_THROWS_WITH(jobfile::draw_graph(script, "text"), Catch::Contains("a Lua job has no stages to draw"));
+}
+
 TEST_CASE("a job's picture is the same each time, escaped, and has what the job has") {
   const model::Job job = jobfile::parse(
       "job: trip\nstages:\n  a: {uses: x.y}\n  b: {uses: x.y, needs: a, foreach: \"${ {1} }\"}\n"

@@ -138,6 +138,8 @@ bool one(std::uint64_t seed) {
   if (world.end().kind == script::End::Kind::mismatch) {
     REQUIRE(finished > 0);
     CHECK(world.end().recorded.contains("path"));
+    CHECK(world.end().recorded.at("file") == "job.lua");
+    CHECK(world.end().recorded.at("line").to_number<int>() > 3);
     CHECK(world.end().requested.contains("file"));
     return false;
   }

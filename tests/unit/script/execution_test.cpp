@@ -337,3 +337,12 @@ TEST_CASE("what the losers of gw.first had done is no mismatch in a later life")
     CHECK(again.result() == R"(["a","end"])");
   }
 }
+
+TEST_CASE("a step that loses before it was told is never made") {
+  ScriptWorld world("local gw = require 'godwit'\nreturn gw.job { name = 'job', run = function()\n"
+                    "return (gw.first { a = function() return gw.call('a.b', {}) end, b = function() return 2 end })\n"
+                    "end }\n");
+  REQUIRE(world.go());
+  CHECK(world.result() == "2");
+  CHECK(world.calls.empty());
+}

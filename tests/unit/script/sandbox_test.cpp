@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/digest.hpp"
+#include "script/api.hpp"
 #include "script_world.hpp"
 
 using namespace godwit;
@@ -129,4 +130,95 @@ TEST_CASE("a file that is wrong says where") {
   CHECK_THAT(refused("gw.call('a.b', {})"), Catch::Contains("while the file is being read"));
   CHECK_THAT(refused("while true do end"), Catch::Contains("computed for longer"));
   CHECK_THAT(refused("\x1bLua"), Catch::Contains("binary"));
+}
+
+TEST_CASE("what recurses without end is told with its line, whatever it recurses through") {
+  const std::string meta = "local mt = {}\nlocal function new() return setmetatable({}, mt) end\n";
+  for (const char* body : {"mt.__index = function(t, k) return new()[k] end\nreturn new().x",
+                           "mt.__tostring = function() return tostring(new()) end\nreturn tostring(new())",
+                           "mt.__concat = function(a, b) return a .. b end\nreturn new() .. 'x'",
+                           "mt.__eq = function() return new() == new() end\nreturn new() == new()",
+                           "local function f() local x <close> = setmetatable({}, {__close = f}) end\nreturn f()"}) {
+    INFO(body);
+    CHECK_THAT(run(meta + body), Catch::Contains("C stack overflow") && Catch::Contains("job.lua:5"));
+  }
+  CHECK_THAT(run("local t = {}\nfor i = 1, 3000 do t = setmetatable({}, {__index = t}) end\nreturn t.x"),
+             Catch::Contains("'__index' chain too long") && Catch::Contains("job.lua:5"));
+  CHECK_THAT(run("local function bomb() return gw.all {a = bomb, b = bomb} end\nreturn bomb()", short_budget()),
+             Catch::Contains("failed memory") && Catch::Contains("job.lua:3"));
+  CHECK_THAT(run("local function deep() return gw.each('e', {1, 2, 3}, deep) end\nreturn deep()", short_budget()),
+             Catch::Contains("failed memory") && Catch::Contains("job.lua:3"));
+}
+
+TEST_CASE("what would be too large is refused where it is made") {
+  for (const char* body : {"return #string.rep('', 1 << 40, 'xyz')", "local s = 'x' while true do s = s:rep(2) end",
+                           "return select('#', table.unpack({}, 1, 1e8))", "return string.format('%99999d', 1)",
+                           "return select('#', utf8.codepoint(('x'):rep(5000000), 1, -1))",
+                           "table.move({}, 1, 1 << 40, 2)",
+                           "local t = setmetatable({}, {__len = function() return 1 << 60 end})\ntable.remove(t, 1)",
+                           "local t = setmetatable({}, {__len = function() return 1 << 60 end})\ntable.insert(t, 1, 1)"}) {
+    INFO(body);
+    CHECK_THAT(run(body), Catch::Contains("failed script") && Catch::Contains("job.lua:"));
+  }
+  CHECK_THAT(run("local s = ('x'):rep(1000000) return #s:gsub('x', s)", short_budget()), Catch::Contains("failed memory"));
+  CHECK_THAT(run("require(('x'):rep(5000000))"), Catch::Contains("there is no module") && Catch::Contains("bytes)"));
+}
+
+TEST_CASE("insert and remove do what they do in Lua") {
+  CHECK(run("local t = {1, 2} table.insert(t, 3) table.insert(t, 1, 0) table.insert(t, 5, 4) return t") ==
+        "[0,1,2,3,4]");
+  CHECK(run("local t = {1, 2, 3} return {table.remove(t), table.remove(t, 1), #t, table.remove({}) == nil, "
+            "table.remove({}, 0) == nil, table.remove({5}, 2) == nil}") == "[3,1,1,true,true,true]");
+  CHECK_THAT(run("table.insert({}, 3, 1)"), Catch::Contains("position out of bounds"));
+  CHECK_THAT(run("table.remove({1}, 3)"), Catch::Contains("position out of bounds"));
+  CHECK_THAT(run("table.insert({}, 1, 2, 3)"), Catch::Contains("wrong number of arguments"));
+}
+
+TEST_CASE("floods end, and what they leave is bounded") {
+  CHECK_THAT(run("for i = 1, 1e9 do gw.emit('x', {i = i}) end"), Catch::Contains("too_many_steps"));
+  CHECK_THAT(run("while true do gw.progress({a = 1}) end", short_budget()), Catch::Contains("failed cpu"));
+  ScriptWorld world("local gw = require 'godwit'\nreturn gw.job { name = 'job', run = function(p)\n"
+                    "for i = 1, 100 do gw.log(('x'):rep(100000)) end\nfor i = 1, 30000 do print(i) end\nend }\n");
+  REQUIRE(world.go());
+  CHECK(world.result() == "null");
+  CHECK(world.logs.size() < 100);
+  CHECK(world.logs.front().text.size() < 20'000);
+  CHECK_THAT(world.logs.back().text, Catch::Contains("what follows is left out"));
+}
+
+TEST_CASE("errors are texts that can be stored, whatever a script raises") {
+  CHECK_THAT(run("error('\xff\xfe')"), Catch::Contains("\xef\xbf\xbd") && Catch::Contains("job.lua:3"));
+  CHECK_THAT(run("error(('x'):rep(5000000))"), Catch::Contains("bytes)"));
+  CHECK(run("error(('x'):rep(5000000))").size() < 20'000);
+  CHECK_THAT(run("error(setmetatable({}, {__tostring = function() while true do end end}))", short_budget()),
+             Catch::Contains("an error that is no text but a table"));
+  CHECK_THAT(run("error({code = {}, message = print})"), Catch::Contains("an error that is no text"));
+  CHECK_THAT(run("error()"), Catch::Contains("no text but a nil"));
+  ScriptWorld world("local gw = require 'godwit'\nreturn gw.job { name = 'job', run = function(p) gw.log('\xff') end }\n");
+  REQUIRE(world.go());
+  CHECK(world.logs.at(0).text == "\xef\xbf\xbd");
+}
+
+TEST_CASE("texts that go into records are looked at") {
+  for (const char* call : {"gw.call('\\xff.b', {})", "gw.call('a\\0.b', {})", "gw.call('a', 'b\\n', {})",
+                           "gw.stage('s', '\\xff.b', {})", "gw.emit('\\xff', {a = 1})", "gw.lock('a\\0')",
+                           "gw.lock(('x'):rep(201))", "gw.artifact('\\xff', 'x')", "gw.content('\\xff')"}) {
+    INFO(call);
+    CHECK_THAT(run(call), Catch::Contains("must be a text of 1 to 200 bytes") && Catch::Contains("job.lua:3"));
+  }
+}
+
+TEST_CASE("the wrong types are told about by every function of gw") {
+  for (const auto& function : script::api()) {
+    if (function.parameters.empty() || function.name == "random" || function.name == "done" ||
+        function.name == "array" || function.name == "try")
+      continue;
+    for (const char* argument : {"print", "{[print] = 1}", "true", "gw.null", "0/0"}) {
+      const std::string call = "gw." + function.name + "(" + argument + ", " + argument + ", " + argument + ")";
+      INFO(call);
+      const std::string told = run("return " + call);
+      CHECK_THAT(told, Catch::Contains("failed "));
+      CHECK_THAT(told, Catch::Contains("job.lua:3"));
+    }
+  }
 }

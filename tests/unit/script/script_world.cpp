@@ -32,7 +32,7 @@ void ScriptWorld::take(script::Output output) {
         return note.replaces && step.path.starts_with(note.loop + "[") && step.path.find("..") != std::string::npos;
       });
     }
-    record({note.path, model::StepState::succeeded, note.hash, note.output, {}, {}});
+    record({note.path, model::StepState::succeeded, note.hash, note.output, {}, {}, note.line});
   }
   for (const std::uint64_t number : output.cancelled)
     std::erase_if(open_, [&](const auto& request) { return request.number == number; });
@@ -60,7 +60,8 @@ bool ScriptWorld::go(std::size_t cut) {
     script::Request request = std::move(open_[at]);
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
     ++calls[request.path + " " + request.uses + " " + request.input];
-    script::RecordedStep step{request.path, model::StepState::succeeded, request.hash, {}, {}, {}};
+    script::RecordedStep step{request.path, model::StepState::succeeded, request.hash, {}, {}, {},
+                              request.file + ":" + std::to_string(request.line)};
     try {
       step.output = provider(request);
     } catch (const model::Failure& failure) {
