@@ -21,14 +21,18 @@ void write_all(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw base::Error(base::ErrorKind::failed, std::string("cannot write: ") + std::strerror(errno), {path, 0, 0, {}});
+    if (written < 0)
+      throw base::Error(base::ErrorKind::failed, std::string("cannot write: ") + std::strerror(errno),
+                        {path, 0, 0, {}});
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 
 base::UniqueFd output_file(const std::string& path) {
   base::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!fd) throw base::Error(base::ErrorKind::failed, std::string("cannot be written: ") + std::strerror(errno), {path, 0, 0, {}});
+  if (!fd)
+    throw base::Error(base::ErrorKind::failed, std::string("cannot be written: ") + std::strerror(errno),
+                      {path, 0, 0, {}});
   return fd;
 }
 

@@ -21,8 +21,9 @@ constexpr auto kPatience = std::chrono::seconds(3);  // after which the daemon i
 constexpr std::size_t kChunk = 64u << 10;
 
 base::Error no_daemon(const std::string& path, const std::string& why) {
-  return base::Error(base::ErrorKind::unavailable, "no daemon answers: " + why, {path, 0, 0, {}},
-                     "start one with `systemctl start godwitd` or `godwitd`, or name another socket with --socket or GODWIT_SOCKET");
+  return base::Error(
+      base::ErrorKind::unavailable, "no daemon answers: " + why, {path, 0, 0, {}},
+      "start one with `systemctl start godwitd` or `godwitd`, or name another socket with --socket or GODWIT_SOCKET");
 }
 
 // Gone when `until` has passed; the longest time when there is none.
@@ -48,7 +49,9 @@ Client::Client(std::string path) : path_(std::move(path)), socket_(::socket(AF_U
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path_.empty() || path_.size() >= sizeof address.sun_path) {
-    throw base::Error(base::ErrorKind::usage, "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes", {path_, 0, 0, {}});
+    throw base::Error(base::ErrorKind::usage,
+                      "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes",
+                      {path_, 0, 0, {}});
   }
   std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
   if (socket_ && ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return;
@@ -116,7 +119,8 @@ void Client::send(const std::string& bytes) {
   for (std::size_t sent = 0; sent < bytes.size();) {
     const ssize_t size = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return;  // what the daemon had to say before it closed is still to be read; reading meets the end otherwise
+    if (size < 0)
+      return;  // what the daemon had to say before it closed is still to be read; reading meets the end otherwise
     sent += static_cast<std::size_t>(size);
   }
 }
@@ -150,7 +154,8 @@ void Client::explain_delay(const json::value& status) {
   const auto* store = object ? object->if_contains("store") : nullptr;
   const auto* state = store && store->is_object() ? store->get_object().if_contains("state") : nullptr;
   if (!state || !state->is_string() || *state == "up") return;
-  delayed_("still waiting: the database is " + std::string(state->get_string()) + "; the daemon answers when it is back");
+  delayed_("still waiting: the database is " + std::string(state->get_string()) +
+           "; the daemon answers when it is back");
 }
 
 void Client::lost(const std::string& how) const {

@@ -11,7 +11,8 @@
 
 namespace godwit::cli {
 
-// Where the daemon's socket is when nobody says: GODWIT_SOCKET, else the system's daemon if there is one, else the user's own.
+// Where the daemon's socket is when nobody says: GODWIT_SOCKET, else the system's daemon if there is one, else the
+// user's own.
 std::string default_socket();
 
 // One blocking connection to the daemon. Throws Error(unavailable) when there is no daemon or it goes away.

@@ -10,7 +10,9 @@
 namespace godwit::cli {
 namespace {
 
-base::Error usage(std::string what, std::string hint) { return base::Error(base::ErrorKind::usage, std::move(what), {}, std::move(hint)); }
+base::Error usage(std::string what, std::string hint) {
+  return base::Error(base::ErrorKind::usage, std::move(what), {}, std::move(hint));
+}
 
 std::string help_hint(const CommandInfo* command) {
   return "see `godwit help" + (command ? " " + command->full_name() : std::string()) + "`";
@@ -88,7 +90,9 @@ void add_option(CLI::App& app, const Option& option, std::deque<Place>& places) 
 
 }  // namespace
 
-std::string long_name(const Option& option) { return std::string(option.names.substr(option.names.find("--") + 2)); }
+std::string long_name(const Option& option) {
+  return std::string(option.names.substr(option.names.find("--") + 2));
+}
 
 const CommandInfo* find_command(std::string_view full_name) {
   for (const auto& command : commands())
@@ -120,7 +124,10 @@ CommandLine CommandLine::parse(const std::vector<std::string>& words) {
     auto& place = places.emplace_back(Place{std::string(argument.name)});
     std::string name(argument.name);
     std::replace(name.begin(), name.end(), '|', '_');
-    place.option = app->add_option(name, place.values)->required(argument.required)->expected(1, argument.many ? 1'000'000 : 1)->allow_extra_args(argument.many);
+    place.option = app->add_option(name, place.values)
+                       ->required(argument.required)
+                       ->expected(1, argument.many ? 1'000'000 : 1)
+                       ->allow_extra_args(argument.many);
   }
   try {
     root.parse(std::vector<std::string>(words.rbegin(), words.rend()));
@@ -151,11 +158,14 @@ std::optional<std::int64_t> CommandLine::number(const std::string& name, std::in
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
   if (error != std::errc() || end != word.data() + word.size() || value < least) {
-    throw usage("'" + word + "' is no number from " + std::to_string(least) + " on, as " + name + " must be", help_hint(command));
+    throw usage("'" + word + "' is no number from " + std::to_string(least) + " on, as " + name + " must be",
+                help_hint(command));
   }
   return value;
 }
 
-model::RunId CommandLine::run() const { return model::RunId{*number("RUN", 1)}; }
+model::RunId CommandLine::run() const {
+  return model::RunId{*number("RUN", 1)};
+}
 
 }  // namespace godwit::cli

@@ -11,7 +11,8 @@ namespace godwit::cli {
 
 class Session;
 
-// The tree of commands with their options: the one source of what is parsed, of help, of the manual page and of completion.
+// The tree of commands with their options: the one source of what is parsed, of help, of the manual page and of
+// completion.
 
 struct Option {
   std::string_view names;    // "-p,--param"
@@ -33,7 +34,9 @@ struct CommandInfo {
   std::vector<Option> options;
   int (*run)(Session&);  // gives the exit code; throws base::Error
 
-  std::string full_name() const { return group.empty() ? std::string(name) : std::string(group) + " " + std::string(name); }
+  std::string full_name() const {
+    return group.empty() ? std::string(name) : std::string(group) + " " + std::string(name);
+  }
 };
 
 const std::vector<CommandInfo>& commands();

@@ -43,7 +43,8 @@ std::vector<std::string> problem_texts(const json::object& report) {
 }
 
 // Calls `take` with each unit of a plugin and each of its methods.
-void each_method(const json::object& plugin, const std::function<void(const json::object& unit, const json::object& method)>& take) {
+void each_method(const json::object& plugin,
+                 const std::function<void(const json::object& unit, const json::object& method)>& take) {
   const auto* units = array_of(plugin, "units");
   if (!units) return;
   for (const auto& unit : *units) {
@@ -61,11 +62,13 @@ void print_schema(Session& session, const json::object& method, const char* name
 
 void print_plugin(Session& session, const json::object& plugin) {
   each_method(plugin, [&](const json::object& unit, const json::object& method) {
-    session.print("\n" + base::printable(text_of(method, "callable")) + ": " + base::printable(text_of(method, "description")) + "\n");
+    session.print("\n" + base::printable(text_of(method, "callable")) + ": " +
+                  base::printable(text_of(method, "description")) + "\n");
     if (const auto* contracts = array_of(unit, "implements"); contracts && !contracts->empty()) {
       session.print("implements " + base::printable(json::serialize(*contracts)) + "\n");
     }
-    session.print(text_of(method, "retry_safe") == "true" ? "may be repeated\n" : "is not repeated after a crash without a person's word\n");
+    session.print(text_of(method, "retry_safe") == "true" ? "may be repeated\n"
+                                                          : "is not repeated after a crash without a person's word\n");
     print_schema(session, method, "args");
     print_schema(session, method, "result");
   });
@@ -84,19 +87,25 @@ int plugin_list(Session& session) {
   for (const auto& value : plugins.as_array()) {
     const auto& plugin = value.as_object();
     if (plugin.contains("refused")) {
-      refused += "refused: " + base::printable(text_of(plugin, "path")) + ": " + base::printable(text_of(plugin, "refused"), true) + "\n";
+      refused += "refused: " + base::printable(text_of(plugin, "path")) + ": " +
+                 base::printable(text_of(plugin, "refused"), true) + "\n";
       continue;
     }
     if (const auto* breakers = array_of(plugin, "breakers"))
       for (const auto& breaker : *breakers)
         if (const auto why = text_of(breaker.as_object(), "why"); !why.empty())
-          down += "not called for now: " + base::printable(text_of(breaker.as_object(), "provider")) + ": " + base::printable(why) + "\n";
+          down += "not called for now: " + base::printable(text_of(breaker.as_object(), "provider")) + ": " +
+                  base::printable(why) + "\n";
     std::string methods;
-    each_method(plugin, [&](const json::object&, const json::object& method) { methods += (methods.empty() ? "" : " ") + text_of(method, "callable"); });
+    each_method(plugin, [&](const json::object&, const json::object& method) {
+      methods += (methods.empty() ? "" : " ") + text_of(method, "callable");
+    });
     if (session.quiet) session.print(base::printable(text_of(plugin, "id")) + "\n");
-    table.add({text_of(plugin, "id"), text_of(plugin, "version"), text_of(plugin, "state"), methods, text_of(plugin, "description")});
+    table.add({text_of(plugin, "id"), text_of(plugin, "version"), text_of(plugin, "state"), methods,
+               text_of(plugin, "description")});
   }
-  if (!session.quiet) session.print((table.empty() ? "There are no plugins.\n" : table.text(session.width)) + down + refused);
+  if (!session.quiet)
+    session.print((table.empty() ? "There are no plugins.\n" : table.text(session.width)) + down + refused);
   return 0;
 }
 
@@ -137,8 +146,9 @@ int status(Session& session) {
   }
   auto state = answer.as_object();
   const auto* store = object_of(state, "store");
-  session.print("godwitd " + base::printable(text_of(state, "version")) + ", up " + clock_text(std::chrono::seconds(number_of(state, "uptime_seconds"))) +
-                ", database " + session.paint(store ? text_of(*store, "state") : "") + "\n");
+  session.print("godwitd " + base::printable(text_of(state, "version")) + ", up " +
+                clock_text(std::chrono::seconds(number_of(state, "uptime_seconds"))) + ", database " +
+                session.paint(store ? text_of(*store, "state") : "") + "\n");
   std::vector<std::string> problems;
   for (auto& member : state) {
     auto* part = member.value().if_object();
@@ -160,10 +170,13 @@ int reload(Session& session) {
   if (session.json) {
     session.print_json(answer);
   } else {
-    if (!session.quiet) session.print(text_of(report, "loaded") + " job files read, " + text_of(report, "changed") + " jobs new or changed\n");
+    if (!session.quiet)
+      session.print(text_of(report, "loaded") + " job files read, " + text_of(report, "changed") +
+                    " jobs new or changed\n");
     for (const auto& problem : problems) session.note(problem);
     if (const auto* plugins = array_of(report, "plugin_problems"))
-      for (const auto& problem : *plugins) session.note(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
+      for (const auto& problem : *plugins)
+        session.note(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
   }
   return !problems.empty() ? base::info(base::ErrorKind::refused).exit_code : 0;
 }
@@ -191,7 +204,8 @@ int ping(Session& session) {
 }
 
 int completion(Session& session) {
-  if (session.line.text("SHELL") != "bash") throw base::Error(base::ErrorKind::usage, "there is completion for bash only");
+  if (session.line.text("SHELL") != "bash")
+    throw base::Error(base::ErrorKind::usage, "there is completion for bash only");
   session.print(bash_completion());
   return 0;
 }
@@ -214,7 +228,8 @@ int help(Session& session) {
   std::string members;
   for (const auto& command : commands())
     if (command.group == name) members += "godwit " + command.full_name() + ": " + std::string(command.summary) + "\n";
-  if (members.empty()) throw base::Error(base::ErrorKind::usage, "there is no command '" + name + "'", {}, "see `godwit help`");
+  if (members.empty())
+    throw base::Error(base::ErrorKind::usage, "there is no command '" + name + "'", {}, "see `godwit help`");
   session.print(members);
   return 0;
 }

@@ -14,12 +14,14 @@ namespace json = base::json;
 
 json::object checked(Session& session, const std::string& file) {
   try {
-    auto verdict = session.call("job.validate", {{"text", read_job_text(file)}, {"file", base::repaired_utf8(file)}}).as_object();
+    auto verdict =
+        session.call("job.validate", {{"text", read_job_text(file)}, {"file", base::repaired_utf8(file)}}).as_object();
     verdict["file"] = base::repaired_utf8(file);
     return verdict;
   } catch (const base::Error& error) {
     if (error.kind() == base::ErrorKind::unavailable || error.kind() == base::ErrorKind::denied) throw;
-    return {{"valid", false}, {"file", base::repaired_utf8(file)}, {"problems", wire::problems_to_json(error.problems())}};
+    return {
+        {"valid", false}, {"file", base::repaired_utf8(file)}, {"problems", wire::problems_to_json(error.problems())}};
   }
 }
 
@@ -41,9 +43,11 @@ int job_list(Session& session) {
   for (const auto& value : jobs.as_array()) {
     const auto& job = value.as_object();
     if (session.quiet) session.print(base::printable(text_of(job, "job")) + "\n");
-    table.add({text_of(job, "job"), text_of(job, "stages"), text_of(job, "version").substr(0, 12), text_of(job, "description")});
+    table.add({text_of(job, "job"), text_of(job, "stages"), text_of(job, "version").substr(0, 12),
+               text_of(job, "description")});
   }
-  if (!session.quiet) session.print(table.empty() ? "The daemon's job folders hold no jobs.\n" : table.text(session.width));
+  if (!session.quiet)
+    session.print(table.empty() ? "The daemon's job folders hold no jobs.\n" : table.text(session.width));
   return 0;
 }
 
@@ -55,9 +59,11 @@ int job_show(Session& session) {
   }
   const auto& job = answer.as_object();
   session.print(base::printable(text_of(job, "job")) + ": " + base::printable(text_of(job, "description")) + "\n");
-  session.print("file " + base::printable(text_of(job, "file")) + ", version " + base::printable(text_of(job, "version")) + "\n");
+  session.print("file " + base::printable(text_of(job, "file")) + ", version " +
+                base::printable(text_of(job, "version")) + "\n");
   if (const auto* params = object_of(job, "params")) print_parameters(session, *params);
-  if (const auto* stages = array_of(job, "stages"); stages && !stages->empty()) session.print("\n" + table_of(*stages, session.width));
+  if (const auto* stages = array_of(job, "stages"); stages && !stages->empty())
+    session.print("\n" + table_of(*stages, session.width));
   return 0;
 }
 
@@ -68,7 +74,8 @@ int job_validate(Session& session) {
     auto verdict = checked(session, file);
     const bool valid = verdict.at("valid").as_bool();
     all_valid = all_valid && valid;
-    if (!session.json && valid && !session.quiet) session.print(base::printable(file) + ": job " + base::printable(text_of(verdict, "job")) + " is valid\n");
+    if (!session.json && valid && !session.quiet)
+      session.print(base::printable(file) + ": job " + base::printable(text_of(verdict, "job")) + " is valid\n");
     if (!session.json && !valid) {
       for (const auto& problem : wire::problems_from_json(verdict.at("problems").as_array())) {
         session.note((problem.place.file.empty() ? base::printable(file) + ": " : "") + problem.text());

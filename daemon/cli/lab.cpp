@@ -60,9 +60,13 @@ int lua_stubs(Session& session) {
   become_lab(request);
 }
 
-int job_convert(Session& session) { become_lab({{"command", "convert"}, {"file", session.line.text("FILE")}}); }
+int job_convert(Session& session) {
+  become_lab({{"command", "convert"}, {"file", session.line.text("FILE")}});
+}
 
-int job_schema(Session&) { become_lab({{"command", "schema"}}); }
+int job_schema(Session&) {
+  become_lab({{"command", "schema"}});
+}
 
 int run_export(Session& session) {
   const auto run = model::number(session.line.run());

@@ -25,14 +25,18 @@ std::string size_text(std::size_t bytes) {
 
 base::UniqueFd open_file(const std::string& path, std::size_t limit) {
   const base::Place place{path, 0, 0, {}};
-  base::UniqueFd fd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  base::UniqueFd fd(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd && errno == ENOENT) throw base::Error(base::ErrorKind::not_found, "there is no such file", place);
-  if (!fd) throw base::Error(errno == EACCES ? base::ErrorKind::denied : base::ErrorKind::refused, std::strerror(errno), place);
+  if (!fd)
+    throw base::Error(errno == EACCES ? base::ErrorKind::denied : base::ErrorKind::refused, std::strerror(errno),
+                      place);
   struct stat status {};
   ::fstat(fd.get(), &status);
   if (S_ISDIR(status.st_mode)) throw base::refused("this is a folder, not a file", place);
   if (S_ISREG(status.st_mode) && static_cast<std::size_t>(status.st_size) > limit) {
-    throw base::refused("the file has " + std::to_string(status.st_size) + " bytes; at most " + size_text(limit) + " are taken", place);
+    throw base::refused(
+        "the file has " + std::to_string(status.st_size) + " bytes; at most " + size_text(limit) + " are taken", place);
   }
   if (path != "-") ::fcntl(fd.get(), F_SETFL, O_RDONLY);  // a pipe is waited for; only opening must not hang
   return fd;
@@ -75,7 +79,8 @@ std::string read_text(const std::string& path, std::size_t limit) {
 void set_parameter(json::object& params, std::string_view assignment) {
   const auto equals = assignment.find('=');
   const auto usage = [&](const std::string& what) {
-    return base::Error(base::ErrorKind::usage, "-p " + std::string(assignment) + ": " + what, {}, "write -p NAME=VALUE, -p NAME.MEMBER=VALUE or -p NAME=@FILE");
+    return base::Error(base::ErrorKind::usage, "-p " + std::string(assignment) + ": " + what, {},
+                       "write -p NAME=VALUE, -p NAME.MEMBER=VALUE or -p NAME=@FILE");
   };
   if (!base::is_utf8(assignment)) throw base::Error(base::ErrorKind::usage, "a parameter is not UTF-8 text");
   if (equals == std::string_view::npos || equals == 0) throw usage("this gives no parameter a value");

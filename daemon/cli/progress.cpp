@@ -57,7 +57,10 @@ std::vector<std::string> parts(const Progress& progress) {
 }
 
 std::string bar(const Progress& progress, std::size_t width) {
-  const double share = progress.total > 0 ? std::clamp(static_cast<double>(progress.done) / static_cast<double>(progress.total), 0.0, 1.0) : 0.0;
+  const double share =
+      progress.total > 0
+          ? std::clamp(static_cast<double>(progress.done) / static_cast<double>(progress.total), 0.0, 1.0)
+          : 0.0;
   const auto filled = static_cast<std::size_t>(share * static_cast<double>(width));
   std::string text(filled, '=');
   if (filled < width) text += progress.done > 0 || progress.state == "running" ? '>' : ' ';
@@ -107,7 +110,8 @@ std::string progress_bar(const Progress& progress, std::size_t width) {
   std::string tail;
   for (const auto& part : parts(progress)) {
     // A part that no longer fits beside the smallest bar is left out, and so is what comes after it.
-    if (base::display_width(head) + kBarLeast + 2 + base::display_width(tail) + 1 + base::display_width(part) > width) break;
+    if (base::display_width(head) + kBarLeast + 2 + base::display_width(tail) + 1 + base::display_width(part) > width)
+      break;
     tail += " " + part;
   }
   const std::size_t used = base::display_width(head) + base::display_width(tail) + 2;
@@ -121,7 +125,8 @@ std::string progress_text(const Progress& progress) {
   std::string open;
   for (const auto& stage : progress.stages) {
     if (stage.state != "running") continue;
-    open += (open.empty() ? "" : ", ") + base::printable(stage.name) + " " + grouped(stage.done) + "/" + grouped(stage.total);
+    open += (open.empty() ? "" : ", ") + base::printable(stage.name) + " " + grouped(stage.done) + "/" +
+            grouped(stage.total);
   }
   return open.empty() ? text : text + " (" + open + ")";
 }
@@ -129,7 +134,8 @@ std::string progress_text(const Progress& progress) {
 std::string grouped(std::int64_t number) {
   std::string text = std::to_string(number);
   const std::ptrdiff_t first = text.starts_with('-') ? 1 : 0;
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > first; at -= 3) text.insert(static_cast<std::size_t>(at), 1, ',');
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > first; at -= 3)
+    text.insert(static_cast<std::size_t>(at), 1, ',');
   return text;
 }
 

@@ -24,11 +24,11 @@ struct Progress {
     std::int64_t total = 0;
   };
   std::vector<Stage> stages;
-  double rate = 0;                          // per second; 0 while unknown
+  double rate = 0;                           // per second; 0 while unknown
   std::optional<std::chrono::seconds> left;  // until the end, at this rate
 
-  // Takes over what an event of state or progress says; members it lacks stay as they are. The event is a daemon's, but a member of another
-  // type than ours is passed over.
+  // Takes over what an event of state or progress says; members it lacks stay as they are. The event is a daemon's, but
+  // a member of another type than ours is passed over.
   void update(const base::json::object& event);
 };
 

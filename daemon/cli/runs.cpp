@@ -15,7 +15,9 @@ namespace json = base::json;
 constexpr auto kLogsEvery = std::chrono::seconds(1);  // how often the daemon writes log lines away at the latest
 constexpr std::int64_t kLogPage = 1000;
 
-json::object run_of(const Session& session) { return {{"run", model::number(session.line.run())}}; }
+json::object run_of(const Session& session) {
+  return {{"run", model::number(session.line.run())}};
+}
 
 std::string progress_cell(const json::object& row) {
   const auto* progress = object_of(row, "progress");
@@ -32,15 +34,18 @@ void print_steps(Session& session, const json::object& shown) {
       session.print("\n" + base::printable(text_of(step, "path")) + " " + session.paint(text_of(step, "state")) + "\n");
       if (const auto* output = step.if_contains("output"); output && !output->is_null()) session.print(pretty(*output));
       if (const auto* artifact = object_of(step, "output_artifact"))
-        session.print(grouped(number_of(*artifact, "size")) + " bytes: godwit artifact get " + text_of(*artifact, "artifact") + "\n");
-      if (const auto* error = object_of(step, "error")) session.print(base::printable(failure_text(*error), true) + "\n");
+        session.print(grouped(number_of(*artifact, "size")) + " bytes: godwit artifact get " +
+                      text_of(*artifact, "artifact") + "\n");
+      if (const auto* error = object_of(step, "error"))
+        session.print(base::printable(failure_text(*error), true) + "\n");
     }
   } else {
     Table table({{"STEP"}, {"STATE"}, {"ATTEMPT", Table::Align::right}, {"TOOK", Table::Align::right}, {"ERROR"}});
     for (const auto& value : *steps) {
       const auto& step = value.as_object();
       const auto* error = object_of(step, "error");
-      table.add({text_of(step, "path"), text_of(step, "state"), text_of(step, "attempt"), time_between(step, "started_at", "finished_at"), error ? failure_text(*error) : ""});
+      table.add({text_of(step, "path"), text_of(step, "state"), text_of(step, "attempt"),
+                 time_between(step, "started_at", "finished_at"), error ? failure_text(*error) : ""});
     }
     session.print("\n" + table.text(session.width));
   }
@@ -53,21 +58,29 @@ void print_stages(Session& session, const json::object& shown) {
   const auto* progress = object_of(shown, "progress");
   const auto* stages = progress ? array_of(*progress, "stages") : nullptr;
   if (!stages || stages->empty()) return;
-  Table table({{"STAGE"}, {"STATE"}, {"DONE", Table::Align::right}, {"TOTAL", Table::Align::right}, {"FAILED", Table::Align::right}, {"UNDER WAY", Table::Align::right}});
+  Table table({{"STAGE"},
+               {"STATE"},
+               {"DONE", Table::Align::right},
+               {"TOTAL", Table::Align::right},
+               {"FAILED", Table::Align::right},
+               {"UNDER WAY", Table::Align::right}});
   for (const auto& value : *stages) {
     if (!value.is_object()) continue;
     const auto& stage = value.get_object();
-    table.add({text_of(stage, "name"), text_of(stage, "state"), text_of(stage, "done"), text_of(stage, "total"), text_of(stage, "failed"), text_of(stage, "in_flight")});
+    table.add({text_of(stage, "name"), text_of(stage, "state"), text_of(stage, "done"), text_of(stage, "total"),
+               text_of(stage, "failed"), text_of(stage, "in_flight")});
   }
   session.print("\n" + table.text(session.width));
 }
 
 // Where and what a side of a mismatch is, in a line.
 std::string side_text(const json::object& side) {
-  std::string text = text_of(side, "kind") == "end" ? "the end of " + (text_of(side, "path").empty() ? "the script" : text_of(side, "path"))
-                                                    : text_of(side, "path");
+  std::string text = text_of(side, "kind") == "end"
+                         ? "the end of " + (text_of(side, "path").empty() ? "the script" : text_of(side, "path"))
+                         : text_of(side, "path");
   if (const auto uses = text_of(side, "uses"); !uses.empty()) text += " (" + uses + ")";
-  if (const auto file = text_of(side, "file"); !file.empty()) text += " at " + file + (side.contains("line") ? ":" + text_of(side, "line") : "");
+  if (const auto file = text_of(side, "file"); !file.empty())
+    text += " at " + file + (side.contains("line") ? ":" + text_of(side, "line") : "");
   if (const auto state = text_of(side, "state"); !state.empty()) text += " " + state;
   if (const auto at = text_of(side, "at"); !at.empty()) text += " " + at;
   if (const auto hash = text_of(side, "hash"); !hash.empty()) text += ", hash " + hash;
@@ -108,7 +121,10 @@ void print_run(Session& session, const json::object& shown) {
     if (!value.empty()) session.print(name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + value + "\n");
   };
   row("run", text_of(shown, "run"));
-  row("job", base::printable(text_of(shown, "job")) + (text_of(shown, "version").empty() ? "" : " (version " + base::printable(text_of(shown, "version").substr(0, 12)) + ")"));
+  row("job", base::printable(text_of(shown, "job")) +
+                 (text_of(shown, "version").empty()
+                      ? ""
+                      : " (version " + base::printable(text_of(shown, "version").substr(0, 12)) + ")"));
   row("state", session.paint(text_of(shown, "state")));
   row("blocked", base::printable(text_of(shown, "blocked"), true));
   if (const auto* sides = sides_of(shown)) print_sides(session, *sides);
@@ -124,12 +140,16 @@ void print_run(Session& session, const json::object& shown) {
     Progress state;
     state.update(*progress);
     row("progress", progress_cell(shown));
-    for (const auto& field : state.fields) row(base::printable(field.key()), base::printable(text_of(state.fields, field.key())));
+    for (const auto& field : state.fields)
+      row(base::printable(field.key()), base::printable(text_of(state.fields, field.key())));
   }
-  if (const auto* params = object_of(shown, "params"); params && !params->empty()) session.print("params\n" + pretty(*params));
+  if (const auto* params = object_of(shown, "params"); params && !params->empty())
+    session.print("params\n" + pretty(*params));
   print_stages(session, shown);
-  if (const auto* steps = array_of(shown, "steps_in_flight"); steps && !steps->empty()) session.print("\n" + table_of(*steps, session.width));
-  if (const auto* changes = array_of(shown, "changes"); changes && !changes->empty()) session.print("\n" + table_of(without_sides(*changes), session.width));
+  if (const auto* steps = array_of(shown, "steps_in_flight"); steps && !steps->empty())
+    session.print("\n" + table_of(*steps, session.width));
+  if (const auto* changes = array_of(shown, "changes"); changes && !changes->empty())
+    session.print("\n" + table_of(without_sides(*changes), session.width));
   print_steps(session, shown);
 }
 
@@ -192,13 +212,21 @@ int list(Session& session) {
     session.print_json(rows);
     return 0;
   }
-  Table table({{"RUN", Table::Align::right}, {"JOB"}, {"STATE"}, {"PROGRESS", Table::Align::right}, {"SUBMITTED"}, {"TOOK", Table::Align::right}, {"BY"}, {"ERROR"}});
+  Table table({{"RUN", Table::Align::right},
+               {"JOB"},
+               {"STATE"},
+               {"PROGRESS", Table::Align::right},
+               {"SUBMITTED"},
+               {"TOOK", Table::Align::right},
+               {"BY"},
+               {"ERROR"}});
   for (const auto& value : rows.as_array()) {
     const auto& row = value.as_object();
     const auto* error = object_of(row, "error");
     if (session.quiet) session.print(text_of(row, "run") + "\n");
-    table.add({text_of(row, "run"), text_of(row, "job"), text_of(row, "state"), progress_cell(row), local_time(row, "submitted_at"),
-               time_between(row, "submitted_at", "finished_at"), text_of(row, "submitted_by"), error ? failure_text(*error) : ""});
+    table.add({text_of(row, "run"), text_of(row, "job"), text_of(row, "state"), progress_cell(row),
+               local_time(row, "submitted_at"), time_between(row, "submitted_at", "finished_at"),
+               text_of(row, "submitted_by"), error ? failure_text(*error) : ""});
   }
   if (!session.quiet) session.print(table.empty() ? "There are no such runs.\n" : table.text(session.width));
   return 0;
@@ -240,7 +268,9 @@ int logs(Session& session) {
     const auto left = std::chrono::duration_cast<base::Duration>(look_at - base::tick());
     const auto event = left.count() > 0 ? session.client().next_event(left) : std::nullopt;
     if (event) {
-      const auto state = text_of(event->event, "event") == "state" ? model::parse_run_state(text_of(event->event, "state")) : std::nullopt;
+      const auto state = text_of(event->event, "event") == "state"
+                             ? model::parse_run_state(text_of(event->event, "state"))
+                             : std::nullopt;
       ended = state && model::is_terminal(*state);
       continue;
     }
@@ -259,7 +289,8 @@ int result(Session& session) {
   const auto state = model::parse_run_state(text_of(outcome, "state"));
   if (state && model::is_terminal(*state)) return print_outcome(session, run, outcome);
   if (session.json) session.print_json(outcome);
-  throw base::Error(base::ErrorKind::failed, "run " + model::text(run) + " has not ended", {}, "`godwit result --wait " + model::text(run) + "` waits for it");
+  throw base::Error(base::ErrorKind::failed, "run " + model::text(run) + " has not ended", {},
+                    "`godwit result --wait " + model::text(run) + "` waits for it");
 }
 
 int watch(Session& session) {
@@ -282,9 +313,15 @@ int why(Session& session) {
   return 0;
 }
 
-int cancel(Session& session) { return steer(session, "run.cancel", "is being cancelled", run_of(session)); }
-int pause(Session& session) { return steer(session, "run.pause", "is paused", run_of(session)); }
-int resume(Session& session) { return steer(session, "run.resume", "goes on", run_of(session)); }
+int cancel(Session& session) {
+  return steer(session, "run.cancel", "is being cancelled", run_of(session));
+}
+int pause(Session& session) {
+  return steer(session, "run.pause", "is paused", run_of(session));
+}
+int resume(Session& session) {
+  return steer(session, "run.resume", "goes on", run_of(session));
+}
 
 int signal(Session& session) {
   auto request = run_of(session);
@@ -319,12 +356,16 @@ int run_migrate(Session& session) {
   session.print("from " + text_of(report, "from").substr(0, 12) + " to " + text_of(report, "to").substr(0, 12) + "\n");
   if (unknown)
     for (const auto& path : *unknown)
-      session.print("- recorded, and not in that version: " + base::printable(std::string(path.as_string()), true) + "\n");
+      session.print("- recorded, and not in that version: " + base::printable(std::string(path.as_string()), true) +
+                    "\n");
   if (!problem.empty()) session.print("- it would not go on: " + base::printable(problem, true) + "\n");
   print_sides(session, report);
   if (const auto* next = array_of(report, "next"))
-    for (const auto& path : *next) session.print("- goes on with " + base::printable(std::string(path.as_string()), true) + "\n");
-  session.print(done ? "The run goes on with that version.\n" : fits ? "Nothing was changed.\n" : "It does not fit; nothing was changed.\n");
+    for (const auto& path : *next)
+      session.print("- goes on with " + base::printable(std::string(path.as_string()), true) + "\n");
+  session.print(done   ? "The run goes on with that version.\n"
+                : fits ? "Nothing was changed.\n"
+                       : "It does not fit; nothing was changed.\n");
   return fits ? 0 : 1;
 }
 

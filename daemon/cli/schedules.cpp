@@ -62,13 +62,15 @@ std::optional<base::Instant> instant_of(const CommandLine& line, const std::stri
 
 void print_lines(Session& session, const json::value& list) {
   if (session.json) return session.print_json(list);
-  for (const auto& entry : list.as_array()) session.print((entry.is_string() ? std::string(entry.get_string()) : json::serialize(entry)) + "\n");
+  for (const auto& entry : list.as_array())
+    session.print((entry.is_string() ? std::string(entry.get_string()) : json::serialize(entry)) + "\n");
 }
 
 int next_of_known(Session& session) {
   const auto& line = session.line;
   for (const auto* option : {"cron", "calendar", "every", "at", "zone", "clock-change", "from", "to", "local"})
-    if (line.has(option)) throw usage("--" + std::string(option) + " beside the name of a schedule", "the schedule says it itself");
+    if (line.has(option))
+      throw usage("--" + std::string(option) + " beside the name of a schedule", "the schedule says it itself");
   json::object request{{"schedule", line.text("NAME")}};
   if (const auto count = line.number("count", 1)) request["count"] = *count;
   print_lines(session, session.call("schedule.next", std::move(request)));
@@ -89,8 +91,10 @@ int print_table(Session& session, const json::value& list, const char* none) {
 int change(Session& session, const char* method, const char* done) {
   const auto name = session.line.text("NAME");
   const auto answer = session.call(method, {{"schedule", name}});
-  if (session.json) session.print_json(answer);
-  else if (!session.quiet) session.print("schedule " + base::printable(name) + " " + done + "\n");
+  if (session.json)
+    session.print_json(answer);
+  else if (!session.quiet)
+    session.print("schedule " + base::printable(name) + " " + done + "\n");
   return 0;
 }
 
@@ -139,14 +143,19 @@ int schedule_set(Session& session) {
                           {model::name_in(model::kTimingKinds, timing.kind), timing.text},
                           {"zone", timing.zone},
                           {"clock_change", model::name_in(model::kClockChanges, timing.clock_change)}};
-  for (const auto& [option, key] : {std::pair("missed", "missed"), {"missed-within", "missed_within"}, {"overlap", "overlap"}, {"jitter", "jitter"}})
+  for (const auto& [option, key] : {std::pair("missed", "missed"),
+                                    {"missed-within", "missed_within"},
+                                    {"overlap", "overlap"},
+                                    {"jitter", "jitter"}})
     if (line.has(option)) definition[key] = line.text(option);
   json::object params;
   for (const auto& assignment : line.texts("param")) set_parameter(params, assignment);
   definition["params"] = std::move(params);
   const auto answer = session.call("schedule.set", {{"definition", std::move(definition)}});
-  if (session.json) session.print_json(answer);
-  else if (!session.quiet) session.print("schedule " + base::printable(line.text("NAME")) + " is set\n");
+  if (session.json)
+    session.print_json(answer);
+  else if (!session.quiet)
+    session.print("schedule " + base::printable(line.text("NAME")) + " is set\n");
   return 0;
 }
 
@@ -162,8 +171,10 @@ int schedule_resume(Session& session) {
 
 int schedule_trigger(Session& session) {
   const auto answer = session.call("schedule.trigger", {{"schedule", session.line.text("NAME")}});
-  if (session.json) session.print_json(answer);
-  else session.print(text_of(answer.as_object(), "run") + "\n");
+  if (session.json)
+    session.print_json(answer);
+  else
+    session.print(text_of(answer.as_object(), "run") + "\n");
   return 0;
 }
 
@@ -179,7 +190,8 @@ int schedule_backfill(Session& session) {
   }
   const auto& done = answer.as_object();
   print_lines(session, done.at("runs"));
-  if (!session.quiet && number_of(done, "existing") > 0) session.note(text_of(done, "existing") + " fire times of the range have runs already");
+  if (!session.quiet && number_of(done, "existing") > 0)
+    session.note(text_of(done, "existing") + " fire times of the range have runs already");
   return 0;
 }
 

@@ -54,13 +54,21 @@ Client& Session::client() {
   return *client_;
 }
 
-base::json::value Session::call(std::string_view method, base::json::object params) { return client().call(method, std::move(params)); }
+base::json::value Session::call(std::string_view method, base::json::object params) {
+  return client().call(method, std::move(params));
+}
 
-void Session::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Session::print(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
-void Session::tell(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stderr); }
+void Session::tell(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
 
-void Session::print_json(const base::json::value& value) const { print(base::json::serialize(value) + "\n"); }
+void Session::print_json(const base::json::value& value) const {
+  print(base::json::serialize(value) + "\n");
+}
 
 void Session::note(std::string_view text) const {
   std::fflush(stdout);

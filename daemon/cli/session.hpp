@@ -26,7 +26,8 @@ class Session {
 
   // To standard output, as it is.
   void print(std::string_view text) const;
-  // What is said on the way to the result, for a person who watches: on standard error, so that the result can go elsewhere.
+  // What is said on the way to the result, for a person who watches: on standard error, so that the result can go
+  // elsewhere.
   void tell(std::string_view text) const;
   // To standard output, with a line feed.
   void print_json(const base::json::value& value) const;

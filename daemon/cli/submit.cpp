@@ -49,7 +49,8 @@ void add_options(const CommandLine& line, json::object& request) {
 
 int submit_many(Session& session, const json::object& job, const json::object& params, std::int64_t count) {
   const std::size_t each = json::serialize(params).size() + 1;
-  const auto per_request = static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
+  const auto per_request =
+      static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
   json::array all;
   json::value first, last;
   for (std::int64_t left = count; left > 0;) {
@@ -81,9 +82,11 @@ json::object submit_one(Session& session, json::object request) {
   } catch (const base::Error& error) {
     const auto& problem = error.problems().front();
     if (error.kind() != base::ErrorKind::unavailable || !problem.hint.empty()) throw;
-    throw base::Error(error.kind(), problem.what, problem.place,
-                      keyed ? "submit again with the same --key: it gives the same run if it was stored"
-                            : "whether the run was stored is not known: see `godwit list`; a submit with --key can be repeated safely");
+    throw base::Error(
+        error.kind(), problem.what, problem.place,
+        keyed
+            ? "submit again with the same --key: it gives the same run if it was stored"
+            : "whether the run was stored is not known: see `godwit list`; a submit with --key can be repeated safely");
   }
 }
 
@@ -95,9 +98,11 @@ int submit(Session& session) {
   const bool wait = line.has("wait") || follow;
   const auto count = line.number("count", 1);
   if (count && (wait || line.has("key"))) {
-    throw base::Error(base::ErrorKind::usage, "--count goes with neither --wait, --follow nor --key", {}, "submit them one by one");
+    throw base::Error(base::ErrorKind::usage, "--count goes with neither --wait, --follow nor --key", {},
+                      "submit them one by one");
   }
-  if (count && *count > kCountMax) throw base::Error(base::ErrorKind::usage, "--count is at most " + std::to_string(kCountMax));
+  if (count && *count > kCountMax)
+    throw base::Error(base::ErrorKind::usage, "--count is at most " + std::to_string(kCountMax));
   auto request = job_of(line);
   auto params = parameters(line);
   if (count) {
@@ -112,12 +117,14 @@ int submit(Session& session) {
   const bool existing = receipt.at("existing").as_bool();
   if (session.json && !wait) session.print_json(receipt);
   if (!session.json && (!wait || follow)) {
-    session.print((session.quiet ? "" : "run ") + text_of(receipt, "run") + (existing && !session.quiet ? " (it has this key already)" : "") + "\n");
+    session.print((session.quiet ? "" : "run ") + text_of(receipt, "run") +
+                  (existing && !session.quiet ? " (it has this key already)" : "") + "\n");
     std::fflush(stdout);
   }
   if (!wait) return 0;
   const model::RunId run{number_of(receipt, "run")};
-  return print_outcome(session, run, Watcher(session, run, follow ? Watcher::Style::follow : Watcher::Style::silent).until_end());
+  return print_outcome(session, run,
+                       Watcher(session, run, follow ? Watcher::Style::follow : Watcher::Style::silent).until_end());
 }
 
 }  // namespace godwit::cli

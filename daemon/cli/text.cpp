@@ -23,7 +23,8 @@ std::string cell(const json::value& value) {
   // JSON's own form is for programs: 2E0.
   if (value.is_double()) return fmt::format("{:.6g}", value.get_double());
   const auto* list = value.if_array();
-  if (!list || std::any_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_structured(); })) return json::serialize(value);
+  if (!list || std::any_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_structured(); }))
+    return json::serialize(value);
   std::string text;
   for (const auto& entry : *list) text += (text.empty() ? "" : ", ") + cell(entry);
   return text;
@@ -31,7 +32,8 @@ std::string cell(const json::value& value) {
 
 bool is_table(const json::value& value) {
   const auto* list = value.if_array();
-  return list && !list->empty() && std::all_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_object(); });
+  return list && !list->empty() &&
+         std::all_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_object(); });
 }
 
 std::string indented(const std::string& lines, std::size_t indent) {
@@ -73,7 +75,8 @@ std::string local_time(const json::object& object, std::string_view name) {
   const std::time_t seconds = base::to_microseconds(*instant) / 1'000'000;
   std::tm parts{};
   char text[32];
-  if (!::localtime_r(&seconds, &parts) || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0) return given;
+  if (!::localtime_r(&seconds, &parts) || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+    return given;
   return text;
 }
 
@@ -83,7 +86,8 @@ std::string time_between(const json::object& object, std::string_view from, std:
   const auto end = base::parse_instant(text_of(object, to));
   const auto took = end.value_or(base::now()) - *begin;
   if (took < std::chrono::seconds(10)) {
-    return base::format_duration(std::max<base::Duration>(std::chrono::floor<std::chrono::milliseconds>(took), base::Duration(0)));
+    return base::format_duration(
+        std::max<base::Duration>(std::chrono::floor<std::chrono::milliseconds>(took), base::Duration(0)));
   }
   return clock_text(std::chrono::floor<std::chrono::seconds>(took));
 }
@@ -98,7 +102,9 @@ std::string failure_text(const json::object& failure) {
 
 std::string log_line(const json::object& line) {
   const std::string level = text_of(line, "level");
-  return base::printable(local_time(line, "at") + " " + (level == "info" ? "" : level + " ") + text_of(line, "path") + ": " + text_of(line, "text")) + "\n";
+  return base::printable(local_time(line, "at") + " " + (level == "info" ? "" : level + " ") + text_of(line, "path") +
+                         ": " + text_of(line, "text")) +
+         "\n";
 }
 
 std::string pretty(const json::value& value) {
@@ -126,13 +132,15 @@ std::string table_of(const json::array& list, std::size_t width) {
   for (const auto& entry : list) {
     if (!entry.is_object()) continue;
     for (const auto& member : entry.get_object())
-      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end()) names.emplace_back(member.key());
+      if (std::find(names.begin(), names.end(), std::string_view(member.key())) == names.end())
+        names.emplace_back(member.key());
   }
   if (names.empty()) return {};
   std::vector<Table::Column> columns;
   for (const auto& name : names) {
     std::string heading = base::printable(name);
-    std::transform(heading.begin(), heading.end(), heading.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    std::transform(heading.begin(), heading.end(), heading.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
     const bool numbers = std::all_of(list.begin(), list.end(), [&](const json::value& entry) {
       const auto* value = entry.is_object() ? entry.get_object().if_contains(name) : nullptr;
       return !value || value->is_number() || value->is_null();

@@ -6,7 +6,8 @@
 
 namespace godwit::cli {
 
-// How members of the daemon's answers are shown to people. A member that is missing, null or of another type is shown as nothing.
+// How members of the daemon's answers are shown to people. A member that is missing, null or of another type is shown
+// as nothing.
 
 std::string text_of(const base::json::object& object, std::string_view name);
 const base::json::object* object_of(const base::json::object& object, std::string_view name);

@@ -29,7 +29,8 @@ void on_interrupt(int) {
 
 void prepare_farewell(model::RunId run, bool bar) {
   const auto number = model::text(run);
-  const std::string text = std::string(bar ? "\n" : "") + "godwit: run " + number + " goes on; `godwit watch " + number + "` looks at it again, `godwit cancel " + number + "` ends it\n";
+  const std::string text = std::string(bar ? "\n" : "") + "godwit: run " + number + " goes on; `godwit watch " +
+                           number + "` looks at it again, `godwit cancel " + number + "` ends it\n";
   std::strncpy(farewell, text.c_str(), sizeof farewell - 1);
   struct sigaction action {};
   action.sa_handler = on_interrupt;
@@ -44,7 +45,10 @@ bool is_end(const std::string& state) {
 }  // namespace
 
 Watcher::Watcher(Session& session, model::RunId run, Style style)
-    : session_(session), run_(run), style_(style), bar_(style == Style::follow && !session.json && session.tell_width > 0) {
+    : session_(session),
+      run_(run),
+      style_(style),
+      bar_(style == Style::follow && !session.json && session.tell_width > 0) {
   progress_.run = model::number(run);
   prepare_farewell(run, bar_);
 }
@@ -86,10 +90,13 @@ void Watcher::wait_for_daemon(const base::Error& why) {
   const auto now = base::tick();
   if (!give_up_at_) {
     give_up_at_ = now + kKeepTrying;
-    session_.note(base::Error::Problem{problem.what, problem.place, "trying again for " + base::format_duration(kKeepTrying)}.text());
+    session_.note(
+        base::Error::Problem{problem.what, problem.place, "trying again for " + base::format_duration(kKeepTrying)}
+            .text());
   } else if (now >= *give_up_at_) {
-    throw base::Error(base::ErrorKind::unavailable, problem.what, problem.place,
-                      "the run goes on when the daemon is back; `godwit watch " + model::text(run_) + "` looks at it again");
+    throw base::Error(
+        base::ErrorKind::unavailable, problem.what, problem.place,
+        "the run goes on when the daemon is back; `godwit watch " + model::text(run_) + "` looks at it again");
   }
   std::this_thread::sleep_for(kBetweenTries);
 }
@@ -107,7 +114,8 @@ bool Watcher::on_event(const json::object& event) {
   } else if (kind == "step" && text_of(event, "state") == "failed" && style_ == Style::follow && !session_.json) {
     clear_bar();
     const auto* error = object_of(event, "error");
-    session_.tell(base::printable(text_of(event, "path") + " failed" + (error ? ": " + failure_text(*error) : "")) + "\n");
+    session_.tell(base::printable(text_of(event, "path") + " failed" + (error ? ": " + failure_text(*error) : "")) +
+                  "\n");
   }
   return kind == "state" && is_end(progress_.state);
 }
@@ -124,8 +132,8 @@ void Watcher::on_state(const json::object& event) {
   if (progress_.state != "blocked" && progress_.state != "paused") return;
   clear_bar();
   const std::string detail = text_of(event, "detail");
-  session_.note("run " + model::text(run_) + " is " + progress_.state + (detail.empty() ? "" : ": " + detail) + "; `godwit " +
-                (progress_.state == "paused" ? "resume " : "why ") + model::text(run_) + "`");
+  session_.note("run " + model::text(run_) + " is " + progress_.state + (detail.empty() ? "" : ": " + detail) +
+                "; `godwit " + (progress_.state == "paused" ? "resume " : "why ") + model::text(run_) + "`");
 }
 
 void Watcher::show_progress(bool at_once) {
@@ -133,13 +141,17 @@ void Watcher::show_progress(bool at_once) {
   std::string stages;
   for (const auto& stage : progress_.stages) stages += stage.state + ",";
   const auto now = base::tick();
-  if (stages == stages_ && !at_once && now - shown_at_ < (bar_ ? base::Duration(kBarEvery) : base::Duration(kLineEvery))) return;
+  if (stages == stages_ && !at_once &&
+      now - shown_at_ < (bar_ ? base::Duration(kBarEvery) : base::Duration(kLineEvery)))
+    return;
   progress_.rate = speed_.per_second();
   progress_.left.reset();
   if (progress_.rate > 0 && progress_.total > progress_.done) {
-    progress_.left = std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(progress_.total - progress_.done) / progress_.rate + 0.5));
+    progress_.left = std::chrono::seconds(
+        static_cast<std::int64_t>(static_cast<double>(progress_.total - progress_.done) / progress_.rate + 0.5));
   }
-  const std::string text = bar_ ? "\r\x1b[K" + progress_bar(progress_, session_.tell_width - 1) : progress_text(progress_) + "\n";
+  const std::string text =
+      bar_ ? "\r\x1b[K" + progress_bar(progress_, session_.tell_width - 1) : progress_text(progress_) + "\n";
   if (text == shown_) return;
   shown_ = text;
   stages_ = stages;
@@ -163,7 +175,8 @@ int print_outcome(Session& session, model::RunId run, const json::object& outcom
   }
   const auto* error = object_of(outcome, "error");
   const std::string step = error ? text_of(*error, "path") : std::string();
-  const std::string what = "run " + model::text(run) + " " + (state == "failed" ? "failed" : "was " + state) + (step.empty() ? "" : " in " + step);
+  const std::string what = "run " + model::text(run) + " " + (state == "failed" ? "failed" : "was " + state) +
+                           (step.empty() ? "" : " in " + step);
   const std::string detail = error ? ": " + failure_text(*error) : std::string();
   session.note(what + detail + "; `godwit show " + model::text(run) + "` says more");
   return 1;

@@ -23,7 +23,8 @@ struct Parameter {
 // What a parameter's type takes, in words: "a whole number, 0 or more".
 std::string_view describe(ParameterType type);
 
-// The parameters of one request, checked against the command's table. A null is the same as a parameter that is not given.
+// The parameters of one request, checked against the command's table. A null is the same as a parameter that is not
+// given.
 class Arguments {
  public:
   // Throws Error(refused) with everything that is wrong: unknown names, wrong types, missing ones.

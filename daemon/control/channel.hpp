@@ -7,7 +7,8 @@
 
 namespace godwit::control {
 
-// The way back to one client, as commands see it. All calls on the loop's thread; after the client is gone they do nothing.
+// The way back to one client, as commands see it. All calls on the loop's thread; after the client is gone they do
+// nothing.
 class Channel {
  public:
   virtual ~Channel() = default;
@@ -16,7 +17,8 @@ class Channel {
   virtual void send_event(std::uint64_t subscription, const base::json::object& event) = 0;
   // Bytes the client has not taken yet: who has much to say to it may say less.
   virtual std::size_t backlog() const = 0;
-  // `end` is called once: when the client unsubscribes or is gone. Throws Error(refused) when the client has too many already.
+  // `end` is called once: when the client unsubscribes or is gone. Throws Error(refused) when the client has too many
+  // already.
   virtual std::uint64_t subscribe(std::function<void()> end) = 0;
   // False when there is no such subscription (any more).
   virtual bool unsubscribe(std::uint64_t subscription) = 0;

@@ -9,7 +9,8 @@ namespace godwit::control {
 CommandTable::CommandTable(std::vector<Command> commands) {
   for (auto& command : commands) {
     const std::string_view name = command.name;
-    if (!commands_.emplace(name, std::move(command)).second) throw std::logic_error("two commands are named " + std::string(name));
+    if (!commands_.emplace(name, std::move(command)).second)
+      throw std::logic_error("two commands are named " + std::string(name));
   }
 }
 

@@ -26,7 +26,8 @@ sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    throw base::Error(base::ErrorKind::usage, "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes",
+    throw base::Error(base::ErrorKind::usage,
+                      "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes",
                       {path, 0, 0, {}}, "choose a shorter one with --socket");
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
@@ -74,8 +75,8 @@ void remove_stale(const std::string& path) {
   if (::unlink(path.c_str()) != 0) fail("cannot remove the stale socket", path);
 }
 
-// systemd hands over descriptors from 3 on; the first stream socket that listens is ours. It stays open for a daemon that
-// begins anew in this process.
+// systemd hands over descriptors from 3 on; the first stream socket that listens is ours. It stays open for a daemon
+// that begins anew in this process.
 base::UniqueFd take_activated() {
   const int count = sd_listen_fds(0);
   for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
@@ -94,7 +95,8 @@ Listener Listener::open(const ListenerSettings& settings) {
   listener.socket_ = take_activated();
   if (listener.socket_) return listener;
 
-  // Bound under a name of its own and moved into place when mode, group and queue are as they shall be: nobody ever meets a half-made socket.
+  // Bound under a name of its own and moved into place when mode, group and queue are as they shall be: nobody ever
+  // meets a half-made socket.
   const std::string making = settings.path + ".new";
   address_of(settings.path);  // the length that counts is that of the final path
   make_directories(std::filesystem::path(settings.path).parent_path(), settings.directory_mode);
@@ -105,11 +107,15 @@ Listener Listener::open(const ListenerSettings& settings) {
   const auto address = address_of(making);
   const int fd = listener.socket_.get();
   ::fchmod(fd, 0600);  // the inode that bind() makes takes its mode from here
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("cannot bind the socket", making);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    fail("cannot bind the socket", making);
   if (!settings.group.empty()) {
     const auto group = find_group(settings.group);
-    if (!group) throw base::Error(base::ErrorKind::failed, "there is no group '" + settings.group + "' for the socket", {settings.path, 0, 0, {}});
-    if (::chown(making.c_str(), static_cast<uid_t>(-1), *group) != 0) fail("cannot give the socket to group " + settings.group, making);
+    if (!group)
+      throw base::Error(base::ErrorKind::failed, "there is no group '" + settings.group + "' for the socket",
+                        {settings.path, 0, 0, {}});
+    if (::chown(making.c_str(), static_cast<uid_t>(-1), *group) != 0)
+      fail("cannot give the socket to group " + settings.group, making);
   }
   if (::chmod(making.c_str(), settings.mode) != 0) fail("cannot set the socket's mode", making);
   if (::listen(fd, SOMAXCONN) != 0) fail("cannot listen", making);
@@ -120,7 +126,10 @@ Listener Listener::open(const ListenerSettings& settings) {
 }
 
 Listener::Listener(Listener&& other) noexcept
-    : socket_(std::move(other.socket_)), lock_(std::move(other.lock_)), path_(std::exchange(other.path_, {})), made_(other.made_) {}
+    : socket_(std::move(other.socket_)),
+      lock_(std::move(other.lock_)),
+      path_(std::exchange(other.path_, {})),
+      made_(other.made_) {}
 
 Listener::~Listener() {
   struct stat found {};

@@ -6,7 +6,8 @@
 
 namespace godwit::control {
 
-// Who opened the other end of a socket, as the kernel recorded it at connect. The process number is not kept: it may name somebody else by now.
+// Who opened the other end of a socket, as the kernel recorded it at connect. The process number is not kept: it may
+// name somebody else by now.
 struct Peer {
   uid_t uid = static_cast<uid_t>(-1);
   std::vector<gid_t> groups;  // the primary one first

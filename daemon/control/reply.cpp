@@ -15,7 +15,10 @@ struct Reply::State {
   State& operator=(const State&) = delete;
   ~State() {
     try {
-      if (settled) give([this](Channel& to) { to.send_error(id, base::Error(base::ErrorKind::internal, "the request was dropped without an answer")); });
+      if (settled)
+        give([this](Channel& to) {
+          to.send_error(id, base::Error(base::ErrorKind::internal, "the request was dropped without an answer"));
+        });
     } catch (const std::exception& error) {
       base::log::error("control: an answer was lost: {}", error.what());
     }
@@ -48,10 +51,13 @@ void Reply::guard(const std::function<void()>& body) const {
     error(caught);
   } catch (const std::exception& caught) {
     base::log::error("control: a command failed by a bug of ours: {}", caught.what());
-    error(base::Error(base::ErrorKind::internal, std::string("a bug of godwit's: ") + caught.what(), {}, "the daemon's log may say more"));
+    error(base::Error(base::ErrorKind::internal, std::string("a bug of godwit's: ") + caught.what(), {},
+                      "the daemon's log may say more"));
   }
 }
 
-std::shared_ptr<Channel> Reply::channel() const { return state_->channel.lock(); }
+std::shared_ptr<Channel> Reply::channel() const {
+  return state_->channel.lock();
+}
 
 }  // namespace godwit::control

@@ -6,8 +6,8 @@
 
 namespace godwit::control {
 
-// Answers one request, once. Copies share the one answer; when the last one goes without having answered, the client is told of an internal
-// error, so that no request stays open for ever.
+// Answers one request, once. Copies share the one answer; when the last one goes without having answered, the client is
+// told of an internal error, so that no request stays open for ever.
 class Reply {
  public:
   // `settled` is called when the answer has been given, however it was.
@@ -15,7 +15,8 @@ class Reply {
 
   void result(const base::json::value& value) const;
   void error(const base::Error& error) const;
-  // Runs `body`; what it throws becomes the answer. A base::Error goes to the client as it is, anything else is a bug and is logged.
+  // Runs `body`; what it throws becomes the answer. A base::Error goes to the client as it is, anything else is a bug
+  // and is logged.
   void guard(const std::function<void()>& body) const;
   // The answer of an asynchronous call: an error goes to the client, a value to `then`, which is guarded.
   template <typename T, typename Then>

@@ -10,7 +10,8 @@ namespace godwit::control {
 namespace {
 
 constexpr uid_t kOverflowUid = 65534;
-constexpr std::size_t kEntryTextMax = 1u << 20;  // of one passwd or group entry; a group of all of a university's users is long
+constexpr std::size_t kEntryTextMax =
+    1u << 20;  // of one passwd or group entry; a group of all of a university's users is long
 
 template <typename Id>
 std::optional<Id> parse_id(const std::string& text) {
@@ -105,7 +106,8 @@ Role RolePolicy::role_of(uid_t uid, const std::vector<gid_t>& groups) const {
   if (uid == 0 || uid == own_uid_) return Role::admin;
   for (const auto& entry : entries_) {
     if (std::find(entry.users.begin(), entry.users.end(), uid) != entry.users.end()) return entry.role;
-    if (std::find_first_of(groups.begin(), groups.end(), entry.groups.begin(), entry.groups.end()) != groups.end()) return entry.role;
+    if (std::find_first_of(groups.begin(), groups.end(), entry.groups.begin(), entry.groups.end()) != groups.end())
+      return entry.role;
   }
   return Role::none;
 }

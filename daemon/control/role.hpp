@@ -26,7 +26,9 @@ inline constexpr std::array kRoles{
     RoleInfo{Role::operator_, "operator", "may also submit, cancel, pause, resume and retry runs"},
     RoleInfo{Role::admin, "admin", "may also set limits, reload and read the audit"},
 };
-inline std::string_view name(Role role) { return kRoles[static_cast<std::size_t>(role)].name; }
+inline std::string_view name(Role role) {
+  return kRoles[static_cast<std::size_t>(role)].name;
+}
 
 // The names of the role and of those it includes.
 std::vector<std::string> names_up_to(Role role);
@@ -42,8 +44,9 @@ struct RoleSettings {
   RoleMembers admins;
 };
 
-// Maps users and groups to roles; who is not named has none. Root and the daemon's own user are admins, since nothing could be kept from them
-// anyway. The uids 65534 (nobody: every user without a mapping) and -1 are refused whatever the settings say.
+// Maps users and groups to roles; who is not named has none. Root and the daemon's own user are admins, since nothing
+// could be kept from them anyway. The uids 65534 (nobody: every user without a mapping) and -1 are refused whatever the
+// settings say.
 class RolePolicy {
  public:
   // Names are looked up once, here: a lookup may ask the network, and must not do so for each client.

@@ -58,7 +58,8 @@ class Server::Impl : public SessionHost, public std::enable_shared_from_this<Imp
         scratch_(kScratchSize) {}
 
   void start() {
-    asio::co_spawn(loop_, accept_all(shared_from_this()), [](std::exception_ptr failure) { log_end("the listener", failure); });
+    asio::co_spawn(loop_, accept_all(shared_from_this()),
+                   [](std::exception_ptr failure) { log_end("the listener", failure); });
   }
   void stop_listening();
   void stop();
@@ -125,10 +126,12 @@ void Server::Impl::add(stream_protocol::socket socket) {
   ++accepted_;
   if (!why.empty()) {
     ++refused_;
-    return turn_away(socket, base::Error(role == Role::none ? base::ErrorKind::denied : base::ErrorKind::unavailable, why));
+    return turn_away(socket,
+                     base::Error(role == Role::none ? base::ErrorKind::denied : base::ErrorKind::unavailable, why));
   }
-  const auto session = std::make_shared<Session>(*this, commands_, settings_.limits, std::move(socket),
-                                                 engine::Caller{static_cast<std::int64_t>(peer->uid), name, names_up_to(role)}, role);
+  const auto session =
+      std::make_shared<Session>(*this, commands_, settings_.limits, std::move(socket),
+                                engine::Caller{static_cast<std::int64_t>(peer->uid), name, names_up_to(role)}, role);
   sessions_.insert(session);
   asio::co_spawn(loop_, Session::run(session), [session](std::exception_ptr failure) {
     log_end("a session", failure);
@@ -138,9 +141,13 @@ void Server::Impl::add(stream_protocol::socket socket) {
 }
 
 std::string Server::Impl::refusal(const Peer& peer, Role role, const std::string& name) const {
-  if (role == Role::none) return "user '" + name + "' has no role here; roles are given to users and groups in the daemon's settings";
-  const std::size_t places = settings_.sessions_max - (role == Role::admin ? 0 : std::min(settings_.sessions_for_admins, settings_.sessions_max));
-  if (sessions_.size() >= places) return "the daemon has " + std::to_string(sessions_.size()) + " clients and takes no more; try again later";
+  if (role == Role::none)
+    return "user '" + name + "' has no role here; roles are given to users and groups in the daemon's settings";
+  const std::size_t places =
+      settings_.sessions_max -
+      (role == Role::admin ? 0 : std::min(settings_.sessions_for_admins, settings_.sessions_max));
+  if (sessions_.size() >= places)
+    return "the daemon has " + std::to_string(sessions_.size()) + " clients and takes no more; try again later";
   if (peer.uid == 0 || peer.uid == ::geteuid()) return {};
   std::size_t own = 0;
   for (const auto& session : sessions_) own += session->caller().uid == static_cast<std::int64_t>(peer.uid) ? 1 : 0;
@@ -216,17 +223,29 @@ void Server::Impl::stop() {
 }
 
 base::json::object Server::Impl::status() const {
-  return {{"socket", settings_.listener.path}, {"listening", listener_.has_value()}, {"sessions", sessions_.size()},
-          {"buffered_bytes", buffered_},       {"accepted", accepted_},              {"refused", refused_}};
+  return {{"socket", settings_.listener.path},
+          {"listening", listener_.has_value()},
+          {"sessions", sessions_.size()},
+          {"buffered_bytes", buffered_},
+          {"accepted", accepted_},
+          {"refused", refused_}};
 }
 
 Server::Server(asio::io_context& loop, ServerSettings settings, const CommandTable& commands)
     : impl_(std::make_shared<Impl>(loop, std::move(settings), commands)) {
   impl_->start();
 }
-Server::~Server() { impl_->stop(); }
-void Server::stop_listening() { impl_->stop_listening(); }
-base::json::object Server::status() const { return impl_->status(); }
-const std::vector<base::Error::Problem>& Server::problems() const { return impl_->problems(); }
+Server::~Server() {
+  impl_->stop();
+}
+void Server::stop_listening() {
+  impl_->stop_listening();
+}
+base::json::object Server::status() const {
+  return impl_->status();
+}
+const std::vector<base::Error::Problem>& Server::problems() const {
+  return impl_->problems();
+}
 
 }  // namespace godwit::control

@@ -14,15 +14,16 @@ struct ServerSettings {
   RoleSettings roles;
   SessionLimits limits;
   std::size_t sessions_max = 256;
-  std::size_t sessions_per_user_max = 64;   // for every user but root and the daemon's own
-  std::size_t sessions_for_admins = 16;     // of sessions_max: others do not get the last ones
-  std::size_t buffers_max = 256u << 20;     // bytes of all sessions together; the one with the most loses its connection
+  std::size_t sessions_per_user_max = 64;  // for every user but root and the daemon's own
+  std::size_t sessions_for_admins = 16;    // of sessions_max: others do not get the last ones
+  std::size_t buffers_max = 256u << 20;    // bytes of all sessions together; the one with the most loses its connection
 };
 
 // Listens on the control socket and keeps the sessions. Lives on one io_context, run by one thread: the engine's.
 class Server {
  public:
-  // Throws when the socket cannot be had. Clients are served as soon as the loop runs. `commands` must outlive the server.
+  // Throws when the socket cannot be had. Clients are served as soon as the loop runs. `commands` must outlive the
+  // server.
   Server(boost::asio::io_context& loop, ServerSettings settings, const CommandTable& commands);
   // Ends all sessions, after a last attempt to write what they have to read.
   ~Server();

@@ -32,8 +32,8 @@ bool is_gone(int socket) {
 
 }  // namespace
 
-Session::Session(SessionHost& host, const CommandTable& commands, const SessionLimits& limits, Socket socket, engine::Caller caller,
-                 Role role)
+Session::Session(SessionHost& host, const CommandTable& commands, const SessionLimits& limits, Socket socket,
+                 engine::Caller caller, Role role)
     : host_(&host),
       commands_(commands),
       limits_(limits),
@@ -71,7 +71,8 @@ bool Session::receive() {
   if (input_.empty()) line_started_ = base::tick();
   const std::size_t needed = input_.size() + static_cast<std::size_t>(size);
   // Doubling goes as far as the longest line there may be, and not beyond.
-  if (needed > input_.capacity()) input_.reserve(std::max(needed, std::min(input_.capacity() * 2, wire::kRpcLineMax + scratch.size())));
+  if (needed > input_.capacity())
+    input_.reserve(std::max(needed, std::min(input_.capacity() * 2, wire::kRpcLineMax + scratch.size())));
   input_.append(scratch.data(), static_cast<std::size_t>(size));
   account();
   return true;
@@ -99,7 +100,9 @@ bool Session::take_lines() {
   lines_left_ = left;
   scanned_ = left ? 0 : input_.size();
   if (!left && !finishing_ && host_ && input_.size() > wire::kRpcLineMax) {
-    refuse_line({wire::kRpcInvalidRequest, "a line has at most " + std::to_string(wire::kRpcLineMax) + " bytes; send bulk in several requests", nullptr});
+    refuse_line({wire::kRpcInvalidRequest,
+                 "a line has at most " + std::to_string(wire::kRpcLineMax) + " bytes; send bulk in several requests",
+                 nullptr});
     close_when_flushed();
   }
   if (finishing_ || input_.empty()) empty(input_);
@@ -123,20 +126,24 @@ void Session::run_command(wire::RpcRequest request) {
   const auto* command = commands_.find(request.method);
   if (!command) {
     const std::string hint = commands_.suggestion(request.method);
-    return refuse_line({wire::kRpcMethodNotFound,
-                        "there is no method '" + request.method.substr(0, 100) + "'" + (hint.empty() ? "" : "; " + hint), request.id});
+    return refuse_line(
+        {wire::kRpcMethodNotFound,
+         "there is no method '" + request.method.substr(0, 100) + "'" + (hint.empty() ? "" : "; " + hint), request.id});
   }
   if (role_ < command->role) {
-    return send_error(request.id, base::Error(base::ErrorKind::denied,
-                                              "user '" + caller_.name + "' has role " + std::string(name(role_)) + ", but " + request.method +
-                                                  " needs role " + std::string(name(command->role)),
-                                              {}, "roles are given to users and groups in the daemon's settings"));
+    return send_error(request.id,
+                      base::Error(base::ErrorKind::denied,
+                                  "user '" + caller_.name + "' has role " + std::string(name(role_)) + ", but " +
+                                      request.method + " needs role " + std::string(name(command->role)),
+                                  {}, "roles are given to users and groups in the daemon's settings"));
   }
   ++in_flight_;
   const Reply reply(weak_from_this(), std::move(request.id), [weak = weak_from_this()] {
     if (const auto self = weak.lock()) static_cast<Session&>(*self).settled();
   });
-  reply.guard([&] { command->handle(Call{caller_, role_, Arguments::check(std::move(request.params), command->parameters), reply}); });
+  reply.guard([&] {
+    command->handle(Call{caller_, role_, Arguments::check(std::move(request.params), command->parameters), reply});
+  });
 }
 
 void Session::settled() {
@@ -145,7 +152,8 @@ void Session::settled() {
   if (input_ended_ && in_flight_ == 0) close_when_flushed();
 }
 
-// A client may say that it sends no more and still wait for its answers (a shell's pipe does); one that is gone altogether waits for nothing.
+// A client may say that it sends no more and still wait for its answers (a shell's pipe does); one that is gone
+// altogether waits for nothing.
 void Session::end_of_input() {
   input_ended_ = true;
   if (is_gone(socket_.native_handle())) return close("");
@@ -178,7 +186,8 @@ bool Session::append(Encode encode) {
 
 void Session::send_result(const json::value& id, const json::value& result) {
   if (append([&](std::string& out) { wire::encode_rpc_result(id, result, out); })) return;
-  send_error(id, base::Error(base::ErrorKind::refused, "the answer is longer than " + std::to_string(wire::kRpcLineMax >> 20) + " MiB", {},
+  send_error(id, base::Error(base::ErrorKind::refused,
+                             "the answer is longer than " + std::to_string(wire::kRpcLineMax >> 20) + " MiB", {},
                              "ask for less at once: a smaller limit, or no outputs"));
 }
 
@@ -200,8 +209,8 @@ void Session::refuse_line(const wire::RpcRefusal& refusal) {
 
 std::uint64_t Session::subscribe(std::function<void()> end) {
   if (subscriptions_.size() >= limits_.subscriptions_max) {
-    throw base::refused("one connection has at most " + std::to_string(limits_.subscriptions_max) + " subscriptions", {},
-                        "end one with run.unfollow, or open another connection");
+    throw base::refused("one connection has at most " + std::to_string(limits_.subscriptions_max) + " subscriptions",
+                        {}, "end one with run.unfollow, or open another connection");
   }
   subscriptions_.emplace(++last_subscription_, std::move(end));
   return last_subscription_;
@@ -217,7 +226,8 @@ bool Session::unsubscribe(std::uint64_t subscription) {
 void Session::flush() {
   flush_planned_ = false;
   while (host_ && backlog() > 0) {
-    const ssize_t size = ::send(socket_.native_handle(), output_.data() + sent_, backlog(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t size =
+        ::send(socket_.native_handle(), output_.data() + sent_, backlog(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) {
       wait_until_writable();
@@ -283,10 +293,12 @@ void Session::abandon() {
 
 void Session::check_deadlines(base::Tick now) {
   if (!host_) return;
-  if (backlog() > 0 && now - taken_at_ > limits_.stuck_deadline) return close("it has not read its answers for too long");
+  if (backlog() > 0 && now - taken_at_ > limits_.stuck_deadline)
+    return close("it has not read its answers for too long");
   if ((input_ended_ || must_wait()) && is_gone(socket_.native_handle())) return close("");
   if (!input_.empty() && !lines_left_ && !finishing_ && !input_ended_ && now - line_started_ > limits_.line_deadline) {
-    refuse_line({wire::kRpcParseError, "a request must be complete within " + base::format_duration(limits_.line_deadline), nullptr});
+    refuse_line({wire::kRpcParseError,
+                 "a request must be complete within " + base::format_duration(limits_.line_deadline), nullptr});
     close_when_flushed();
   }
 }

@@ -35,7 +35,8 @@ class Session : public Channel, public std::enable_shared_from_this<Session> {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
-  Session(SessionHost& host, const CommandTable& commands, const SessionLimits& limits, Socket socket, engine::Caller caller, Role role);
+  Session(SessionHost& host, const CommandTable& commands, const SessionLimits& limits, Socket socket,
+          engine::Caller caller, Role role);
 
   // The life of the session, from its first request to its end.
   static boost::asio::awaitable<void> run(std::shared_ptr<Session> session);
@@ -43,7 +44,8 @@ class Session : public Channel, public std::enable_shared_from_this<Session> {
   // As close(), but ends subscriptions at once: for a server that goes away.
   void abandon();
   void flush();
-  // Ends a session that has kept the daemon waiting for too long, or whose client has gone while a request was under way.
+  // Ends a session that has kept the daemon waiting for too long, or whose client has gone while a request was under
+  // way.
   void check_deadlines(base::Tick now);
 
   const engine::Caller& caller() const { return caller_; }
@@ -59,7 +61,8 @@ class Session : public Channel, public std::enable_shared_from_this<Session> {
  private:
   bool must_wait() const;
   bool receive();
-  // Runs whole lines until none is left, the client has to wait, or others should have a turn. True when lines may be left.
+  // Runs whole lines until none is left, the client has to wait, or others should have a turn. True when lines may be
+  // left.
   bool take_lines();
   void take_line(std::string_view line);
   void run_command(wire::RpcRequest request);
@@ -87,9 +90,9 @@ class Session : public Channel, public std::enable_shared_from_this<Session> {
   std::size_t sent_ = 0;
   base::Tick taken_at_;  // when the client last took a byte
   bool flush_planned_ = false;
-  bool writing_ = false;        // waits until the socket takes more
-  bool input_ended_ = false;    // the client will send nothing more
-  bool finishing_ = false;      // closes when everything is written
+  bool writing_ = false;      // waits until the socket takes more
+  bool input_ended_ = false;  // the client will send nothing more
+  bool finishing_ = false;    // closes when everything is written
   std::size_t in_flight_ = 0;
   int garbage_ = 0;
   std::size_t accounted_ = 0;

@@ -8,16 +8,19 @@ namespace json = base::json;
 // A client that is this far behind is told of ends and changes of state only, until it has caught up.
 constexpr std::size_t kFarBehind = 1u << 20;
 
-// One client's view of one run. What the engine says is kept back until the client knows the state from which it goes on.
+// One client's view of one run. What the engine says is kept back until the client knows the state from which it goes
+// on.
 class Following : public std::enable_shared_from_this<Following> {
  public:
-  Following(Services& services, model::RunId run, Reply reply) : services_(services), run_(run), reply_(std::move(reply)) {}
+  Following(Services& services, model::RunId run, Reply reply)
+      : services_(services), run_(run), reply_(std::move(reply)) {}
 
   void start() {
     const auto channel = reply_.channel();
     if (!channel) return;
     channel_ = channel;
-    subscription_ = channel->subscribe([self = shared_from_this()] { self->services_.engine.unfollow(self->follower_); });
+    subscription_ =
+        channel->subscribe([self = shared_from_this()] { self->services_.engine.unfollow(self->follower_); });
     follower_ = services_.engine.follow(run_, [self = weak_from_this()](const json::object& event) {
       if (const auto following = self.lock()) following->tell(event);
     });
@@ -39,7 +42,8 @@ class Following : public std::enable_shared_from_this<Following> {
   // The stored row, with the members that live() and the events of progress have.
   static json::object state_of(json::object& row) {
     json::object state;
-    if (auto* progress = row.if_contains("progress"); progress && progress->is_object()) state = std::move(progress->get_object());
+    if (auto* progress = row.if_contains("progress"); progress && progress->is_object())
+      state = std::move(progress->get_object());
     for (const auto* name : {"run", "job", "state", "error"}) {
       if (auto* value = row.if_contains(name); value && !value->is_null()) state[name] = std::move(*value);
     }
@@ -71,7 +75,9 @@ class Following : public std::enable_shared_from_this<Following> {
       return;
     }
     if (left_out_ > 0) {
-      to->send_event(subscription_, json::object{{"event", "gap"}, {"run", model::number(run_)}, {"left_out", std::exchange(left_out_, 0)}});
+      to->send_event(
+          subscription_,
+          json::object{{"event", "gap"}, {"run", model::number(run_)}, {"left_out", std::exchange(left_out_, 0)}});
     }
     to->send_event(subscription_, event);
     const auto* name = state ? event.if_contains("state") : nullptr;
@@ -96,13 +102,17 @@ class Following : public std::enable_shared_from_this<Following> {
 }  // namespace
 
 Command run_follow(Services& services) {
-  return {"run.follow", Role::viewer, "Subscribes to a run: its state now, then every change, until the event of its end.",
+  return {"run.follow",
+          Role::viewer,
+          "Subscribes to a run: its state now, then every change, until the event of its end.",
           {{"run", ParameterType::run, true, "the number of the run"}},
           [&services](Call call) { std::make_shared<Following>(services, call.arguments.run(), call.reply)->start(); }};
 }
 
 Command run_unfollow(Services&) {
-  return {"run.unfollow", Role::viewer, "Ends a subscription of this connection.",
+  return {"run.unfollow",
+          Role::viewer,
+          "Ends a subscription of this connection.",
           {{"subscription", ParameterType::count, true, "what run.follow answered"}},
           [](Call call) {
             const auto channel = call.reply.channel();

@@ -7,9 +7,10 @@ namespace {
 
 namespace json = base::json;
 
-const std::vector<Parameter> kJobOrText{{"job", ParameterType::text, false, "the name of a job in the daemon's job folders"},
-                                        {"text", ParameterType::text, false, "a whole job file, instead of `job`"},
-                                        {"file", ParameterType::text, false, "the name of that file, for messages"}};
+const std::vector<Parameter> kJobOrText{
+    {"job", ParameterType::text, false, "the name of a job in the daemon's job folders"},
+    {"text", ParameterType::text, false, "a whole job file, instead of `job`"},
+    {"file", ParameterType::text, false, "the name of that file, for messages"}};
 
 std::vector<Parameter> job_or_text_and(Parameter more) {
   auto list = kJobOrText;
@@ -26,12 +27,16 @@ std::shared_ptr<const model::Job> job_of(const Services& services, const Argumen
 json::array stages_of(const model::Job& job) {
   json::array stages;
   for (const auto& stage : job.stages) {
-    json::object entry{{"name", stage.name}, {"kind", model::name(stage.kind)}, {"uses", model::work_text(stage)}, {"needs", json::value_from(stage.needs)}};
+    json::object entry{{"name", stage.name},
+                       {"kind", model::name(stage.kind)},
+                       {"uses", model::work_text(stage)},
+                       {"needs", json::value_from(stage.needs)}};
     if (stage.foreach) entry["foreach"] = stage.foreach->source;
     if (stage.when) entry["when"] = stage.when->source;
     if (!stage.limits.empty()) {
       json::object limits;
-      for (const auto& [name, use] : stage.limits) limits[name] = use.amount ? json::value("${" + use.amount->source + "}") : json::value(use.count);
+      for (const auto& [name, use] : stage.limits)
+        limits[name] = use.amount ? json::value("${" + use.amount->source + "}") : json::value(use.count);
       entry["limits"] = std::move(limits);
     }
     if (stage.timeout) entry["timeout"] = base::format_duration(*stage.timeout);
@@ -42,7 +47,11 @@ json::array stages_of(const model::Job& job) {
 }
 
 json::object summary_of(const model::Job& job) {
-  return {{"job", job.name}, {"version", job.version}, {"description", job.description}, {"file", job.file}, {"stages", job.stages.size()}};
+  return {{"job", job.name},
+          {"version", job.version},
+          {"description", job.description},
+          {"file", job.file},
+          {"stages", job.stages.size()}};
 }
 
 }  // namespace
@@ -56,7 +65,9 @@ Command job_list(Services& services) {
 }
 
 Command job_show(Services& services) {
-  return {"job.show", Role::viewer, "Shows one job: parameters, stages and the file's text.",
+  return {"job.show",
+          Role::viewer,
+          "Shows one job: parameters, stages and the file's text.",
           {{"job", ParameterType::text, true, "the name of the job"}},
           [&services](Call call) {
             const auto job = services.library.find(call.arguments.text("job"));
@@ -75,7 +86,8 @@ Command job_show(Services& services) {
 }
 
 Command job_validate(Services& services) {
-  return {"job.validate", Role::viewer, "Checks a job file against the language and against what is installed; gives all problems.", kJobOrText,
+  return {"job.validate", Role::viewer,
+          "Checks a job file against the language and against what is installed; gives all problems.", kJobOrText,
           [&services](Call call) {
             json::object verdict{{"valid", false}};
             std::vector<base::Error::Problem> problems;
@@ -100,7 +112,8 @@ Command job_graph(Services& services) {
           [&services](Call call) {
             const std::string format = call.arguments.text("format", "text");
             const auto job = job_of(services, call.arguments);
-            call.reply.result(json::object{{"job", job->name}, {"format", format}, {"text", jobfile::draw_graph(*job, format)}});
+            call.reply.result(
+                json::object{{"job", job->name}, {"format", format}, {"text", jobfile::draw_graph(*job, format)}});
           }};
 }
 

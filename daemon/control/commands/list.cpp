@@ -29,7 +29,9 @@ json::array with_live_states(json::array rows, const engine::Engine& engine, std
     if (!recorded || !model::is_terminal(*recorded)) {
       auto live = engine.live(model::RunId{row.at("run").to_number<std::int64_t>()});
       if (const auto* state = live.if_contains("state")) row["state"] = *state;
-      if (const auto* done = live.if_contains("done")) row["progress"] = json::object{{"done", *done}, {"total", live.at("total")}, {"failed", live.at("failed")}, {"fields", live.at("fields")}};
+      if (const auto* done = live.if_contains("done"))
+        row["progress"] = json::object{
+            {"done", *done}, {"total", live.at("total")}, {"failed", live.at("failed")}, {"fields", live.at("fields")}};
     }
     if (!wanted || row.at("state").as_string() == model::name(*wanted)) kept.push_back(std::move(value));
   }
@@ -39,7 +41,9 @@ json::array with_live_states(json::array rows, const engine::Engine& engine, std
 }  // namespace
 
 Command run_list(Services& services) {
-  return {"run.list", Role::viewer, "Lists runs, newest first.",
+  return {"run.list",
+          Role::viewer,
+          "Lists runs, newest first.",
           {{"state", ParameterType::text, false, "only runs in this state"},
            {"job", ParameterType::text, false, "only runs of this job"},
            {"labels", ParameterType::object, false, "only runs with these labels: {name: value}"},
@@ -55,7 +59,8 @@ Command run_list(Services& services) {
             filter.before = call.arguments.find_run("before");
             require_store(services);
             const auto wanted = filter.state;
-            services.history.list_runs(std::move(filter), call.reply.when<json::array>([reply = call.reply, &services, wanted](json::array& rows) {
+            services.history.list_runs(std::move(filter), call.reply.when<json::array>([reply = call.reply, &services,
+                                                                                        wanted](json::array& rows) {
               reply.result(with_live_states(std::move(rows), services.engine, wanted));
             }));
           }};

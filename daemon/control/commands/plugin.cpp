@@ -18,8 +18,7 @@ void add_breakers(const Services& services, json::object& plugin) {
 }  // namespace
 
 Command plugin_list(Services& services) {
-  return {"plugin.list", Role::viewer, "Lists the installed plugins with their state.", {},
-          [&services](Call call) {
+  return {"plugin.list", Role::viewer, "Lists the installed plugins with their state.", {}, [&services](Call call) {
             auto plugins = services.list_plugins();
             for (auto& plugin : plugins) add_breakers(services, plugin.as_object());
             call.reply.result(plugins);
@@ -27,7 +26,9 @@ Command plugin_list(Services& services) {
 }
 
 Command plugin_show(Services& services) {
-  return {"plugin.show", Role::viewer, "Shows one plugin: units, methods, schemas and the state of its host process.",
+  return {"plugin.show",
+          Role::viewer,
+          "Shows one plugin: units, methods, schemas and the state of its host process.",
           {{"plugin", ParameterType::text, true, "the plugin's id"}},
           [&services](Call call) {
             auto plugin = services.show_plugin(call.arguments.text("plugin"));
@@ -37,14 +38,17 @@ Command plugin_show(Services& services) {
 }
 
 Command plugin_reset(Services& services) {
-  return {"plugin.reset", Role::operator_, "Lets a plugin start again that was stopped for its crashes.",
+  return {"plugin.reset",
+          Role::operator_,
+          "Lets a plugin start again that was stopped for its crashes.",
           {{"plugin", ParameterType::text, true, "the plugin's id"}},
           [&services](Call call) {
             const std::string plugin = call.arguments.text("plugin");
             services.reset_plugin(plugin);
             // Done whether or not the database is there, so its trace does not keep the answer waiting.
-            services.store.append({engine::Audited{call.caller.uid, call.caller.name, "plugin.reset", plugin, "{}", base::now()}},
-                                  [](const engine::Verdict&) {});
+            services.store.append(
+                {engine::Audited{call.caller.uid, call.caller.name, "plugin.reset", plugin, "{}", base::now()}},
+                [](const engine::Verdict&) {});
             call.reply.result(base::json::object{{"plugin", plugin}});
           }};
 }

@@ -12,41 +12,52 @@ const Parameter kRun{"run", ParameterType::run, true, "the number of the run"};
 }  // namespace
 
 Command run_logs(Services& services) {
-  return {"run.logs", Role::viewer, "Reads a run's log lines, oldest first.",
+  return {"run.logs",
+          Role::viewer,
+          "Reads a run's log lines, oldest first.",
           {kRun,
            {"after", ParameterType::count, false, "only lines with a greater `seq`"},
            {"limit", ParameterType::count, false, "how many at most (1000)"}},
           [&services](Call call) {
             require_store(services);
-            services.history.read_logs(call.arguments.run(), call.arguments.count("after"),
-                                       static_cast<std::size_t>(std::min(call.arguments.count("limit", 1000), kLinesMax)),
-                                       call.reply.when<json::array>([reply = call.reply](const json::array& lines) { reply.result(lines); }));
+            services.history.read_logs(
+                call.arguments.run(), call.arguments.count("after"),
+                static_cast<std::size_t>(std::min(call.arguments.count("limit", 1000), kLinesMax)),
+                call.reply.when<json::array>([reply = call.reply](const json::array& lines) { reply.result(lines); }));
           }};
 }
 
 Command run_result(Services& services) {
-  return {"run.result", Role::viewer, "Gives the result or the error of a run that has ended; its state is null before.", {kRun},
+  return {"run.result",
+          Role::viewer,
+          "Gives the result or the error of a run that has ended; its state is null before.",
+          {kRun},
           [&services](Call call) {
             require_store(services);
-            services.history.read_result(call.arguments.run(),
-                                         call.reply.when<json::object>([reply = call.reply](const json::object& result) { reply.result(result); }));
+            services.history.read_result(
+                call.arguments.run(), call.reply.when<json::object>(
+                                          [reply = call.reply](const json::object& result) { reply.result(result); }));
           }};
 }
 
 Command run_why(Services& services) {
   return {"run.why", Role::viewer, "Says what keeps a run from going on.", {kRun}, [&services](Call call) {
-            services.engine.why(call.arguments.run(),
-                                call.reply.when<json::object>([reply = call.reply](const json::object& why) { reply.result(why); }));
+            services.engine.why(
+                call.arguments.run(),
+                call.reply.when<json::object>([reply = call.reply](const json::object& why) { reply.result(why); }));
           }};
 }
 
 Command audit_list(Services& services) {
-  return {"audit.list", Role::admin, "Lists what people changed, newest first.",
+  return {"audit.list",
+          Role::admin,
+          "Lists what people changed, newest first.",
           {{"limit", ParameterType::count, false, "how many at most (100)"}},
           [&services](Call call) {
             require_store(services);
-            services.history.list_audit(static_cast<std::size_t>(std::min(call.arguments.count("limit", 100), kLinesMax)),
-                                        call.reply.when<json::array>([reply = call.reply](const json::array& rows) { reply.result(rows); }));
+            services.history.list_audit(
+                static_cast<std::size_t>(std::min(call.arguments.count("limit", 100), kLinesMax)),
+                call.reply.when<json::array>([reply = call.reply](const json::array& rows) { reply.result(rows); }));
           }};
 }
 

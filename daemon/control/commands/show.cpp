@@ -33,30 +33,35 @@ std::optional<StepsWanted> steps_wanted(Call& call) {
                                 {{"offset", ParameterType::count, false, "how many to leave out from the first"},
                                  {"limit", ParameterType::count, false, "how many at most (100)"},
                                  {"with_output", ParameterType::boolean, false, "also what each step gave"}});
-  return StepsWanted{static_cast<std::size_t>(given.count("offset")), static_cast<std::size_t>(std::min(given.count("limit", 100), kStepsMax)),
+  return StepsWanted{static_cast<std::size_t>(given.count("offset")),
+                     static_cast<std::size_t>(std::min(given.count("limit", 100), kStepsMax)),
                      given.boolean("with_output")};
 }
 
 }  // namespace
 
 Command run_show(Services& services) {
-  return {"run.show", Role::viewer, "Shows one run: state, progress, parameters, what is under way and, if asked, its finished steps.",
+  return {"run.show",
+          Role::viewer,
+          "Shows one run: state, progress, parameters, what is under way and, if asked, its finished steps.",
           {{"run", ParameterType::run, true, "the number of the run"},
            {"steps", ParameterType::object, false, "{offset, limit, with_output}: which of its finished steps to add"}},
           [&services](Call call) {
             const auto run = call.arguments.run();
             const auto wanted = steps_wanted(call);
             require_store(services);
-            services.history.show_run(run, call.reply.when<json::object>([=, reply = call.reply, &services](json::object& row) {
-              add_live(row, services.engine.live(run));
-              if (!wanted) return reply.result(row);
-              services.history.list_steps(run, wanted->offset, wanted->limit, wanted->with_output,
-                                          reply.when<json::object>([reply, row = std::move(row)](json::object& steps) mutable {
-                                            row["steps"] = std::move(steps.at("steps"));
-                                            row["more_steps"] = std::move(steps.at("more"));
-                                            reply.result(row);
-                                          }));
-            }));
+            services.history.show_run(
+                run, call.reply.when<json::object>([=, reply = call.reply, &services](json::object& row) {
+                  add_live(row, services.engine.live(run));
+                  if (!wanted) return reply.result(row);
+                  services.history.list_steps(
+                      run, wanted->offset, wanted->limit, wanted->with_output,
+                      reply.when<json::object>([reply, row = std::move(row)](json::object& steps) mutable {
+                        row["steps"] = std::move(steps.at("steps"));
+                        row["more_steps"] = std::move(steps.at("more"));
+                        reply.result(row);
+                      }));
+                }));
           }};
 }
 

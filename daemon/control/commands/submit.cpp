@@ -8,10 +8,13 @@ namespace json = base::json;
 constexpr std::int64_t kPriorityMax = 100;
 
 const Parameter kQueue{"queue", ParameterType::text, false, "the queue it waits in, instead of its job's"};
-const Parameter kPriority{"priority", ParameterType::whole, false, "-100 to 100 instead of its job's; higher ones first"};
+const Parameter kPriority{"priority", ParameterType::whole, false,
+                          "-100 to 100 instead of its job's; higher ones first"};
 
 int priority_of(std::int64_t given) {
-  if (given < -kPriorityMax || given > kPriorityMax) throw base::refused("a priority is from -100 to 100, not " + std::to_string(given), base::Place{.path = "priority"});
+  if (given < -kPriorityMax || given > kPriorityMax)
+    throw base::refused("a priority is from -100 to 100, not " + std::to_string(given),
+                        base::Place{.path = "priority"});
   return static_cast<int>(given);
 }
 
@@ -26,13 +29,17 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
   request.queue = call.arguments.text("queue");
   if (call.arguments.has("priority")) request.priority = priority_of(call.arguments.count("priority"));
   // An empty file is a job file too, and a bad one: the parser says so with its place.
-  if (request.job.empty() && request.text.empty() && !request.file.empty()) services.library.parse(request.text, request.file);
+  if (request.job.empty() && request.text.empty() && !request.file.empty())
+    services.library.parse(request.text, request.file);
   if (request.job.empty() == request.text.empty()) {
-    throw base::refused("a submit names a job or carries a job file's text, one of the two", {}, "give `job`, or `text` and `file`");
+    throw base::refused("a submit names a job or carries a job file's text, one of the two", {},
+                        "give `job`, or `text` and `file`");
   }
   if (!request.text.empty() && call.role < Role::admin && !services.operators_submit_files) {
-    throw base::Error(base::ErrorKind::denied, "user '" + call.caller.name + "' may submit the jobs of the daemon's job folders, not job files of its own",
-                      {}, "`godwit job list` shows them; an admin can put the file there, or submit it");
+    throw base::Error(
+        base::ErrorKind::denied,
+        "user '" + call.caller.name + "' may submit the jobs of the daemon's job folders, not job files of its own", {},
+        "`godwit job list` shows them; an admin can put the file there, or submit it");
   }
   return request;
 }
@@ -40,44 +47,54 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
 }  // namespace
 
 Command run_submit(Services& services) {
-  return {"run.submit", Role::operator_, "Stores a new run of a job and answers when it is safe on disk.",
+  return {"run.submit",
+          Role::operator_,
+          "Stores a new run of a job and answers when it is safe on disk.",
           {{"job", ParameterType::text, false, "the name of a job in the daemon's job folders"},
            {"text", ParameterType::text, false, "a whole job file, instead of `job`"},
            {"file", ParameterType::text, false, "the name of that file, for messages"},
            {"params", ParameterType::object, false, "the parameters of the run"},
            {"only", ParameterType::texts, false, "the stages to run; the others are skipped"},
            {"stop_after", ParameterType::text, false, "a stage: it and what it needs is run, the others are skipped"},
-           kQueue, kPriority,
-           {"key", ParameterType::text, false, "makes the submit idempotent: a second one with this key gives the first one's run"}},
+           kQueue,
+           kPriority,
+           {"key", ParameterType::text, false,
+            "makes the submit idempotent: a second one with this key gives the first one's run"}},
           [&services](Call call) {
             auto request = request_of(call, services);
             request.params = call.arguments.take_object("params");
-            services.engine.submit(std::move(request), call.caller, call.reply.when<engine::SubmitReceipt>([reply = call.reply](const auto& receipt) {
-              reply.result(json::object{{"run", model::number(receipt.run)}, {"existing", receipt.existing}});
-            }));
+            services.engine.submit(
+                std::move(request), call.caller,
+                call.reply.when<engine::SubmitReceipt>([reply = call.reply](const auto& receipt) {
+                  reply.result(json::object{{"run", model::number(receipt.run)}, {"existing", receipt.existing}});
+                }));
           }};
 }
 
 Command run_submit_many(Services& services) {
-  return {"run.submit_many", Role::operator_, "Stores one new run for each set of parameters, all or none.",
+  return {"run.submit_many",
+          Role::operator_,
+          "Stores one new run for each set of parameters, all or none.",
           {{"job", ParameterType::text, false, "the name of a job in the daemon's job folders"},
            {"text", ParameterType::text, false, "a whole job file, instead of `job`"},
            {"file", ParameterType::text, false, "the name of that file, for messages"},
            {"only", ParameterType::texts, false, "the stages to run; the others are skipped"},
            {"stop_after", ParameterType::text, false, "a stage: it and what it needs is run, the others are skipped"},
-           kQueue, kPriority,
+           kQueue,
+           kPriority,
            {"params", ParameterType::objects, true, "a list with the parameters of each run"}},
           [&services](Call call) {
             auto request = request_of(call, services);
             std::vector<json::object> params;
             for (auto& entry : call.arguments.take_objects("params")) params.push_back(std::move(entry.get_object()));
-            services.engine.submit_many(std::move(request), std::move(params), call.caller,
-                                        call.reply.when<std::vector<model::RunId>>([reply = call.reply](const auto& runs) {
-                                          json::array numbers;
-                                          numbers.reserve(runs.size());
-                                          for (const auto run : runs) numbers.emplace_back(model::number(run));
-                                          reply.result(json::object{{"runs", std::move(numbers)}});
-                                        }));
+            services.engine.submit_many(
+                std::move(request), std::move(params), call.caller,
+                call.reply.when<std::vector<model::RunId>>([reply = call.reply](const auto& runs) {
+                  json::array numbers;
+                  numbers.reserve(runs.size());
+                  for (const auto run : runs) numbers.emplace_back(model::number(run));
+                  reply.result(json::object{{"runs", std::move(numbers)}});
+                }));
           }};
 }
 
