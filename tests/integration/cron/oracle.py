@@ -103,14 +103,22 @@ def check_croniter(cases):
 
 
 def systemd_fires(cases, count):
-    """The fires of several expressions with one start and one zone, by one call of systemd-analyze."""
+    """The fires of several expressions with one start and one zone, by one call of systemd-analyze; None of one on which
+    it gives up: systemd 252 takes only so many steps to find a time."""
     zone, start = cases[0][1], cases[0][2]
     base = datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     command = ["systemd-analyze", "calendar", f"--iterations={count}", f"--base-time={base}"]
     command += [f"{expression} {zone}" for expression, *_ in cases]
     done = subprocess.run(command, capture_output=True, text=True, env={"TZ": "UTC", "LC_ALL": "C", "PATH": "/usr/bin:/bin"})
     blocks = done.stdout.strip().split("\n\n")
-    assert len(blocks) == len(cases), done.stderr
+    if len(blocks) != len(cases) or done.returncode != 0:
+        if len(cases) > 1:
+            for case in cases:
+                yield from systemd_fires([case], count)
+            return
+        assert "Resource deadlock avoided" in done.stderr, done.stderr
+        yield None
+        return
     for block in blocks:
         stamps = re.findall(r"(?:Next elapse|Iter. #\d+): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", block)
         yield [int(datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()) for stamp in stamps]
@@ -122,6 +130,9 @@ def check_systemd(cases):
         groups.setdefault((case[1], case[2]), []).append(case)
     for group in groups.values():
         for (expression, zone, start, ours), fires in zip(group, systemd_fires(group, THEIRS)):
+            if fires is None:
+                yield expression, zone, start, [], [], start
+                continue
             theirs = [fire for fire in fires if is_plain(wall_of(fire, ZoneInfo(zone)), ZoneInfo(zone))]
             yield expression, zone, start, ours, theirs, end_of(fires, THEIRS)
 
