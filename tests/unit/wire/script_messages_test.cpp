@@ -11,7 +11,7 @@ namespace {
 
 Output example() {
   Output output;
-  output.notes.push_back({"days[]", 7, "[1,2]", {{"prices", "{}"}}, true, false, "days", 3, 9});
+  output.notes.push_back({"days[]", 7, "[1,2]", "days.lua:4", {{"prices", "{}"}}, true, false, "days", 3, 9});
   output.requests.push_back({12, "days[0]", "call", "a.b", -5, "{}", R"({"timeout":"3s"})", "job.lua", 8});
   output.cancelled = {1, 2, 3};
   output.logs.push_back({"info", "text", ""});
@@ -33,6 +33,7 @@ TEST_CASE("an output arrives as it was sent") {
   wire::unpack(bytes, back);
   CHECK(wire::pack(back) == bytes);
   CHECK(back.notes.at(0).rows.at(0).topic == "prices");
+  CHECK(back.notes.at(0).line == "days.lua:4");
   CHECK(back.requests.at(0).options == R"({"timeout":"3s"})");
   CHECK(back.end->failure.retry_after == base::Duration(std::chrono::seconds(3)));
   CHECK(back.end->recorded.at("path") == "a");
