@@ -64,8 +64,8 @@ TEST_CASE("A statement writes what its form names and nothing else, and always a
   CHECK(sql.find("INSERT INTO godwit.step") != std::string::npos);
   CHECK(sql.find("INSERT INTO godwit.run_done") != std::string::npos);
   CHECK(sql.find("godwit.emitted_row") == std::string::npos);
-  CHECK(sql.find("$17::timestamptz[]") != std::string::npos);
-  CHECK(sql.find("$18") == std::string::npos);
+  CHECK(sql.find("$18::timestamptz[]") != std::string::npos);
+  CHECK(sql.find("$19") == std::string::npos);
   CHECK(sql.find("ON CONFLICT") == std::string::npos);
   CHECK(journal_statement({bit(Rows::step), true, false}).find("ON CONFLICT DO NOTHING") != std::string::npos);
   CHECK(journal_statement({bit(Rows::log), false, true}).find("synchronous_commit") != std::string::npos);
