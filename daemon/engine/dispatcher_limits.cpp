@@ -72,7 +72,8 @@ void Dispatcher::teach_limits(const StepTask& task, const StepOutcome& outcome) 
   if (is_refusal(failure)) parts_.limits.refused(task.ticket, failure.retry_after);
 }
 
-// What says something of the provider, and nothing of the call.
+// What says something of the provider, and nothing of the call. A lost process says nothing of it, however many calls
+// were lost with it: its pauses and its quarantine are the host pool's.
 void Dispatcher::teach_breaker(StepTask& task, const StepOutcome& outcome) {
   const Callable* callable = task.request.callable();
   if (!callable) return;
@@ -80,10 +81,6 @@ void Dispatcher::teach_breaker(StepTask& task, const StepOutcome& outcome) {
   Answer answer = Answer::none;
   std::string code;
   if (std::holds_alternative<StepSucceeded>(outcome)) answer = Answer::good;
-  if (const auto* lost = std::get_if<StepLost>(&outcome)) {
-    answer = Answer::bad;
-    code = lost->failure.code;
-  }
   if (const auto* failed = std::get_if<StepFailed>(&outcome)) {
     const auto& failure = failed->failure;
     const bool down = failure.retryable || failure.code == "timeout";

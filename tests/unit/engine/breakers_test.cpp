@@ -25,6 +25,7 @@ struct World : EngineWorld {
       : EngineWorld({.breakers = std::move(breakers)}) {
     plugin("api", {[this](const engine::StepCall&) -> engine::StepOutcome {
                      ++called;
+                     if (down && code == "crashed") return engine::StepLost{{code, "for the test", true, {}}};
                      if (down) return engine::StepFailed{{code, "for the test", true, {}}};
                      return support::succeed("1");
                    },
@@ -93,6 +94,13 @@ TEST_CASE("what says nothing of the provider does not open the breaker") {
     world.code = "rate_limited";
     world.submit(kJob);
     world.clock.advance(20s);
+    CHECK(world.state() == "closed");
+  }
+  SECTION("that its process was lost, with all calls that were under way") {
+    world.code = "crashed";
+    world.submit(kJob);
+    world.clock.advance(1s);
+    world.down = false;
     CHECK(world.state() == "closed");
   }
   SECTION("a few failures among many calls") {
