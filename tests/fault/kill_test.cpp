@@ -182,7 +182,7 @@ TEST_CASE("the database's postmaster is killed during a sweep", "[postmaster]") 
     CHECK(count == std::to_string(kSearches));
 }
 
-TEST_CASE("the plugin's process is killed during a sweep") {
+TEST_CASE("the plugin's process is killed during a sweep", "[plugin]") {
   const auto seed = new_seed();
   INFO("GODWIT_SEED=" << seed);
   std::mt19937_64 random(seed);
