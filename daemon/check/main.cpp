@@ -1,5 +1,6 @@
 // godwit-check PLUGIN.so: tries a plugin as a hostile world would, and says what broke. `godwit plugin check` starts
 // it.
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 
@@ -48,6 +49,9 @@ int list() {
 
 int run(const Arguments& arguments) {
   if (arguments.list) return list();
+  // As in godwit-host.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   const Runner runner(arguments.options, arguments.words);
   for (const auto& check : checks())
     if (check.name == arguments.child) runner.run_child(check);

@@ -55,7 +55,9 @@ int main(int count, char** arguments) {
     std::fputs("godwit-host: descriptor 3 is no socket; godwitd starts this program, people do not\n", stderr);
     return 2;
   }
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error to tell, not an end
+  // A file that may not grow, and a pipe that nobody reads any more, are errors to tell, not an end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   // What a plugin prints shall be seen line by line, not when a buffer is full.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   godwit::process::SandboxReport sandbox;

@@ -73,6 +73,14 @@ TEST_CASE("a large input and a large output pass at the same time") {
             .size() > text.size());
 }
 
+TEST_CASE("a program need not read its input") {
+  PoolWorld world = core_world();
+  const std::string text = quoted(std::string(300'000, 'x'));
+  for (int i = 0; i < 5; ++i)
+    CHECK_THAT(world.output(world.start("shell.run", R"({"script": "echo done", "stdin": )" + text + "}")),
+               Catch::Contains("done"));
+}
+
 TEST_CASE("the whole process group of a program is gone after the deadline, a cancellation, and the plugin's death") {
   PoolWorld world = core_world();
   const support::TempDir folder;
