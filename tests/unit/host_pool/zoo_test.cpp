@@ -180,7 +180,11 @@ TEST_CASE("hosts that die leave nothing behind") {
   die(deaths);
   CHECK(open_fds() == fds);
   // The world keeps what each call gave: less than a KiB.
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed for a while, and says itself what leaks
   CHECK(resident() < memory + (4u << 20) + static_cast<std::size_t>(deaths) * 2048);
+#else
+  (void)memory;
+#endif
   world.stop();
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
