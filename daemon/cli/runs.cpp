@@ -260,7 +260,9 @@ int logs(Session& session) {
     }
     return 0;
   }
-  session.call("run.follow", run_of(session));
+  auto follow = run_of(session);
+  follow["states"] = true;  // the lines come from the store, in their order
+  session.call("run.follow", follow);
   std::int64_t last = print_logs(session, 0);
   auto look_at = base::tick() + kLogsEvery;
   for (bool ended = false; !ended;) {

@@ -68,7 +68,7 @@ json::object Watcher::until_end() {
 }
 
 json::object Watcher::until_end_or_lost() {
-  session_.call("run.follow", {{"run", model::number(run_)}});
+  session_.call("run.follow", {{"run", model::number(run_)}, {"states", style_ == Style::silent}});
   if (std::exchange(give_up_at_, std::nullopt)) session_.note("the daemon is back");
   const auto patience = bar_ ? std::chrono::milliseconds(500) : std::chrono::milliseconds(60'000);
   for (bool ended = false; !ended;) {

@@ -45,6 +45,8 @@ struct ActiveRun {
   bool ending = false;             // its end is being recorded
   std::optional<Outcome> closing;  // how it ends once the steps of its end are done
   bool starved = false;            // waits for a place among the steps in flight
+  std::pair<base::Tick, std::uint64_t> in_line{};  // since when, and after whom, it waited for its turn at such places
+  base::Tick turn_ends{};                          // until when it need not wait for another turn
   Rank rank;                       // its queues and its priority
   struct Turn {
     std::string lock;  // its name

@@ -19,6 +19,9 @@ namespace {
 constexpr double kBlameMax = 3.5;
 // The part of the places for steps in flight that there is beside them for urgent runs.
 constexpr std::size_t kReservedPart = 8;
+// Runs take turns at the places among the steps in flight. A turn is worth several steps: what has just been touched is
+// touched again while the processor still has it at hand, and runs that were begun end before others begin.
+constexpr auto kTurnLength = std::chrono::milliseconds(100);
 constexpr std::int64_t kTokensMax = 1'000'000'000;
 
 model::Failure failure_of(const base::Error& error, std::string code) {
@@ -115,16 +118,50 @@ void Dispatcher::with_task(model::RunId id, std::uint64_t number,
 }
 
 bool Dispatcher::has_room_for(ActiveRun& run) {
-  // What is urgent need not wait for what waits itself.
-  const std::size_t reserve = run.rank.priority > 0 ? in_flight_max_ / kReservedPart : 0;
-  if (in_flight_ < in_flight_max_ + reserve) return true;
-  if (!std::exchange(run.starved, true))
-    starved_.emplace(std::pair(turn_of(parts_.clock.tick(), run.rank.priority), ++last_starved_), run.id());
+  if (!is_full(run)) return true;
+  if (!std::exchange(run.starved, true)) stand_in_line(run, 0);
   return false;
 }
 
+// What is urgent need not wait for what waits itself.
+bool Dispatcher::is_full(const ActiveRun& run) const {
+  const std::size_t reserve = run.rank.priority > 0 ? in_flight_max_ / kReservedPart : 0;
+  return in_flight_ >= in_flight_max_ + reserve;
+}
+
+void Dispatcher::take_turn(ActiveRun& run) const {
+  const auto now = parts_.clock.tick();
+  if (now >= run.turn_ends) run.turn_ends = now + kTurnLength;
+}
+
+void Dispatcher::stand_in_line(ActiveRun& run, std::uint64_t task) {
+  const auto now = parts_.clock.tick();
+  if (now >= run.turn_ends) run.in_line = {now, ++last_in_line_};
+  line_.emplace(std::pair(turn_of(run.in_line.first, run.rank.priority), run.in_line.second), InLine{run.id(), task});
+}
+
+// A step that has waited for something else comes back; its limits it has already.
+bool Dispatcher::enter_flight(ActiveRun& run, StepTask& task) {
+  if (task.counted) return true;
+  if (is_full(run)) {
+    task.phase = StepTask::Phase::place;
+    task.since = parts_.clock.now();
+    stand_in_line(run, task.number);
+    return false;
+  }
+  task.counted = true;
+  ++in_flight_;
+  return true;
+}
+
+void Dispatcher::hold(StepTask& task, StepTask::Phase phase) {
+  task.phase = phase;
+  task.since = parts_.clock.now();
+  leave_flight(task);
+}
+
 void Dispatcher::begin(ActiveRun& run, StepRequest request) {
-  run.touched = true;
+  if (!std::exchange(run.touched, true)) take_turn(run);
   ++in_flight_;
   auto owned = std::make_unique<StepTask>();
   StepTask& task = *owned;
@@ -185,7 +222,7 @@ void Dispatcher::unpark() {
 }
 
 void Dispatcher::start(ActiveRun& run, StepTask& task) {
-  if (parks(run, task)) return;
+  if (parks(run, task) || !enter_flight(run, task)) return;
   // Idle no more: what is given back below may end the run, which must not take this step with it.
   task.phase = StepTask::Phase::marking;
   // It may have been tried in vain while this step waited for its limits.
@@ -292,8 +329,7 @@ void Dispatcher::on_executed(ActiveRun& run, StepTask& task, Result<SqlDone> end
 }
 
 void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
-  task.phase = StepTask::Phase::backoff;
-  task.since = parts_.clock.now();
+  hold(task, StepTask::Phase::backoff);
   task.timer = parts_.clock.at(parts_.clock.tick() + (task.next_at - parts_.clock.now()),
                                [this, id = run.id(), number = task.number] {
                                  with_task(id, number, [this](ActiveRun& active, StepTask& waited) {
@@ -330,8 +366,7 @@ void Dispatcher::on_success(ActiveRun& run, StepTask& task, StepSucceeded& succe
 void Dispatcher::on_loss(ActiveRun& run, StepTask& task, StepLost lost) {
   model::Failure& failure = lost.failure;
   if (!task.policy().repeats(task.request.callable()->retry_safe)) {
-    task.phase = StepTask::Phase::doubtful;
-    task.since = parts_.clock.now();
+    hold(task, StepTask::Phase::doubtful);
     return runner_.block(
         run,
         "unknown outcome of " + task.path() + ": its host process was lost in mid-call (" + failure.message +
@@ -403,8 +438,8 @@ void Dispatcher::let_go(const std::vector<StepTask*>& tasks) {
 void Dispatcher::log(const ActiveRun& run, const std::string& path, LogLevel level, std::string text,
                      std::string fields, std::string_view stream) {
   const auto at = parts_.clock.now();
-  if (parts_.followers.watched(run.id()))
-    parts_.followers.tell(run.id(), json::object{{"event", "log"},
+  if (parts_.followers.watched(run.id(), Interest::everything))
+    parts_.followers.tell(run.id(), Interest::everything, json::object{{"event", "log"},
                                                  {"run", model::number(run.id())},
                                                  {"path", path},
                                                  {"level", name(level)},
@@ -459,13 +494,20 @@ void Dispatcher::leave_flight(StepTask& task) {
 }
 
 void Dispatcher::feed() {
-  if (starved_.empty() || draining_) return;
-  const model::RunId next = starved_.begin()->second;
-  starved_.erase(starved_.begin());
+  if (line_.empty() || draining_) return;
+  const InLine next = line_.begin()->second;
+  line_.erase(line_.begin());
   parts_.clock.post([this, next] {
-    if (ActiveRun* run = runner_.find(next)) {
-      run->starved = false;
-      runner_.advance(*run);
+    if (ActiveRun* run = runner_.find(next.run)) {
+      take_turn(*run);
+      if (next.task)
+        with_task(next.run, next.task, [this](ActiveRun& active, StepTask& task) {
+          if (task.phase == StepTask::Phase::place) start(active, task);
+        });
+      else {
+        run->starved = false;
+        runner_.advance(*run);
+      }
     }
     // It may be gone, or have had nothing left to begin: the place is for who comes after it.
     if (in_flight_ < in_flight_max_) feed();

@@ -64,7 +64,7 @@ class Dispatcher {
   void on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome);
   // The step takes no place among those in flight any more.
   void leave_flight(StepTask& task);
-  // Lets the first run begin that waits for a place among the steps in flight.
+  // Lets go on who is first of those that wait for a place among the steps in flight.
   void feed();
   Waits& waits() { return waits_; }
 
@@ -74,6 +74,19 @@ class Dispatcher {
  private:
   class Listener;
 
+  // Who waits for a place among the steps in flight: a run that has steps to begin, or a step that has waited for something
+  // else meanwhile.
+  struct InLine {
+    model::RunId run;
+    std::uint64_t task = 0;
+  };
+
+  bool is_full(const ActiveRun& run) const;
+  void take_turn(ActiveRun& run) const;
+  void stand_in_line(ActiveRun& run, std::uint64_t task);
+  bool enter_flight(ActiveRun& run, StepTask& task);
+  // The step waits, which takes no place among those in flight.
+  void hold(StepTask& task, StepTask::Phase phase);
   bool check_input(ActiveRun& run, StepTask& task);
   void take_limits(ActiveRun& run, StepTask& task);
   bool held_by_breaker(ActiveRun& run, StepTask& task);
@@ -112,11 +125,11 @@ class Dispatcher {
   std::unordered_map<const Callable*, std::pair<std::shared_ptr<const Callable>, std::unique_ptr<jobfile::InputSchema>>>
       input_schemas_;
   // By their turn; the number tells those of one instant apart.
-  std::map<std::pair<base::Tick, std::uint64_t>, model::RunId> starved_;
-  std::uint64_t last_starved_ = 0;
+  std::multimap<std::pair<base::Tick, std::uint64_t>, InLine> line_;
+  std::uint64_t last_in_line_ = 0;
   std::vector<std::pair<model::RunId, std::uint64_t>> parked_;
   std::uint64_t last_task_ = 0;
-  std::size_t in_flight_ = 0;  // steps handed out and not left
+  std::size_t in_flight_ = 0;  // steps that are at work, not those that wait for something
   std::uint64_t steps_done_ = 0;
   bool draining_ = false;
   std::function<void()> drained_;

@@ -32,7 +32,7 @@ void Dispatcher::take_limits(ActiveRun& run, StepTask& task) {
           with_task(id, number, [this](ActiveRun& active, StepTask& granted) { start(active, granted); });
         },
         Asker{static_cast<std::uint64_t>(model::number(run.id())), run.rank.priority});
-    if (parts_.limits.waiting(task.ticket)) return;
+    if (parts_.limits.waiting(task.ticket)) return leave_flight(task);
   }
   start(run, task);
 }
@@ -49,8 +49,7 @@ bool Dispatcher::held_by_breaker(ActiveRun& run, StepTask& task) {
          true, parts_.breakers.opens_in(*callable)});
     return true;
   }
-  task.phase = StepTask::Phase::breaker;
-  task.since = parts_.clock.now();
+  hold(task, StepTask::Phase::breaker);
   parts_.breakers.wait(*callable, [this, id = run.id(), number = task.number] {
     bool waits = false;
     with_task(id, number, [this, &waits](ActiveRun& active, StepTask& held) {

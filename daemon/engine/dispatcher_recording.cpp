@@ -57,9 +57,9 @@ void Dispatcher::on_recorded(const std::shared_ptr<ActiveRun>& run, std::uint64_
     runner_.advance(*run);
   }
   if (event.empty()) return;
-  if (with_end) return parts_.followers.tell(run->id(), event);
+  if (with_end) return parts_.followers.tell(run->id(), Interest::everything, event);
   // Who watches can wait for what works: the next call leaves for its host first.
-  parts_.clock.post([this, id = run->id(), event] { parts_.followers.tell(id, event); });
+  parts_.clock.post([this, id = run->id(), event] { parts_.followers.tell(id, Interest::everything, event); });
 }
 
 // The store cannot hold what the step gave. What it can always hold is the reason, in words of ours.
@@ -86,7 +86,7 @@ void Dispatcher::on_refused(const std::shared_ptr<ActiveRun>& run, StepTask& tas
 
 // What followers hear of a step that was recorded; empty when nobody follows, and for most items.
 json::object Dispatcher::step_event(const ActiveRun& run, const StepTask& task, model::StepState state) const {
-  if (!parts_.followers.watched(run.id())) return {};
+  if (!parts_.followers.watched(run.id(), Interest::everything)) return {};
   if (task.policy().one_of_many && state == model::StepState::succeeded) return {};
   json::object event{{"event", "step"},
                      {"run", model::number(run.id())},

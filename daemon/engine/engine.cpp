@@ -110,11 +110,11 @@ class Engine::Impl {
   // Of a run that is another node's only its end is heard of here, by asking for it.
   void follow_elsewhere(model::RunId run) {
     clock_.at(clock_.tick() + kFollowPause, [this, run] {
-      if (!followers_.watched(run)) return;
+      if (!followers_.watched(run, Interest::states)) return;
       if (!nodes_.may_be_elsewhere(run)) return follow_elsewhere(run);
       store_.load_run(run, [this, run](const Result<UnfinishedRun>& stored) {
         if (stored && stored->ended)
-          return followers_.tell(run, {{"event", "state"},
+          return followers_.tell(run, Interest::states, {{"event", "state"},
                                        {"run", model::number(run)},
                                        {"state", model::name(*stored->ended)}});
         follow_elsewhere(run);
@@ -270,9 +270,9 @@ json::object Engine::live(model::RunId run) const {
   return active ? live_view(*active) : json::object();
 }
 
-std::uint64_t Engine::follow(model::RunId run, Follower follower) {
+std::uint64_t Engine::follow(model::RunId run, Interest interest, Follower follower) {
   if (impl_->nodes_.may_be_elsewhere(run)) impl_->follow_elsewhere(run);
-  return impl_->followers_.add(run, std::move(follower));
+  return impl_->followers_.add(run, interest, std::move(follower));
 }
 void Engine::unfollow(std::uint64_t number) {
   impl_->followers_.remove(number);

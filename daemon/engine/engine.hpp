@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "engine/answer.hpp"
 #include "engine/clock.hpp"
+#include "engine/followers.hpp"
 #include "engine/step_runner.hpp"
 #include "engine/store.hpp"
 #include "jobfile/library.hpp"
@@ -47,9 +48,6 @@ struct SubmitReceipt {
   bool existing = false;     // the key or the fire time was taken: `run` is the run that has it
   std::string skipped = {};  // why the fire time leads to no run, as another node decided; there is no `run` then
 };
-
-// A change of a run as its followers see it: {"event":"step"|"progress"|"log"|"state"|..., "run":N, ...}.
-using Follower = std::function<void(const base::json::object& event)>;
 
 struct EngineSettings {
   std::size_t active_runs_max = 4096;  // runs held in memory at once; others wait in the store
@@ -122,7 +120,7 @@ class Engine {
   base::json::object live(model::RunId run) const;
 
   // Follows one run; the number ends it with unfollow(). Events come on the engine's thread.
-  std::uint64_t follow(model::RunId run, Follower follower);
+  std::uint64_t follow(model::RunId run, Interest interest, Follower follower);
   void unfollow(std::uint64_t number);
 
   // {"name","limit","permits","used","waiting","holders":[...],"source":"config"|"operator"|"job"}; a rate also has "rate",

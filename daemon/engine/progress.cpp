@@ -22,6 +22,8 @@ std::string_view phase_name(StepTask::Phase phase) {
       return "waits for its provider";
     case StepTask::Phase::limit:
       return "waits for a limit";
+    case StepTask::Phase::place:
+      return "waits for a place among the steps in flight";
     case StepTask::Phase::marking:
       return "starting";
     case StepTask::Phase::queued:
@@ -80,6 +82,12 @@ void explain_task(const StepTask& task, const Limits& limits, const Breakers& br
     }
     case StepTask::Phase::limit:
       for (const auto& limit : limits.missing(task.ticket)) out.push_back(limit_reason(task, limit));
+      break;
+    case StepTask::Phase::place:
+      out.push_back(json::object{
+          {"code", "steps_in_flight"},
+          {"step", task.path()},
+          {"text", task.path() + " waits for a place among the steps in flight (engine.steps_in_flight_max)"}});
       break;
     case StepTask::Phase::backoff: {
       const std::string until = base::format_instant(task.next_at);

@@ -373,7 +373,7 @@ void Runner::flush_progress() {
 }
 
 void Runner::tell_progress(ActiveRun& run) {
-  if (!parts_.followers.watched(run.id()) || run.telling) return;
+  if (!parts_.followers.watched(run.id(), Interest::everything) || run.telling) return;
   run.telling = true;
   parts_.clock.at(parts_.clock.tick() + std::chrono::milliseconds(100), [this, id = run.id()] {
     ActiveRun* active = find(id);
@@ -382,15 +382,15 @@ void Runner::tell_progress(ActiveRun& run) {
     json::object event = progress_of(*active);
     event["event"] = "progress";
     event["run"] = model::number(id);
-    parts_.followers.tell(id, event);
+    parts_.followers.tell(id, Interest::everything, event);
   });
 }
 
 void Runner::tell_state(ActiveRun& run) {
-  if (!parts_.followers.watched(run.id())) return;
+  if (!parts_.followers.watched(run.id(), Interest::states)) return;
   json::object event{{"event", "state"}, {"run", model::number(run.id())}, {"state", model::name(run.state())}};
   if (!run.blocked.empty()) event["detail"] = run.blocked;
-  parts_.followers.tell(run.id(), event);
+  parts_.followers.tell(run.id(), Interest::states, event);
 }
 
 }  // namespace godwit::engine

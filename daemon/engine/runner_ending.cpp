@@ -144,7 +144,7 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
   dirty_.erase(run.id());
-  if (parts_.followers.watched(run.id())) {
+  if (parts_.followers.watched(run.id(), Interest::states)) {
     json::object event{{"event", "state"}, {"run", model::number(run.id())}, {"state", model::name(done.state)}};
     const json::object progress = run.driver->progress();
     event["done"] = progress.at("done");
@@ -153,7 +153,7 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
       event["error"] =
           json::object{{"code", done.failure->code}, {"message", done.failure->message}, {"path", done.failed_path}};
     if (!run.fields.empty()) event["fields"] = run.fields;
-    parts_.followers.tell(run.id(), event);
+    parts_.followers.tell(run.id(), Interest::states, event);
   }
   const auto keep = runs_.at(run.id());
   runs_.erase(run.id());

@@ -9,16 +9,29 @@ namespace godwit::engine {
 
 // One step that is under way in a run: from the moment the driver hands it out until its end is recorded.
 struct StepTask {
-  // `breaker` waits for its provider to be tried again, `parked` for the node's lease. `opening` and `waiting` are of steps
-  // that wait for something outside the run.
-  enum class Phase { breaker, limit, marking, queued, running, backoff, doubtful, recording, opening, waiting, parked };
+  // `breaker` waits for its provider to be tried again, `place` for one among the steps in flight, `parked` for the
+  // node's lease. `opening` and `waiting` are of steps that wait for something outside the run.
+  enum class Phase {
+    breaker,
+    limit,
+    place,
+    marking,
+    queued,
+    running,
+    backoff,
+    doubtful,
+    recording,
+    opening,
+    waiting,
+    parked
+  };
 
   std::uint64_t number = 0;  // unique within the engine's life
   StepRequest request;
   int attempt = 1;
   bool probes = false;  // its call shows whether the provider is there again
-  int lost = 0;      // attempts of it that ended with the loss of their host
-  double blame = 0;  // its share of those losses
+  int lost = 0;         // attempts of it that ended with the loss of their host
+  double blame = 0;     // its share of those losses
   Phase phase = Phase::limit;
   base::Instant since;       // of the phase
   base::Instant started_at;  // of the attempt
@@ -40,7 +53,18 @@ struct StepTask {
   const StepPolicy& policy() const { return *request.policy; }
   // Whether nothing of it is under way outside: it can be given up at once.
   bool is_idle() const {
-    return phase == Phase::breaker || phase == Phase::limit || phase == Phase::parked || phase == Phase::backoff || phase == Phase::doubtful || phase == Phase::waiting;
+    switch (phase) {
+      case Phase::breaker:
+      case Phase::limit:
+      case Phase::place:
+      case Phase::parked:
+      case Phase::backoff:
+      case Phase::doubtful:
+      case Phase::waiting:
+        return true;
+      default:
+        return false;
+    }
   }
   // When it goes on by itself; empty while it does not wait, or waits for others only.
   std::optional<base::Instant> wakes_at() const {

@@ -321,8 +321,8 @@ void Waits::remind(ActiveRun& run, StepTask& task) {
   const std::string text = (approval.text.empty() ? "waits for approval" : approval.text + ": waits for approval") +
                            "; godwit approve " + model::text(run.id()) + " " + task.path() + " [--reject]";
   store_.append_relaxed(Logged{run.id(), task.path(), LogLevel::warning, {}, text, {}, clock_.now()});
-  if (followers_.watched(run.id()))
-    followers_.tell(run.id(), json::object{{"event", "approval"},
+  if (followers_.watched(run.id(), Interest::everything))
+    followers_.tell(run.id(), Interest::everything, json::object{{"event", "approval"},
                                            {"run", model::number(run.id())},
                                            {"path", task.path()},
                                            {"text", text},

@@ -12,8 +12,8 @@ constexpr std::size_t kFarBehind = 1u << 20;
 // on.
 class Following : public std::enable_shared_from_this<Following> {
  public:
-  Following(Services& services, model::RunId run, Reply reply)
-      : services_(services), run_(run), reply_(std::move(reply)) {}
+  Following(Services& services, model::RunId run, engine::Interest interest, Reply reply)
+      : services_(services), run_(run), interest_(interest), reply_(std::move(reply)) {}
 
   void start() {
     const auto channel = reply_.channel();
@@ -21,7 +21,7 @@ class Following : public std::enable_shared_from_this<Following> {
     channel_ = channel;
     subscription_ =
         channel->subscribe([self = shared_from_this()] { self->services_.engine.unfollow(self->follower_); });
-    follower_ = services_.engine.follow(run_, [self = weak_from_this()](const json::object& event) {
+    follower_ = services_.engine.follow(run_, interest_, [self = weak_from_this()](const json::object& event) {
       if (const auto following = self.lock()) following->tell(event);
     });
     if (auto live = services_.engine.live(run_); !live.empty()) return open(std::move(live));
@@ -89,6 +89,7 @@ class Following : public std::enable_shared_from_this<Following> {
 
   Services& services_;
   model::RunId run_;
+  engine::Interest interest_;
   Reply reply_;
   std::weak_ptr<Channel> channel_;
   std::uint64_t subscription_ = 0;
@@ -105,8 +106,12 @@ Command run_follow(Services& services) {
   return {"run.follow",
           Role::viewer,
           "Subscribes to a run: its state now, then every change, until the event of its end.",
-          {{"run", ParameterType::run, true, "the number of the run"}},
-          [&services](Call call) { std::make_shared<Following>(services, call.arguments.run(), call.reply)->start(); }};
+          {{"run", ParameterType::run, true, "the number of the run"},
+           {"states", ParameterType::boolean, false, "changes of the run's state only: no steps, progress or log"}},
+          [&services](Call call) {
+            const auto interest = call.arguments.boolean("states") ? engine::Interest::states : engine::Interest::everything;
+            std::make_shared<Following>(services, call.arguments.run(), interest, call.reply)->start();
+          }};
 }
 
 Command run_unfollow(Services&) {

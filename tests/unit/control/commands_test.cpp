@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <set>
 
 #include "control/commands/all.hpp"
 #include "support/engine_world.hpp"
@@ -176,6 +177,23 @@ TEST_CASE("A run is submitted, followed to its end, and shown") {
   CHECK(fixture.channel->ends.empty());
   CHECK(fixture.call("run.show", {{"run", run}, {"steps", json::object()}}).at("more_steps") == false);
   CHECK(fixture.call("audit.list").as_array().size() >= 1);
+}
+
+TEST_CASE("Who follows the states of a run hears of nothing else") {
+  Fixture fixture;
+  const auto told = [&](bool states) {
+    const auto before = fixture.channel->events.size();
+    const auto run = fixture.submit();
+    fixture.call("run.follow", {{"run", run}, {"states", states}});
+    fixture.world.run_to_end();
+    std::set<std::string> kinds;
+    for (auto at = before; at < fixture.channel->events.size(); ++at)
+      kinds.insert(std::string(fixture.channel->events[at].at("event").as_string()));
+    CHECK(fixture.channel->events.back().at("state") == "succeeded");
+    return kinds;
+  };
+  CHECK(told(false).contains("step"));
+  CHECK(told(true) == std::set<std::string>{"state"});
 }
 
 TEST_CASE("Following a run that has ended gives its end and nothing more") {

@@ -500,7 +500,7 @@ TEST_CASE("followers hear of progress and of the end") {
   world.plugin("echo", slow);
   const auto run = world.submit(kFanOut, {{"count", 6}});
   std::vector<json::object> events;
-  const auto number = world.engine->follow(run, [&](const json::object& event) { events.push_back(event); });
+  const auto number = world.engine->follow(run, engine::Interest::everything, [&](const json::object& event) { events.push_back(event); });
   world.run_to_end();
   REQUIRE_FALSE(events.empty());
   CHECK(events.back().at("event") == "state");

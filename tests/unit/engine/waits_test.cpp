@@ -249,7 +249,7 @@ TEST_CASE("an approval that nobody decides is told again") {
   EngineWorld world;
   const auto run = world.submit(kGate);
   int told = 0;
-  world.engine->follow(run, [&](const json::object& event) { told += event.at("event") == "approval"; });
+  world.engine->follow(run, engine::Interest::everything, [&](const json::object& event) { told += event.at("event") == "approval"; });
   world.clock.advance(23h);
   CHECK(told == 3);  // after 6, 12 and 18 hours: the first time nobody followed yet
 }
