@@ -208,7 +208,7 @@ void Batch::put(const engine::RunRested& fact) {
 }
 
 void Batch::put(const engine::RunReleased& fact) {
-  row(Rows::released, fact.run);
+  row(Rows::released, fact.run, numbers_.next());
 }
 
 void Batch::put(const engine::CursorMoved& fact) {

@@ -14,7 +14,8 @@ constexpr auto kFence = "SELECT FROM godwit.node WHERE id = $1 AND epoch = $2 FO
 
 // Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to and the labels they
 // ask for: of each node its oldest. The lease's row is held, so that a node which comes back waits and then sees what is
-// left to it. $3 how many, $4 whether those that do not rest too.
+// left to it. The block of numbers is taken once they are all held, so that it is greater than any with which one of them
+// was released. $3 how many, $4 whether those that do not rest too.
 constexpr auto kClaim = R"sql(
 WITH me AS (SELECT l.labels::jsonb || jsonb_build_object('name', n.name) AS labels, l.offers FROM godwit.lease l JOIN godwit.node n ON n.id = l.node
             WHERE l.node = $1 AND n.epoch = $2),
@@ -29,16 +30,18 @@ picked AS (
         WHERE NOT ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version')) = ANY (me.offers)))
     ORDER BY o.run LIMIT $3 FOR UPDATE OF o SKIP LOCKED) p
   WHERE g.until = '-infinity' LIMIT $3 FOR SHARE OF g SKIP LOCKED),
-moved AS (UPDATE godwit.open_run o SET node = $1 FROM picked WHERE o.run = picked.run RETURNING o.run)
+block AS MATERIALIZED (SELECT nextval('godwit.fact_block') AS number FROM (SELECT count(*) AS runs FROM picked) p WHERE p.runs > 0),
+moved AS (UPDATE godwit.open_run o SET node = $1, block = block.number FROM picked, block WHERE o.run = picked.run RETURNING o.run)
 SELECT m.run, coalesce(t.resting = 1, false), {}, CASE WHEN godwit.is_ranked(r.options) THEN r.options END, r.submitted_at,
   godwit.is_ranked(r.options) AND (EXISTS (SELECT FROM godwit.step s WHERE s.run = m.run)
-    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run))
+    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)),
+  (SELECT number FROM block)
 FROM moved m JOIN godwit.run r ON r.id = m.run LEFT JOIN godwit.rest t ON t.run = m.run ORDER BY m.run)sql";
 
 constexpr auto kClaimOne = R"sql(
 WITH gone AS (SELECT g.node FROM godwit.lease g JOIN godwit.open_run o ON o.node = g.node WHERE o.run = $2 AND g.until = '-infinity'
               FOR UPDATE OF o FOR SHARE OF g)
-UPDATE godwit.open_run SET node = $1 FROM gone WHERE run = $2)sql";
+UPDATE godwit.open_run SET node = $1, block = nextval('godwit.fact_block') FROM gone WHERE run = $2)sql";
 
 bool is_fenced(pqxx::work& work, const NodeSeat& seat) {
   return work.exec_params(kFence, seat.node, seat.epoch).empty();
@@ -110,8 +113,8 @@ ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t
       run.begun = view(row[5]) == "t";
       if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
       if (!row[3].is_null()) run.options = text(row[3]);
+      claimed.block = integer(row[6]);
     }
-    if (!claimed.runs.empty()) claimed.block = new_block(work);
   });
   return claimed;
 }
@@ -128,14 +131,16 @@ std::optional<std::int64_t> claim_run(Connection& connection, const NodeSeat& se
   return block;
 }
 
-void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept) {
+void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept,
+                      std::int64_t block) {
   std::vector<std::int64_t> numbers;
   for (const auto run : kept) numbers.push_back(model::number(run));
   connection.transaction([&](pqxx::work& work) {
     if (is_fenced(work, seat)) return;
     work.exec_params1("SELECT godwit.fold_runs($1)", seat.node);
-    work.exec_params0("UPDATE godwit.open_run SET node = 0 WHERE node = $1 AND NOT run = ANY ($2::bigint[])", seat.node,
-                      array_of(numbers));
+    work.exec_params0(
+        "UPDATE godwit.open_run SET node = 0 WHERE node = $1 AND block < $3 AND NOT run = ANY ($2::bigint[])", seat.node,
+        array_of(numbers), block);
     work.exec0(kRing);
   });
 }

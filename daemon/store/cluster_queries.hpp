@@ -23,7 +23,10 @@ struct ClaimedRuns {
 ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t limit, bool with_active);
 // Empty when the run is somebody's; the block when it is this node's now.
 std::optional<std::int64_t> claim_run(Connection& connection, const NodeSeat& seat, model::RunId run);
-void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept);
+// Of the runs that were taken before this new block of numbers: sent again, or late, it gives away nothing that this node has
+// taken since.
+void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept,
+                      std::int64_t block);
 engine::Owner find_owner(Connection& connection, const NodeSeat& seat, model::RunId run);
 
 std::vector<engine::Mail> read_mail(Connection& connection, const NodeSeat& seat, std::size_t limit);

@@ -133,8 +133,9 @@ void PostgresCluster::claim_one(model::RunId run, Answer<bool> answer) {
 void PostgresCluster::release_all_but(std::vector<model::RunId> kept, Answer<Nothing> answer) {
   ask<Nothing>(
       reader_,
-      [this, kept = std::move(kept)](Connection& connection) {
-        release_runs_but(connection, seat_, kept);
+      [this, kept = std::move(kept), block = std::make_shared<std::int64_t>(0)](Connection& connection) {
+        if (*block == 0) *block = new_block(connection);
+        release_runs_but(connection, seat_, kept, *block);
         return Nothing{};
       },
       std::move(answer));
