@@ -12,10 +12,12 @@ namespace {
 constexpr auto kRing = "NOTIFY godwit_nodes";
 constexpr auto kFence = "SELECT FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE";
 
-// Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to and the labels they
-// ask for: of each node its oldest. The lease's row is held, so that a node which comes back waits and then sees what is
-// left to it. The block of numbers is taken once they are all held, so that it is greater than any with which one of them
-// was released. $3 how many, $4 whether those that do not rest too.
+// Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to (by the submit, or by the
+// last migration) and the labels they ask for: of each node its oldest. A script is pinned to all that was installed and
+// calls little of it; so the plugins must be there, and each call looks at its version. The lease's row is held, so that a
+// node which comes back waits and then sees what is left to it. The block of numbers is taken once all runs are held, so that
+// it is greater than any with which one of them was released. $3 how many, $4 whether those that do not rest too, $5 the
+// change that a migration is.
 constexpr auto kClaim = R"sql(
 WITH me AS (SELECT l.labels::jsonb || jsonb_build_object('name', n.name) AS labels, l.offers FROM godwit.lease l JOIN godwit.node n ON n.id = l.node
             WHERE l.node = $1 AND n.epoch = $2),
@@ -26,8 +28,12 @@ picked AS (
       AND ($4 OR EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1))
       AND (r.options IS NULL OR NOT EXISTS (SELECT FROM json_each_text(r.options::json -> 'labels') x
         WHERE x.key LIKE 'node.%' AND x.value IS DISTINCT FROM me.labels ->> substr(x.key, 6)))
-      AND (r.pins = '{{}}' OR NOT EXISTS (SELECT FROM json_each(r.pins::json) p
-        WHERE NOT ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version')) = ANY (me.offers)))
+      AND NOT EXISTS (
+        SELECT FROM json_each(coalesce((SELECT c.detail::json ->> 'pins' FROM godwit.run_change c WHERE c.run = o.run AND c.change = $5
+          ORDER BY c.seq DESC LIMIT 1), r.pins)::json) p
+        WHERE CASE WHEN p.key = '*' THEN EXISTS (SELECT FROM json_object_keys(p.value -> 'versions') plugin
+            WHERE NOT EXISTS (SELECT FROM unnest(me.offers) offer WHERE starts_with(offer, plugin || ' ')))
+          ELSE ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version') = ANY (me.offers)) IS NOT TRUE END)
     ORDER BY o.run LIMIT $3 FOR UPDATE OF o SKIP LOCKED) p
   WHERE g.until = '-infinity' LIMIT $3 FOR SHARE OF g SKIP LOCKED),
 block AS MATERIALIZED (SELECT nextval('godwit.fact_block') AS number FROM (SELECT count(*) AS runs FROM picked) p WHERE p.runs > 0),
@@ -105,7 +111,8 @@ ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t
   connection.transaction([&](pqxx::work& work) {
     claimed = {};
     if (is_fenced(work, seat)) return;
-    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt), seat.node, seat.epoch, limit, with_active)) {
+    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt), seat.node, seat.epoch, limit, with_active,
+                                             static_cast<int>(engine::RunChange::migrated))) {
       auto& run = claimed.runs.emplace_back();
       run.run = run_id(row[0]);
       run.resting = view(row[1]) == "t";
