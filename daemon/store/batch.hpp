@@ -39,8 +39,9 @@ class Batch {
   void finish();
 
   RowsMask mask() const { return mask_; }
-  // In the order of the statement's parameters.
-  std::vector<ArrayColumn*> columns();
+  // In the order of the parameters of a statement for these kinds of rows, which are all that there are here or more.
+  std::vector<ArrayColumn*> columns(RowsMask kinds);
+  std::vector<ArrayColumn*> columns() { return columns(mask_); }
   // Runs that ended with this batch and runs that began, in the order of their numbers, for the folding of open runs.
   const std::vector<std::int64_t>& ended() const { return ended_; }
   const std::vector<std::int64_t>& submitted() const { return submitted_; }

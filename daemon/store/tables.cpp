@@ -294,6 +294,11 @@ std::string StatementForm::name() const {
   return fmt::format("j{:x}{}{}", mask, repeated ? "r" : "", relaxed ? "a" : "");
 }
 
+StatementForm bounded(StatementForm form, std::size_t others) {
+  if (others >= kFormsMax) form.mask = (RowsMask(1) << kRowsCount) - 1;
+  return form;
+}
+
 std::string journal_statement(const StatementForm& form) {
   std::string sql = "WITH fence AS MATERIALIZED (SELECT id FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE)";
   int parameter = 3;
