@@ -11,6 +11,10 @@ namespace {
 
 constexpr auto kRing = "NOTIFY godwit_nodes";
 constexpr auto kFence = "SELECT FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE";
+// And one claim of a node after the other: who looks for what a lost one has done waits for its end.
+constexpr auto kClaimFence =
+    "SELECT pg_advisory_xact_lock(hashtext('godwit.claim'), n.id) FROM (SELECT id FROM godwit.node WHERE id = $1 AND epoch = "
+    "$2 FOR SHARE) n";
 
 // Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to (by the submit, or by the
 // last migration) and the labels they ask for: of each node its oldest. A script is pinned to all that was installed and
@@ -37,7 +41,16 @@ picked AS (
     ORDER BY o.run LIMIT $3 FOR UPDATE OF o SKIP LOCKED) p
   WHERE g.until = '-infinity' LIMIT $3 FOR SHARE OF g SKIP LOCKED),
 block AS MATERIALIZED (SELECT nextval('godwit.fact_block') AS number FROM (SELECT count(*) AS runs FROM picked) p WHERE p.runs > 0),
-moved AS (UPDATE godwit.open_run o SET node = $1, block = block.number FROM picked, block WHERE o.run = picked.run RETURNING o.run)
+moved AS (UPDATE godwit.open_run o SET node = $1, block = block.number FROM picked, block WHERE o.run = picked.run RETURNING o.run))sql";
+
+// What was taken after block $2, by a statement whose answer was lost.
+constexpr auto kTakenSince = R"sql(
+WITH block AS MATERIALIZED (SELECT nextval('godwit.fact_block') AS number),
+moved AS (SELECT o.run FROM godwit.open_run o WHERE o.node = $1 AND o.block > $2
+  AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)))sql";
+
+// The runs that are this node's now, `moved`, as far as the engine wants to know them.
+constexpr auto kMoved = R"sql(
 SELECT m.run, coalesce(t.resting = 1, false), {}, CASE WHEN godwit.is_ranked(r.options) THEN r.options END, r.submitted_at,
   godwit.is_ranked(r.options) AND (EXISTS (SELECT FROM godwit.step s WHERE s.run = m.run)
     OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)),
@@ -51,6 +64,25 @@ UPDATE godwit.open_run SET node = $1, block = nextval('godwit.fact_block') FROM 
 
 bool is_fenced(pqxx::work& work, const NodeSeat& seat) {
   return work.exec_params(kFence, seat.node, seat.epoch).empty();
+}
+
+std::string moved_statement() {
+  return fmt::format(kMoved, kWakeAt);
+}
+
+ClaimedRuns claimed_runs(const pqxx::result& rows) {
+  ClaimedRuns claimed;
+  for (const auto& row : rows) {
+    auto& run = claimed.runs.emplace_back();
+    run.run = run_id(row[0]);
+    run.resting = view(row[1]) == "t";
+    run.submitted_at = instant(row[4]);
+    run.begun = view(row[5]) == "t";
+    if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
+    if (!row[3].is_null()) run.options = text(row[3]);
+    claimed.block = integer(row[6]);
+  }
+  return claimed;
 }
 
 constexpr auto kNewBlock = "SELECT nextval('godwit.fact_block')";
@@ -110,18 +142,19 @@ ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t
   ClaimedRuns claimed;
   connection.transaction([&](pqxx::work& work) {
     claimed = {};
-    if (is_fenced(work, seat)) return;
-    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt), seat.node, seat.epoch, limit, with_active,
-                                             static_cast<int>(engine::RunChange::migrated))) {
-      auto& run = claimed.runs.emplace_back();
-      run.run = run_id(row[0]);
-      run.resting = view(row[1]) == "t";
-      run.submitted_at = instant(row[4]);
-      run.begun = view(row[5]) == "t";
-      if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
-      if (!row[3].is_null()) run.options = text(row[3]);
-      claimed.block = integer(row[6]);
-    }
+    if (work.exec_params(kClaimFence, seat.node, seat.epoch).empty()) return;
+    claimed = claimed_runs(work.exec_params(kClaim + moved_statement(), seat.node, seat.epoch, limit, with_active,
+                                            static_cast<int>(engine::RunChange::migrated)));
+  });
+  return claimed;
+}
+
+ClaimedRuns claimed_since(Connection& connection, const NodeSeat& seat, std::int64_t block) {
+  ClaimedRuns claimed;
+  connection.transaction([&](pqxx::work& work) {
+    claimed = {};
+    if (work.exec_params(kClaimFence, seat.node, seat.epoch).empty()) return;
+    claimed = claimed_runs(work.exec_params(kTakenSince + moved_statement(), seat.node, block));
   });
   return claimed;
 }

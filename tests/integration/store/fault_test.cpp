@@ -123,13 +123,21 @@ TEST_CASE("A submit by SQL that another node took while this one's commit was in
   CHECK(count(url, "SELECT count(*) FROM godwit.run") == 2);
 }
 
-TEST_CASE("Who may have taken over runs without hearing of it numbers its facts anew", "[store]") {
+TEST_CASE("Who has taken over runs without hearing of it finds them, and numbers its facts anew", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life life(url);
+  auto fact = submitted(life.numbers(1).front());
+  fact.pins = "{}";
+  fact.options = R"({"queue":"chat"})";
+  REQUIRE(life.append({fact}).kind == Verdict::committed);
+  REQUIRE(life.append({engine::RunReleased{fact.run}}).kind == Verdict::committed);
   const auto last_block = [&] { return count(url, "SELECT last_value FROM godwit.fact_block"); };
   const auto before = last_block();
   store::Watchdog watchdog;
   store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  // The statement that is carried out and whose answer nobody hears.
+  const store::NodeSeat seat{.node = 1, .epoch = count(url, "SELECT epoch FROM godwit.node WHERE id = 1")};
+  REQUIRE(store::claim_runs(holder, seat, 10, true).runs.size() == 1);
   std::optional<engine::Result<std::vector<engine::Claimed>>> claimed;
   {
     pqxx::work work(holder.session());
@@ -140,10 +148,17 @@ TEST_CASE("Who may have taken over runs without hearing of it numbers its facts 
                      "datname = current_database() AND wait_event_type = 'Lock'") == 1);
   }
   REQUIRE(life.loop.wait([&] { return claimed.has_value(); }));
-  REQUIRE_FALSE(*claimed);
-  CHECK(last_block() == before + 1);
+  REQUIRE(*claimed);
+  REQUIRE((*claimed)->size() == 1);
+  CHECK((*claimed)->front().run == fact.run);
+  CHECK((*claimed)->front().options == fact.options);
+  CHECK(last_block() == before + 2);
   REQUIRE(life.append({engine::Audited{1, "ann", "test", "", "{}", moment()}}).kind == Verdict::committed);
-  CHECK(count(url, "SELECT number >> 30 FROM godwit.audit") == before + 1);
+  CHECK(count(url, "SELECT number >> 30 FROM godwit.audit") == before + 2);
+  // It is said once.
+  const auto again = life.loop.get<std::vector<engine::Claimed>>(
+      [&](auto answer) { life.store.cluster()->claim(10, true, std::move(answer)); });
+  CHECK(again.empty());
 }
 
 TEST_CASE("A postmaster killed under load is started again, and every acknowledged step is there once", "[store]") {
