@@ -67,7 +67,7 @@ void Intake::start(std::function<void()> ready) {
 
 void Intake::refill() {
   let_in();
-  if (stopped_ || draining_ || refilling_ || !more_in_store_ || !started_) return;
+  if (stopped_ || draining_ || refilling_ || releases_ > 0 || !more_in_store_ || !started_) return;
   // Half a page of room is worth a query; a single place is not.
   if (room() < std::min(kPage / 2, active_max_)) return;
   refilling_ = true;

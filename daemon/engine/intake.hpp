@@ -61,8 +61,9 @@ class Intake {
   // Whether the run is in memory, rests with this node, or is on its way back.
   bool is_here(model::RunId run) const { return parts_.runner.find(run) || rests(run) || entering_.contains(run); }
   bool rests(model::RunId run) const { return parts_.sleepers.contains(run) || waking_.contains(run); }
-  // Takes no new runs, and gives those that come away; or does again.
+  // Takes no new runs, and gives those that come away; or does again, once all that was given away is.
   void set_draining(bool draining);
+  bool draining() const { return draining_; }
   // How many more runs memory has room for.
   std::size_t room() const { return active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size()); }
   // Runs that this node has taken over.
@@ -115,6 +116,10 @@ class Intake {
   void declare_limits(const CompiledJob& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;
   bool belongs_here(const Submitted& run) const;
+  void drain();
+  void release_rest();
+  void released();
+  void go_on();
   void load_claimed(std::vector<model::RunId> active);
   void load_resting();
   void load_ranked(model::RunId after, std::function<void()> done);
@@ -173,7 +178,10 @@ class Intake {
   bool signals_again_ = false;
   bool started_ = false;
   bool stopped_ = false;
-  bool draining_ = false;
+  bool told_to_drain_ = false;
+  bool draining_ = false;        // told to, or what it gave away is not yet given away
+  std::size_t releases_ = 0;     // that have no answer yet
+  bool look_again_due_ = false;  // once they have
   std::uint64_t submitted_ = 0;
 };
 

@@ -10,29 +10,36 @@ constexpr std::size_t kPage = 512;  // runs that were taken over, loaded at once
 }  // namespace
 
 void Intake::set_draining(bool draining) {
-  if (draining_ == draining) return;
-  draining_ = draining;
-  if (!draining) {
-    look_again();
-    return read_inbox();
-  }
+  told_to_drain_ = draining;
+  if (draining && !draining_) return drain();
+  go_on();
+}
+
+void Intake::drain() {
+  draining_ = true;
+  ++releases_;
   // Copies: a run may leave at once.
   std::vector<std::shared_ptr<ActiveRun>> runs;
   for (const auto& [id, run] : parts_.runner.runs()) runs.push_back(run);
   for (const auto& run : runs) parts_.runner.give_away(*run);
   // After the commit of all that was appended; what is under way follows one by one.
   parts_.store.append({}, [this](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced || !draining_) return;
-    std::vector<model::RunId> kept;
-    for (const auto& [id, run] : parts_.runner.runs()) kept.push_back(id);
-    for (const auto& [id, waiting] : waking_) kept.push_back(id);
-    for (const auto& [id, waiting] : entering_) kept.push_back(id);
-    parts_.sleepers.clear();
-    displaced_.clear();
-    parts_.queues.keep({kept.begin(), kept.end()});
-    parts_.cluster->release_all_but(std::move(kept), [](const Result<Nothing>& released) {
-      if (!released) base::log::warning("the runs that wait were not given away: {}", released.error().what());
-    });
+    if (verdict.kind == Verdict::fenced) return;
+    told_to_drain_ ? release_rest() : released();
+  });
+}
+
+void Intake::release_rest() {
+  std::vector<model::RunId> kept;
+  for (const auto& [id, run] : parts_.runner.runs()) kept.push_back(id);
+  for (const auto& [id, waiting] : waking_) kept.push_back(id);
+  for (const auto& [id, waiting] : entering_) kept.push_back(id);
+  parts_.sleepers.clear();
+  displaced_.clear();
+  parts_.queues.keep({kept.begin(), kept.end()});
+  parts_.cluster->release_all_but(std::move(kept), [this](const Result<Nothing>& done) {
+    if (!done) base::log::warning("the runs that wait were not given away: {}", done.error().what());
+    released();
   });
 }
 
@@ -43,12 +50,33 @@ void Intake::gave_away(const Submitted& run) {
 }
 
 void Intake::release(model::RunId run) {
+  ++releases_;
   parts_.store.append({RunReleased{run}}, [this](const Verdict& verdict) {
     if (verdict.kind == Verdict::committed) parts_.cluster->ring();
+    released();
   });
 }
 
+// What is on its way to others is this node's in the store still: it would be at work here when others take it.
+void Intake::released() {
+  if (--releases_ > 0) return;
+  go_on();
+  std::exchange(look_again_due_, false) ? look_again() : refill();
+}
+
+void Intake::go_on() {
+  if (!draining_ || told_to_drain_ || releases_ > 0) return;
+  draining_ = false;
+  look_again();
+  read_inbox();
+}
+
 void Intake::take_claimed(const std::vector<Claimed>& runs) {
+  // It was on its way when this node was told to drain.
+  if (draining_) {
+    for (const auto& run : runs) release(run.run);
+    return;
+  }
   std::vector<model::RunId> active;
   for (const auto& run : runs) {
     if (run.resting) parts_.sleepers.add(run.run, run.wake_at);
@@ -94,6 +122,10 @@ void Intake::load_claimed(std::vector<model::RunId> active) {
 void Intake::look_again() {
   // What is being looked at now would move the cursor on.
   if (refilling_) return after_refill_.push_back([this] { look_again(); });
+  if (releases_ > 0) {
+    look_again_due_ = true;
+    return;
+  }
   load_resting();
   cursor_ = {};
   more_in_store_ = stored_meanwhile_ = true;

@@ -43,6 +43,7 @@ Limits::~Limits() {
 void Limits::set(const std::string& name, const model::LimitSpec& spec, Source source) {
   auto [position, is_new] = limits_.try_emplace(name);
   Limit& limit = position->second;
+  limit.name = &position->first;
   const bool was_key = !limit.key_of.empty();
   if (!is_new && !was_key && source < limit.source) return;
   limit.key_of.clear();
@@ -93,7 +94,9 @@ Limits::Limit& Limits::limit_of(const std::string& name) {
   if (const auto found = limits_.find(name); found != limits_.end()) return found->second;
   const std::string parent = template_of(name);
   const auto& numbers = limits_.at(parent);
-  Limit& limit = limits_[name];
+  const auto position = limits_.try_emplace(name).first;
+  Limit& limit = position->second;
+  limit.name = &position->first;
   limit.key_of = parent;
   limit.source = numbers.source;
   apply(limit, numbers.spec);
@@ -365,6 +368,17 @@ Limits::View Limits::view_of(const std::string& name, const Limit& limit) const 
   return view;
 }
 
+// To the views that `view_of_limit` has.
+template <typename Find>
+void Limits::add_holders(Find view_of_limit) const {
+  for (const auto& request : requests_) {
+    if (request.ticket == 0 || request.waiting) continue;
+    for (const auto& part : request.demand)
+      if (View* view = view_of_limit(part.limit); view && view->holders.size() < kHoldersShown)
+        view->holders.emplace_back(request.holder, part.count);
+  }
+}
+
 std::vector<Limits::View> Limits::view() const {
   std::vector<View> views;
   std::unordered_map<const Limit*, std::size_t> positions;
@@ -372,26 +386,23 @@ std::vector<Limits::View> Limits::view() const {
     positions[&limit] = views.size();
     views.push_back(view_of(name, limit));
   }
-  for (const auto& request : requests_) {
-    if (request.ticket == 0 || request.waiting) continue;
-    for (const auto& [limit, count, settled] : request.demand) {
-      auto& holders = views[positions[limit]].holders;
-      if (holders.size() < kHoldersShown) holders.emplace_back(request.holder, count);
-    }
-  }
+  add_holders([&](const Limit* limit) { return &views[positions.at(limit)]; });
   return views;
 }
 
+// There may be very many limits, one for each key; those that are wanted are few.
 std::vector<Limits::View> Limits::missing(Ticket ticket) const {
-  const auto* request = find(ticket);
-  if (!request || !request->waiting) return {};
+  const auto* wanting = find(ticket);
+  if (!wanting || !wanting->waiting) return {};
+  std::map<const Limit*, View> views;
+  for (const auto& part : wanting->demand) views.try_emplace(part.limit, view_of(*part.limit->name, *part.limit));
+  add_holders([&](const Limit* limit) {
+    const auto wanted = views.find(limit);
+    return wanted == views.end() ? nullptr : &wanted->second;
+  });
   std::vector<View> result;
-  for (auto& candidate : view()) {
-    const Limit* limit = &limits_.at(candidate.name);
-    if (std::any_of(request->demand.begin(), request->demand.end(),
-                    [&](const auto& part) { return part.limit == limit; }))
-      result.push_back(std::move(candidate));
-  }
+  for (auto& [limit, view] : views) result.push_back(std::move(view));
+  std::sort(result.begin(), result.end(), [](const View& a, const View& b) { return a.name < b.name; });
   return result;
 }
 

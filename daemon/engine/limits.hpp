@@ -127,6 +127,7 @@ class Limits {
     std::size_t waiting = 0;
   };
   struct Limit {
+    const std::string* name = nullptr;  // its key among all
     model::LimitSpec spec;
     int used = 0;
     Source source = Source::job;
@@ -181,6 +182,8 @@ class Limits {
   void note_shortage(const Request& request) const;
   static int count_of(const Request& request, const Limit& limit);
   View view_of(const std::string& name, const Limit& limit) const;
+  template <typename Find>
+  void add_holders(Find view_of_limit) const;
   static Request* front(const Limit& limit) { return limit.queue.empty() ? nullptr : limit.queue.begin()->second; }
 
   Clock& clock_;

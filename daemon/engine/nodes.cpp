@@ -113,7 +113,7 @@ void Nodes::on_lapse() {
 }
 
 void Nodes::claim() {
-  if (!orphans_ || claiming_ || draining_ || stopped_ || ready_ || !parts_.cluster->lease().held()) return;
+  if (!orphans_ || claiming_ || parts_.intake.draining() || stopped_ || ready_ || !parts_.cluster->lease().held()) return;
   const auto room = parts_.intake.room();
   const auto limit = room > 0 ? std::min(kClaimPage, room) : kClaimPage;
   claiming_ = true;
@@ -155,7 +155,7 @@ void Nodes::share_out() {
 
 std::vector<QuotaAsk> Nodes::quota_asks() {
   auto asks = parts_.limits.quota_asks();
-  for (auto& ask : parts_.queues.quota_asks(draining_ ? 0 : parts_.intake.room())) {
+  for (auto& ask : parts_.queues.quota_asks(parts_.intake.draining() ? 0 : parts_.intake.room())) {
     ask.name.insert(0, kQueue);
     asks.push_back(std::move(ask));
   }

@@ -351,8 +351,8 @@ class Store {
   virtual void append_relaxed(Fact fact) = 0;
   // `count` numbers for new runs, in growing order.
   virtual void allocate_runs(std::size_t count, Answer<std::vector<model::RunId>> answer) = 0;
-  // This node's runs that have not ended, by growing number, those after `after`, at most `limit`. The steps come with
-  // them. Runs that rest are not among them, nor those that are not plain (engine/rank.hpp).
+  // This node's runs that have not ended, by growing number, those after `after`, at most `limit`, and fewer when they have
+  // very many steps; none when there are none. The steps come with them. Runs that rest are not among them, nor those that are not plain (engine/rank.hpp).
   virtual void load_unfinished(model::RunId after, std::size_t limit, Answer<std::vector<UnfinishedRun>> answer) = 0;
   // This node's unfinished runs that are not plain, without their facts; numbers and order as above.
   virtual void load_ranked(model::RunId after, std::size_t limit, Answer<std::vector<RankedRun>> answer) = 0;

@@ -26,6 +26,7 @@ class AsyncSession {
   int socket() const { return socket_.get(); }
   int backend() const;
   bool knows(const std::string& name) const { return prepared_.contains(name); }
+  std::size_t statements() const { return prepared_.size(); }
 
   // Sends the statement that is known by this name, prepared at its first use. `texts` are its first parameters in text
   // form, `binaries` the others in binary; these must stay where they are until the answer is there. False when the

@@ -112,10 +112,10 @@ void Batch::finish() {
   schedules_.clear();
 }
 
-std::vector<ArrayColumn*> Batch::columns() {
+std::vector<ArrayColumn*> Batch::columns(RowsMask kinds) {
   std::vector<ArrayColumn*> columns;
   for (std::size_t i = 0; i < kRowsCount; ++i)
-    if (mask_ & bit(Rows(i)))
+    if (kinds & bit(Rows(i)))
       for (auto& column : rows_[i]) columns.push_back(&column);
   return columns;
 }
@@ -208,7 +208,7 @@ void Batch::put(const engine::RunRested& fact) {
 }
 
 void Batch::put(const engine::RunReleased& fact) {
-  row(Rows::released, fact.run);
+  row(Rows::released, fact.run, numbers_.next());
 }
 
 void Batch::put(const engine::CursorMoved& fact) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -17,7 +18,8 @@ namespace godwit::store {
 // and within a run, because who takes over runs begins a new block first.
 class FactNumbers {
  public:
-  void start(std::int64_t block) { next_ = block << 30; }
+  // Never backwards: blocks do not arrive in the order in which they were taken.
+  void start(std::int64_t block) { next_ = std::max(next_, block << 30); }
   std::int64_t next() { return ++next_; }
   // Whether it is time to ask for another block.
   bool running_out() const { return (next_ & ((std::int64_t{1} << 30) - 1)) > std::int64_t{1} << 29; }
@@ -37,8 +39,9 @@ class Batch {
   void finish();
 
   RowsMask mask() const { return mask_; }
-  // In the order of the statement's parameters.
-  std::vector<ArrayColumn*> columns();
+  // In the order of the parameters of a statement for these kinds of rows, which are all that there are here or more.
+  std::vector<ArrayColumn*> columns(RowsMask kinds);
+  std::vector<ArrayColumn*> columns() { return columns(mask_); }
   // Runs that ended with this batch and runs that began, in the order of their numbers, for the folding of open runs.
   const std::vector<std::int64_t>& ended() const { return ended_; }
   const std::vector<std::int64_t>& submitted() const { return submitted_; }

@@ -11,10 +11,17 @@ namespace {
 
 constexpr auto kRing = "NOTIFY godwit_nodes";
 constexpr auto kFence = "SELECT FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE";
+// And one claim of a node after the other: who looks for what a lost one has done waits for its end.
+constexpr auto kClaimFence =
+    "SELECT pg_advisory_xact_lock(hashtext('godwit.claim'), n.id) FROM (SELECT id FROM godwit.node WHERE id = $1 AND epoch = "
+    "$2 FOR SHARE) n";
 
-// Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to and the labels they
-// ask for: of each node its oldest. The lease's row is held, so that a node which comes back waits and then sees what is
-// left to it. $3 how many, $4 whether those that do not rest too.
+// Runs of nodes that are gone (node 0 always is), as far as this node has what they are pinned to (by the submit, or by the
+// last migration) and the labels they ask for: of each node its oldest. A script is pinned to all that was installed and
+// calls little of it; so the plugins must be there, and each call looks at its version. The lease's row is held, so that a
+// node which comes back waits and then sees what is left to it. The block of numbers is taken once all runs are held, so that
+// it is greater than any with which one of them was released. $3 how many, $4 whether those that do not rest too, $5 the
+// change that a migration is.
 constexpr auto kClaim = R"sql(
 WITH me AS (SELECT l.labels::jsonb || jsonb_build_object('name', n.name) AS labels, l.offers FROM godwit.lease l JOIN godwit.node n ON n.id = l.node
             WHERE l.node = $1 AND n.epoch = $2),
@@ -25,23 +32,57 @@ picked AS (
       AND ($4 OR EXISTS (SELECT FROM godwit.rest t WHERE t.run = o.run AND t.resting = 1))
       AND (r.options IS NULL OR NOT EXISTS (SELECT FROM json_each_text(r.options::json -> 'labels') x
         WHERE x.key LIKE 'node.%' AND x.value IS DISTINCT FROM me.labels ->> substr(x.key, 6)))
-      AND (r.pins = '{{}}' OR NOT EXISTS (SELECT FROM json_each(r.pins::json) p
-        WHERE NOT ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version')) = ANY (me.offers)))
+      AND NOT EXISTS (
+        SELECT FROM json_each(coalesce((SELECT c.detail::json ->> 'pins' FROM godwit.run_change c WHERE c.run = o.run AND c.change = $5
+          ORDER BY c.seq DESC LIMIT 1), r.pins)::json) p
+        WHERE CASE WHEN p.key = '*' THEN EXISTS (SELECT FROM json_object_keys(p.value -> 'versions') plugin
+            WHERE NOT EXISTS (SELECT FROM unnest(me.offers) offer WHERE starts_with(offer, plugin || ' ')))
+          ELSE ((p.value ->> 'plugin') || ' ' || (p.value ->> 'version') = ANY (me.offers)) IS NOT TRUE END)
     ORDER BY o.run LIMIT $3 FOR UPDATE OF o SKIP LOCKED) p
   WHERE g.until = '-infinity' LIMIT $3 FOR SHARE OF g SKIP LOCKED),
-moved AS (UPDATE godwit.open_run o SET node = $1 FROM picked WHERE o.run = picked.run RETURNING o.run)
+block AS MATERIALIZED (SELECT nextval('godwit.fact_block') AS number FROM (SELECT count(*) AS runs FROM picked) p WHERE p.runs > 0),
+moved AS (UPDATE godwit.open_run o SET node = $1, block = block.number FROM picked, block WHERE o.run = picked.run RETURNING o.run))sql";
+
+// What was taken after block $2, by a statement whose answer was lost.
+constexpr auto kTakenSince = R"sql(
+WITH block AS MATERIALIZED (SELECT nextval('godwit.fact_block') AS number),
+moved AS (SELECT o.run FROM godwit.open_run o WHERE o.node = $1 AND o.block > $2
+  AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = o.run)))sql";
+
+// The runs that are this node's now, `moved`, as far as the engine wants to know them.
+constexpr auto kMoved = R"sql(
 SELECT m.run, coalesce(t.resting = 1, false), {}, CASE WHEN godwit.is_ranked(r.options) THEN r.options END, r.submitted_at,
   godwit.is_ranked(r.options) AND (EXISTS (SELECT FROM godwit.step s WHERE s.run = m.run)
-    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run))
+    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)),
+  (SELECT number FROM block)
 FROM moved m JOIN godwit.run r ON r.id = m.run LEFT JOIN godwit.rest t ON t.run = m.run ORDER BY m.run)sql";
 
 constexpr auto kClaimOne = R"sql(
 WITH gone AS (SELECT g.node FROM godwit.lease g JOIN godwit.open_run o ON o.node = g.node WHERE o.run = $2 AND g.until = '-infinity'
               FOR UPDATE OF o FOR SHARE OF g)
-UPDATE godwit.open_run SET node = $1 FROM gone WHERE run = $2)sql";
+UPDATE godwit.open_run SET node = $1, block = nextval('godwit.fact_block') FROM gone WHERE run = $2)sql";
 
 bool is_fenced(pqxx::work& work, const NodeSeat& seat) {
   return work.exec_params(kFence, seat.node, seat.epoch).empty();
+}
+
+std::string moved_statement() {
+  return fmt::format(kMoved, kWakeAt);
+}
+
+ClaimedRuns claimed_runs(const pqxx::result& rows) {
+  ClaimedRuns claimed;
+  for (const auto& row : rows) {
+    auto& run = claimed.runs.emplace_back();
+    run.run = run_id(row[0]);
+    run.resting = view(row[1]) == "t";
+    run.submitted_at = instant(row[4]);
+    run.begun = view(row[5]) == "t";
+    if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
+    if (!row[3].is_null()) run.options = text(row[3]);
+    claimed.block = integer(row[6]);
+  }
+  return claimed;
 }
 
 constexpr auto kNewBlock = "SELECT nextval('godwit.fact_block')";
@@ -101,17 +142,19 @@ ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t
   ClaimedRuns claimed;
   connection.transaction([&](pqxx::work& work) {
     claimed = {};
-    if (is_fenced(work, seat)) return;
-    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt), seat.node, seat.epoch, limit, with_active)) {
-      auto& run = claimed.runs.emplace_back();
-      run.run = run_id(row[0]);
-      run.resting = view(row[1]) == "t";
-      run.submitted_at = instant(row[4]);
-      run.begun = view(row[5]) == "t";
-      if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
-      if (!row[3].is_null()) run.options = text(row[3]);
-    }
-    if (!claimed.runs.empty()) claimed.block = new_block(work);
+    if (work.exec_params(kClaimFence, seat.node, seat.epoch).empty()) return;
+    claimed = claimed_runs(work.exec_params(kClaim + moved_statement(), seat.node, seat.epoch, limit, with_active,
+                                            static_cast<int>(engine::RunChange::migrated)));
+  });
+  return claimed;
+}
+
+ClaimedRuns claimed_since(Connection& connection, const NodeSeat& seat, std::int64_t block) {
+  ClaimedRuns claimed;
+  connection.transaction([&](pqxx::work& work) {
+    claimed = {};
+    if (work.exec_params(kClaimFence, seat.node, seat.epoch).empty()) return;
+    claimed = claimed_runs(work.exec_params(kTakenSince + moved_statement(), seat.node, block));
   });
   return claimed;
 }
@@ -128,14 +171,16 @@ std::optional<std::int64_t> claim_run(Connection& connection, const NodeSeat& se
   return block;
 }
 
-void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept) {
+void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept,
+                      std::int64_t block) {
   std::vector<std::int64_t> numbers;
   for (const auto run : kept) numbers.push_back(model::number(run));
   connection.transaction([&](pqxx::work& work) {
     if (is_fenced(work, seat)) return;
     work.exec_params1("SELECT godwit.fold_runs($1)", seat.node);
-    work.exec_params0("UPDATE godwit.open_run SET node = 0 WHERE node = $1 AND NOT run = ANY ($2::bigint[])", seat.node,
-                      array_of(numbers));
+    work.exec_params0(
+        "UPDATE godwit.open_run SET node = 0 WHERE node = $1 AND block < $3 AND NOT run = ANY ($2::bigint[])", seat.node,
+        array_of(numbers), block);
     work.exec0(kRing);
   });
 }

@@ -15,15 +15,20 @@ namespace godwit::store {
 // A block of numbers for facts (see FactNumbers) that nobody else has.
 std::int64_t new_block(Connection& connection);
 
-// Besides the runs: a new block of numbers for what is written of them.
+// Besides the runs: a new block of numbers for what is written of them; 0 when there are none.
 struct ClaimedRuns {
   std::vector<engine::Claimed> runs;
   std::int64_t block = 0;
 };
 ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t limit, bool with_active);
+// What this node has claimed with a greater block than that.
+ClaimedRuns claimed_since(Connection& connection, const NodeSeat& seat, std::int64_t block);
 // Empty when the run is somebody's; the block when it is this node's now.
 std::optional<std::int64_t> claim_run(Connection& connection, const NodeSeat& seat, model::RunId run);
-void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept);
+// Of the runs that were taken before this new block of numbers: sent again, or late, it gives away nothing that this node has
+// taken since.
+void release_runs_but(Connection& connection, const NodeSeat& seat, const std::vector<model::RunId>& kept,
+                      std::int64_t block);
 engine::Owner find_owner(Connection& connection, const NodeSeat& seat, model::RunId run);
 
 std::vector<engine::Mail> read_mail(Connection& connection, const NodeSeat& seat, std::size_t limit);

@@ -40,6 +40,7 @@ class Connection {
   }
   // A statement that is sent and planned once, at its first use.
   bool has(const std::string& name) const { return prepared_.contains(name); }
+  std::size_t statements() const { return prepared_.size(); }
   void prepare(const std::string& name, const std::string& sql);
   template <typename... Values>
   pqxx::result prepared(const std::string& name, const Values&... values) {

@@ -10,6 +10,10 @@ void ExpressLane::adopt(std::unique_ptr<AsyncSession> session) {
   watch_.watch(session_->socket(), [this] { on_readable(); });
 }
 
+StatementForm ExpressLane::form_for(const StatementForm& form) const {
+  return session_->knows(form.name()) ? form : bounded(form, session_->statements());
+}
+
 void ExpressLane::send(const StatementForm& form, const NodeSeat& seat, const std::vector<std::string_view>& columns,
                        std::function<void(bool)> done) {
   done_ = std::move(done);

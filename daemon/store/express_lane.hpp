@@ -25,6 +25,8 @@ class ExpressLane {
   bool open() const { return session_ != nullptr; }
   // A session that another thread has made, which may wait.
   void adopt(std::unique_ptr<AsyncSession> session);
+  // The form in which it writes such rows.
+  StatementForm form_for(const StatementForm& form) const;
   // Executes the statement of the journal, one at a time. `done(true)` comes once it is committed; `done(false)` when
   // it was not, or nobody can say. Never from inside this call. `columns` must stay as they are until then.
   void send(const StatementForm& form, const NodeSeat& seat, const std::vector<std::string_view>& columns,

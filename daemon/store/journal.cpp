@@ -267,9 +267,10 @@ void Journal::fill(Groups groups) {
 // Runs the statement for what is in the batch. False when the node's place was taken.
 bool Journal::execute(StatementForm form) {
   Connection& connection = uplink_.get();
+  if (!connection.has(form.name())) form = bounded(form, connection.statements());
   const auto name = form.name();
   if (!connection.has(name)) connection.prepare(name, journal_statement(form));
-  const auto values = parameters(batch_.columns());
+  const auto values = parameters(batch_.columns(form.mask));
   const auto result = connection.prepared(name, seat_.node, seat_.epoch, pqxx::prepare::make_dynamic_params(values));
   uplink_.succeeded();
   health_.set(Health::State::up);
@@ -500,9 +501,10 @@ void Journal::send_express() {
   std::vector<Group*> groups;
   for (auto& group : on_lane_) groups.push_back(&group);
   fill(groups);
+  const auto form = lane_->form_for({batch_.mask(), false, !durable_wanted(groups)});
   std::vector<std::string_view> columns;
-  for (auto* column : batch_.columns()) columns.push_back(column->bytes());
-  lane_->send({batch_.mask(), false, !durable_wanted(groups)}, seat_, columns,
+  for (auto* column : batch_.columns(form.mask)) columns.push_back(column->bytes());
+  lane_->send(form, seat_, columns,
               [this](bool committed) { on_express(committed); });
 }
 

@@ -103,17 +103,14 @@ void PostgresCluster::ring() {
       });
 }
 
+// When its answer was lost, what it did is looked up.
 void PostgresCluster::claim(std::size_t limit, bool with_active, Answer<std::vector<engine::Claimed>> answer) {
   ask<std::vector<engine::Claimed>>(
       reader_,
       [this, limit, with_active, tried = std::make_shared<bool>(false)](Connection& connection) {
-        if (std::exchange(*tried, true)) {
-          // Runs may be this node's now, whose former owner wrote greater numbers than this node's are.
-          renumber_(new_block(connection));
-          throw answer_lost();
-        }
-        auto claimed = claim_runs(connection, seat_, limit, with_active);
-        if (claimed.block != 0) renumber_(claimed.block);
+        auto claimed = std::exchange(*tried, true) ? claimed_since(connection, seat_, std::max(seat_.block, claimed_block_))
+                                                   : claim_runs(connection, seat_, limit, with_active);
+        take_block(claimed.block);
         return std::move(claimed.runs);
       },
       std::move(answer));
@@ -124,17 +121,25 @@ void PostgresCluster::claim_one(model::RunId run, Answer<bool> answer) {
       reader_,
       [this, run](Connection& connection) {
         const auto block = claim_run(connection, seat_, run);
-        if (block) renumber_(*block);
+        take_block(block.value_or(0));
         return block.has_value();
       },
       std::move(answer));
 }
 
+// Before the runs are given that it came with: their former owner wrote greater numbers than this node did.
+void PostgresCluster::take_block(std::int64_t block) {
+  if (block == 0) return;
+  claimed_block_ = block;
+  renumber_(block);
+}
+
 void PostgresCluster::release_all_but(std::vector<model::RunId> kept, Answer<Nothing> answer) {
   ask<Nothing>(
       reader_,
-      [this, kept = std::move(kept)](Connection& connection) {
-        release_runs_but(connection, seat_, kept);
+      [this, kept = std::move(kept), block = std::make_shared<std::int64_t>(0)](Connection& connection) {
+        if (*block == 0) *block = new_block(connection);
+        release_runs_but(connection, seat_, kept, *block);
         return Nothing{};
       },
       std::move(answer));

@@ -44,6 +44,7 @@ class PostgresCluster : public engine::Cluster {
  private:
   template <typename Work>
   void post(Work work);
+  void take_block(std::int64_t block);
   void take_answers();
   void answered(std::int64_t number, const std::optional<std::string>& text);
 
@@ -54,6 +55,7 @@ class PostgresCluster : public engine::Cluster {
   Reader reader_;
   LeaseKeeper keeper_;
   NodeSeat seat_;
+  std::int64_t claimed_block_ = 0;  // with the last runs that were claimed; the reader's thread
   std::int64_t round_ = 0;
   Watcher watcher_;
   bool lost_ = false;

@@ -11,8 +11,12 @@
 namespace godwit::store {
 namespace {
 
-// Outputs longer than this stay in the store until somebody needs one.
-constexpr auto kOutputMax = 65'536;
+// Outputs longer than this stay in the store until somebody needs one; so do all that follow once a page has so many bytes.
+constexpr std::int64_t kOutputMax = 65'536;
+constexpr std::int64_t kOutputsMax = 16 << 20;
+// Facts are read for so many runs at once, and of a page only until it has so many steps.
+constexpr std::size_t kRunsAtOnce = 128;
+constexpr std::size_t kStepsMax = 100'000;
 
 constexpr auto kRunColumns =
     "SELECT r.id, r.job, r.version, r.params, r.key, r.submitted_by, r.submitted_at, r.pins, r.retry_of, "
@@ -54,9 +58,12 @@ SELECT r.id, r.options, r.submitted_at, coalesce((SELECT s.run FROM godwit.step 
 FROM godwit.run r JOIN page ON page.id = r.id ORDER BY r.id)sql";
 }
 
+// $2 what one output may have, $3 all of them.
 constexpr auto kSteps = R"sql(
-SELECT run, path, state, attempt, args_hash, CASE WHEN octet_length(output) <= $2 THEN output END, octet_length(output) > $2, failure,
-  started_at, finished_at, line FROM godwit.step WHERE run = ANY ($1::bigint[]) ORDER BY run, finished_at)sql";
+SELECT run, path, state, attempt, args_hash, CASE WHEN fits THEN output END, NOT fits, failure, started_at, finished_at, line FROM (
+  SELECT *, output IS NULL OR octet_length(output) <= $2 AND sum(CASE WHEN octet_length(output) <= $2 THEN octet_length(output) ELSE 0 END)
+    OVER (ORDER BY run, finished_at ROWS UNBOUNDED PRECEDING) <= $3 AS fits FROM godwit.step WHERE run = ANY ($1::bigint[])) s
+ORDER BY run, finished_at)sql";
 
 constexpr auto kAttempts = R"sql(
 SELECT a.run, a.path, a.attempt, a.phase, a.failure, a.next_at, NOT EXISTS (SELECT FROM godwit.run_change c
@@ -197,34 +204,54 @@ class Questions {
   Snapshot& work_;
 };
 
-std::vector<engine::UnfinishedRun> with_facts(Questions questions, const pqxx::result& rows) {
-  std::vector<engine::UnfinishedRun> runs;
-  std::unordered_map<std::int64_t, std::size_t> places;
-  std::vector<std::int64_t> numbers;
-  for (const auto& row : rows) {
-    places[integer(row[0])] = runs.size();
-    numbers.push_back(integer(row[0]));
-    runs.emplace_back().run = submitted(row);
+// The facts of a page of runs.
+class Facts {
+ public:
+  explicit Facts(Questions questions) : questions_(questions) {}
+
+  // Of all these runs, or, in the order of the rows, of as many as have not too many steps together; of one at least.
+  std::vector<engine::UnfinishedRun> of(const pqxx::result& rows, bool all) {
+    const auto count = static_cast<std::size_t>(rows.size());
+    for (std::size_t from = 0; from < count && (all || steps_ < kStepsMax); from += kRunsAtOnce) {
+      std::vector<std::int64_t> numbers;
+      for (std::size_t i = from; i < std::min(count, from + kRunsAtOnce); ++i) {
+        const auto row = rows[static_cast<pqxx::result::size_type>(i)];
+        numbers.push_back(integer(row[0]));
+        places_[numbers.back()] = runs_.size();
+        runs_.emplace_back().run = submitted(row);
+      }
+      read(array_of(numbers));
+    }
+    return std::move(runs_);
   }
-  if (runs.empty()) return runs;
-  const auto ids = array_of(numbers);
-  for (const auto& row : questions.ask("steps", kSteps, ids, kOutputMax)) {
-    auto& run = runs[places.at(integer(row[0]))];
-    run.steps.push_back(step(row));
-    if (view(row[6]) == "t") run.output_omitted.push_back(run.steps.back().path);
+
+ private:
+  engine::UnfinishedRun& run(const pqxx::row& row) { return runs_[places_.at(integer(row[0]))]; }
+
+  void read(const pqxx::binarystring& ids) {
+    for (const auto& row : questions_.ask("steps", kSteps, ids, kOutputMax, kOutputsMax - outputs_)) add_step(row);
+    for (const auto& row : questions_.ask("attempts", kAttempts, ids, static_cast<int>(engine::RunChange::unblocked)))
+      add_attempt(run(row).attempts[text(row[1])], row);
+    for (const auto& row : questions_.ask("waits", kWaits, ids)) run(row).waits.emplace(text(row[1]), wait(row));
+    for (const auto& row : questions_.ask("signals", kSignals, ids)) run(row).signals.push_back(signal(row));
+    for (const auto& row : questions_.ask("cursors", kCursors, ids)) run(row).cursors.emplace(text(row[1]), text(row[2]));
+    for (const auto& row : questions_.ask("changes", kChanges, ids)) apply_change(run(row), row);
   }
-  for (const auto& row :
-       questions.ask("attempts", kAttempts, ids, static_cast<int>(engine::RunChange::unblocked)))
-    add_attempt(runs[places.at(integer(row[0]))].attempts[text(row[1])], row);
-  for (const auto& row : questions.ask("waits", kWaits, ids))
-    runs[places.at(integer(row[0]))].waits.emplace(text(row[1]), wait(row));
-  for (const auto& row : questions.ask("signals", kSignals, ids))
-    runs[places.at(integer(row[0]))].signals.push_back(signal(row));
-  for (const auto& row : questions.ask("cursors", kCursors, ids))
-    runs[places.at(integer(row[0]))].cursors.emplace(text(row[1]), text(row[2]));
-  for (const auto& row : questions.ask("changes", kChanges, ids)) apply_change(runs[places.at(integer(row[0]))], row);
-  return runs;
-}
+
+  void add_step(const pqxx::row& row) {
+    auto& of = run(row);
+    of.steps.push_back(step(row));
+    if (view(row[6]) == "t") of.output_omitted.push_back(of.steps.back().path);
+    outputs_ += static_cast<std::int64_t>(of.steps.back().output.size());
+    ++steps_;
+  }
+
+  Questions questions_;
+  std::vector<engine::UnfinishedRun> runs_;
+  std::unordered_map<std::int64_t, std::size_t> places_;
+  std::int64_t outputs_ = 0;
+  std::size_t steps_ = 0;
+};
 
 }  // namespace
 
@@ -235,8 +262,9 @@ std::vector<engine::UnfinishedRun> load_unfinished(Connection& connection, const
   const auto fresh = unfolded.range();
   connection.transaction<Snapshot>([&](Snapshot& work) {
     Questions questions(connection, work);
-    runs = with_facts(questions, questions.ask("unfinished", unfinished_statement(), seat.node, model::number(after),
-                                               limit, fresh.first, fresh.last));
+    runs = Facts(questions).of(questions.ask("unfinished", unfinished_statement(), seat.node, model::number(after), limit,
+                                             fresh.first, fresh.last),
+                               false);
   });
   return runs;
 }
@@ -259,7 +287,7 @@ engine::UnfinishedRun load_run(Connection& connection, model::RunId run) {
     for (const auto& row : work.exec_params("SELECT state FROM godwit.run_done WHERE run = $1", model::number(run)))
       ended = static_cast<model::RunState>(integer(row[0]));
     Questions questions(connection, work);
-    runs = with_facts(questions, questions.ask("run", fmt::format(kRunColumns, "WHERE r.id = $1"), model::number(run)));
+    runs = Facts(questions).of(questions.ask("run", fmt::format(kRunColumns, "WHERE r.id = $1"), model::number(run)), true);
   });
   if (runs.empty()) throw base::not_found("there is no run " + model::text(run));
   runs.front().ended = ended;
@@ -273,7 +301,7 @@ std::vector<engine::UnfinishedRun> load_runs(Connection& connection, const NodeS
   std::vector<engine::UnfinishedRun> runs;
   connection.transaction<Snapshot>([&](Snapshot& work) {
     Questions questions(connection, work);
-    runs = with_facts(questions, questions.ask("runs", owned_statement(), array_of(numbers), seat.node));
+    runs = Facts(questions).of(questions.ask("runs", owned_statement(), array_of(numbers), seat.node), true);
   });
   return runs;
 }

@@ -595,6 +595,9 @@ END $$;
 // The line of the script that asked for a step, for people who compare it with what another version asks for.
 constexpr std::string_view kLines = "ALTER TABLE godwit.step ADD COLUMN line text;";
 
+// The block of numbers with which the node took the run; see kTables.
+constexpr std::string_view kTakenWith = "ALTER TABLE godwit.open_run ADD COLUMN block bigint NOT NULL DEFAULT 0;";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -611,6 +614,7 @@ constexpr std::array kMigrations{
     Migration{13, "several nodes", kNodesSql},
     Migration{14, "one record per fire time", kOneRecordPerFire},
     Migration{15, "lines of scripts", kLines},
+    Migration{16, "the block of numbers with which a run was taken", kTakenWith},
 };
 
 }  // namespace

@@ -60,6 +60,7 @@ constexpr std::array kSignalInboxTaken{Column{"number", bigint}};
 constexpr std::array kSignalTaken{Column{"run", bigint}, Column{"number", bigint}};
 constexpr std::array kRest{Column{"run", bigint}, Column{"number", bigint}, Column{"resting", smallint},
                            Column{"wake_at", timestamptz}};
+constexpr std::array kReleased{Column{"run", bigint}, Column{"number", bigint}};
 constexpr std::array kRunOnly{Column{"run", bigint}};
 constexpr std::array kCursor{Column{"run", bigint}, Column{"path", text}, Column{"number", bigint},
                              Column{"value", text}};
@@ -174,10 +175,11 @@ constexpr std::array<TableInfo, kRowsCount> kTables{
               "ON CONFLICT (run) DO UPDATE SET number = excluded.number, resting = excluded.resting, wake_at = "
               "excluded.wake_at WHERE t.number < excluded.number",
               ""},
-    // Of a run that this node has not folded yet, or has. What another node has claimed since stays with it.
-    TableInfo{Rows::released, "released", kRunOnly,
-              "INSERT INTO godwit.open_run AS t (node, run) SELECT 0, u.run FROM fence, {} (run) "
-              "ON CONFLICT (run) DO UPDATE SET node = 0 WHERE t.node = $1",
+    // Of a run that this node has not folded yet, or has. What has been claimed since stays with who did, this node
+    // included: a claim takes a greater block of numbers than any before.
+    TableInfo{Rows::released, "released", kReleased,
+              "INSERT INTO godwit.open_run AS t (node, run, block) SELECT 0, u.run, u.number >> 30 FROM fence, {} (run, number) "
+              "ON CONFLICT (run) DO UPDATE SET node = 0 WHERE t.node = $1 AND t.block <= excluded.block",
               ""},
     TableInfo{Rows::mail, "mail", kRunOnly, "INSERT INTO godwit.mail (run) SELECT u.run FROM fence, {} (run)", ""},
     TableInfo{Rows::cursor, "cursor", kCursor,
@@ -290,6 +292,11 @@ const TableInfo& info(Rows rows) {
 
 std::string StatementForm::name() const {
   return fmt::format("j{:x}{}{}", mask, repeated ? "r" : "", relaxed ? "a" : "");
+}
+
+StatementForm bounded(StatementForm form, std::size_t others) {
+  if (others >= kFormsMax) form.mask = (RowsMask(1) << kRowsCount) - 1;
+  return form;
 }
 
 std::string journal_statement(const StatementForm& form) {

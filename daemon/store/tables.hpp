@@ -92,6 +92,12 @@ struct StatementForm {
   bool operator==(const StatementForm&) const = default;
   std::string name() const;
 };
+// Each costs the server some hundred kilobytes in each session, and a busy daemon meets hundreds of mixtures.
+inline constexpr std::size_t kFormsMax = 100;
+// The form in which a session writes such rows that knows so many others: past the bound it is one for all kinds, most of
+// which bring none.
+StatementForm bounded(StatementForm form, std::size_t others);
+
 // One statement that locks the node's row if its epoch is still ours ($1 node, $2 epoch), and if so writes the rows.
 // Gives the number of node rows: 1, or 0 when another process took the node's place. Parameters from $3 on: the columns
 // of each kind in order, as arrays.

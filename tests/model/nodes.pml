@@ -15,21 +15,29 @@
  *   quotas_within_limit         nor does the store ever promise more
  *   no_leak                     what a node held that is gone is free again
  *
+ * With -DRELEASE, which leaves the quotas out, nodes also give the run away and may take it again while the statement that
+ * does so is still on its way, or is sent once more.
+ *
  * And with -DLIVENESS, which leaves the quotas out and lets each node look for runs in a process of its own, so that weak
  * fairness means that it does so again and again:
  *   taken_over                  a run of a node that is gone is taken over, as long as there is a node that stays able to
  *
  * Mutants, each of which must fail: -DM_NO_EPOCH_CHECK (the journal does not compare the epoch), -DM_NO_QUOTA_WAIT (leases
  * end while their nodes still act), -DM_GROW_UNASKED (a node lets more through before the store has agreed),
- * -DM_LATE_REPORT (what it gives back is reported first, and stopped afterwards), and of -DLIVENESS -DM_LEAVE_ORPHANS (only
- * what nobody has is claimed). */
+ * -DM_LATE_REPORT (what it gives back is reported first, and stopped afterwards), of -DRELEASE -DM_NO_BLOCK_CHECK (a release
+ * does not look whether the run was taken since), and of -DLIVENESS -DM_LEAVE_ORPHANS (only what nobody has is claimed). */
 #ifndef N
 #define N 2
 #endif
 #define NOBODY N
 #define STEPS 2
 #define TOTAL 2
-#define LIVES 5 /* epochs that are given in all */
+#ifdef RELEASE
+#define LIVES 3 /* epochs that are given in all */
+#else
+#define LIVES 5
+#endif
+#define CLAIMS 3 /* with -DRELEASE */
 
 #ifdef M_NO_QUOTA_WAIT
 #define MAY_EXPIRE(n) true
@@ -42,6 +50,8 @@ byte epoch_of[N];        /* who may write as this node */
 bool gone[N];            /* its lease was ended */
 byte owner = NOBODY;     /* of the run */
 byte recorded = 0;       /* steps of the run */
+byte blocks = 0;         /* of numbers that were given */
+byte block = 0;          /* with which the run was taken */
 byte held[N];            /* permits, by node */
 
 /* the nodes */
@@ -49,6 +59,7 @@ bool up[N];
 bool acts[N];            /* by its own clock it may touch the world */
 byte epoch[N];
 bool has_run[N];
+byte numbers[N];         /* the block in which it numbers what it writes */
 byte known[N];           /* steps of the run that it knows to be recorded */
 byte cap[N];             /* permits that it lets through */
 byte calls[N];           /* that hold a permit now */
@@ -57,6 +68,10 @@ byte calls[N];           /* that hold a permit now */
 bool sent[N];
 byte sent_epoch[N];
 byte sent_step[N];
+/* and one that gives the run away */
+bool leaves[N];
+byte leaves_epoch[N];
+byte leaves_number[N];
 
 #if N == 2
 #define SUM(array) (array[0] + array[1])
@@ -69,7 +84,8 @@ inline check_limits() {
   assert(SUM(held) <= TOTAL)             /* quotas_within_limit */
 }
 inline forget(n) {
-  up[n] = false; acts[n] = false; has_run[n] = false; known[n] = 0; cap[n] = 0; calls[n] = 0; epoch[n] = 0
+  up[n] = false; acts[n] = false; has_run[n] = false; numbers[n] = 0; known[n] = 0; cap[n] = 0;
+  calls[n] = 0; epoch[n] = 0
 }
 
 /* It takes over the run, if that is nobody's. */
@@ -79,7 +95,10 @@ inline forget(n) {
 #define ORPHANED (owner == NOBODY || (owner != me && gone[owner]))
 #endif
 inline claim() {
-  atomic { up[me] && epoch[me] == epoch_of[me] && !has_run[me] && recorded < STEPS && ORPHANED ->
+  atomic { up[me] && epoch[me] == epoch_of[me] && !has_run[me] && recorded < STEPS && blocks < CLAIMS && ORPHANED ->
+#ifdef RELEASE
+    blocks++; block = blocks; numbers[me] = blocks;
+#endif
     owner = me; has_run[me] = true; known[me] = recorded }
 }
 
@@ -99,14 +118,15 @@ end:
   do
   :: atomic { !up[me] && epochs < LIVES ->             /* takes its seat, and with it the runs that nobody claimed */
        epochs++; epoch_of[me] = epochs; epoch[me] = epochs; gone[me] = false; held[me] = 0;
-       up[me] = true; acts[me] = true;
+       up[me] = true; acts[me] = true; numbers[me] = blocks;
        if :: owner == me -> has_run[me] = true; known[me] = recorded :: else fi }
   :: atomic { up[me] -> forget(me) }                   /* crashes; its calls end with it */
   :: atomic { up[me] && epoch[me] != epoch_of[me] -> forget(me) }   /* finds out that it is fenced, begins anew */
   :: atomic { up[me] && epoch[me] == epoch_of[me] && !gone[me] -> acts[me] = true }  /* renews */
 #ifndef LIVENESS
   :: claim()
-
+#endif
+#if !defined(LIVENESS) && !defined(RELEASE)
   /* quotas */
   :: atomic { up[me] && epoch[me] == epoch_of[me] && !gone[me] ->    /* a round: reports its cap, gets what is free */
        held[me] = cap[me];
@@ -128,6 +148,11 @@ end:
   :: atomic { up[me] && acts[me] && has_run[me] && known[me] < STEPS && !sent[me] ->
        assert(recorded <= known[me]);                  /* finished_never_runs_again */
        sent[me] = true; sent_epoch[me] = epoch[me]; sent_step[me] = known[me] }
+#ifdef RELEASE
+  :: atomic { up[me] && has_run[me] && !sent[me] && !leaves[me] ->   /* gives it away, nothing being under way */
+       has_run[me] = false;
+       leaves[me] = true; leaves_epoch[me] = epoch[me]; leaves_number[me] = numbers[me] }
+#endif
   od
 }
 
@@ -156,6 +181,20 @@ end:
          :: skip                                                  /* the answer was lost; it is sent again */
          fi
        fi }
+#ifdef RELEASE
+#ifdef M_NO_BLOCK_CHECK
+#define STILL true
+#else
+#define STILL (block <= leaves_number[n])
+#endif
+  :: atomic { leaves[n] ->
+       if
+       :: leaves_epoch[n] != epoch_of[n] -> leaves[n] = false
+       :: else ->
+            if :: owner == n && STILL -> owner = NOBODY :: else fi;
+            if :: leaves[n] = false :: skip /* the answer was lost; it is sent again */ fi
+       fi }
+#endif
   :: atomic { n = (n + 1) % N }
   od
 }

@@ -135,14 +135,17 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
     });
   }
   void release_all_but(std::vector<model::RunId> kept, engine::Answer<engine::Nothing> answer) override {
-    ask([this, kept = std::move(kept), answer = std::move(answer)] {
+    auto release = [this, kept = std::move(kept), answer = std::move(answer)] {
       if (!is_fenced())
         for (auto& [id, run] : memory_.runs)
           if (run.owner == node_ && std::find(kept.begin(), kept.end(), id) == kept.end()) run.owner = 0;
       ring();
       answer(engine::Nothing{});
-    });
+    };
+    releases_late ? releases_late(std::move(release)) : ask(std::move(release));
   }
+  // Has a release of all runs wait, as one whose connection was lost and which is sent again.
+  std::function<void(std::function<void()> release)> releases_late;
   void find_owner(model::RunId run, engine::Answer<engine::Owner> answer) override {
     ask([this, run, answer = std::move(answer)] {
       const auto found = memory_.runs.find(run);

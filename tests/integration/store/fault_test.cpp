@@ -7,6 +7,9 @@
 
 #include "integration/store/cutting_proxy.hpp"
 #include "integration/store/facts.hpp"
+#include "store/batch.hpp"
+#include "store/cluster_queries.hpp"
+#include "store/values.hpp"
 
 using namespace godwit;
 using namespace godwit::support;
@@ -120,13 +123,21 @@ TEST_CASE("A submit by SQL that another node took while this one's commit was in
   CHECK(count(url, "SELECT count(*) FROM godwit.run") == 2);
 }
 
-TEST_CASE("Who may have taken over runs without hearing of it numbers its facts anew", "[store]") {
+TEST_CASE("Who has taken over runs without hearing of it finds them, and numbers its facts anew", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life life(url);
+  auto fact = submitted(life.numbers(1).front());
+  fact.pins = "{}";
+  fact.options = R"({"queue":"chat"})";
+  REQUIRE(life.append({fact}).kind == Verdict::committed);
+  REQUIRE(life.append({engine::RunReleased{fact.run}}).kind == Verdict::committed);
   const auto last_block = [&] { return count(url, "SELECT last_value FROM godwit.fact_block"); };
   const auto before = last_block();
   store::Watchdog watchdog;
   store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  // The statement that is carried out and whose answer nobody hears.
+  const store::NodeSeat seat{.node = 1, .epoch = count(url, "SELECT epoch FROM godwit.node WHERE id = 1")};
+  REQUIRE(store::claim_runs(holder, seat, 10, true).runs.size() == 1);
   std::optional<engine::Result<std::vector<engine::Claimed>>> claimed;
   {
     pqxx::work work(holder.session());
@@ -137,10 +148,17 @@ TEST_CASE("Who may have taken over runs without hearing of it numbers its facts 
                      "datname = current_database() AND wait_event_type = 'Lock'") == 1);
   }
   REQUIRE(life.loop.wait([&] { return claimed.has_value(); }));
-  REQUIRE_FALSE(*claimed);
-  CHECK(last_block() == before + 1);
+  REQUIRE(*claimed);
+  REQUIRE((*claimed)->size() == 1);
+  CHECK((*claimed)->front().run == fact.run);
+  CHECK((*claimed)->front().options == fact.options);
+  CHECK(last_block() == before + 2);
   REQUIRE(life.append({engine::Audited{1, "ann", "test", "", "{}", moment()}}).kind == Verdict::committed);
-  CHECK(count(url, "SELECT number >> 30 FROM godwit.audit") == before + 1);
+  CHECK(count(url, "SELECT number >> 30 FROM godwit.audit") == before + 2);
+  // It is said once.
+  const auto again = life.loop.get<std::vector<engine::Claimed>>(
+      [&](auto answer) { life.store.cluster()->claim(10, true, std::move(answer)); });
+  CHECK(again.empty());
 }
 
 TEST_CASE("A postmaster killed under load is started again, and every acknowledged step is there once", "[store]") {
@@ -230,4 +248,49 @@ TEST_CASE("A database that is away at the start is waited for", "[store]") {
   sql(admin, "ALTER DATABASE " + name + " ALLOW_CONNECTIONS true");
   REQUIRE(loop.wait([&] { return started; }));
   CHECK(store.status().at("state").as_string() == "up");
+}
+
+TEST_CASE("A run that was given away and taken again stays, though its release is sent once more", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  auto fact = submitted(life.numbers(1).front());
+  fact.pins = "{}";
+  const auto run = fact.run;
+  REQUIRE(life.append({fact}).kind == Verdict::committed);
+  const auto owner = [&] { return count(url, "SELECT godwit.owner(" + model::text(run) + ")"); };
+  const auto take = [&] {
+    return life.loop
+        .get<std::vector<engine::Claimed>>([&](auto answer) { life.store.cluster()->claim(10, true, std::move(answer)); })
+        .size();
+  };
+  const auto me = owner();
+  const store::NodeSeat seat{.node = static_cast<int>(me), .epoch = count(url, "SELECT epoch FROM godwit.node WHERE name = 'one'")};
+  // As the journal does it while it does not know whether the release was committed.
+  store::FactNumbers numbers;
+  store::Watchdog watchdog;
+  store::Connection connection(url, "test", watchdog, std::chrono::seconds(10));
+  const auto send = [&](std::int64_t block, bool repeated) {
+    store::Batch batch(numbers);
+    numbers.start(block);
+    batch.add(engine::RunReleased{run});
+    batch.finish();
+    std::vector<pqxx::binarystring> values;
+    for (auto* column : batch.columns()) values.push_back(store::parameter(*column));
+    connection.transaction([&](pqxx::work& work) {
+      work.exec_params(store::journal_statement({.mask = batch.mask(), .repeated = repeated}), seat.node, seat.epoch,
+                       pqxx::prepare::make_dynamic_params(values));
+    });
+  };
+  const auto block = count(url, "SELECT last_value FROM godwit.fact_block");
+  send(block, false);
+  CHECK(owner() == 0);
+  REQUIRE(take() == 1);
+  send(block, true);
+  CHECK(owner() == me);
+  // Nor does what was sent to drain the node, and arrives late.
+  store::release_runs_but(connection, seat, {}, block + 1);
+  CHECK(owner() == me);
+  // What it gives away of its own will from now on has the number of the block that came with the run.
+  REQUIRE(life.append({engine::RunReleased{run}}).kind == Verdict::committed);
+  CHECK(owner() == 0);
 }

@@ -3,8 +3,10 @@
 // executed (auto_explain), whose scans are added up.
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <set>
 
 #include "integration/store/facts.hpp"
+#include "store/tables.hpp"
 
 using namespace godwit;
 using namespace godwit::support;
@@ -253,4 +255,34 @@ TEST_CASE("Runs are folded as far as they have ended, and what is open is not wr
   const auto page = life.unfinished(kPage);
   REQUIRE(page.size() == kPage);
   CHECK(page.front().run.run == runs[kEnds]);
+}
+
+TEST_CASE("However many mixtures of rows are written, a session knows a bounded number of statements", "[store]") {
+  const auto url = new_database();
+  explain_all(url);
+  Life life(url);
+  const auto runs = submit_many(life, 256);
+  const Executed executed;
+  for (unsigned mixture = 1; mixture < 256; ++mixture) {
+    const auto run = runs[mixture];
+    const std::vector<engine::Fact> each{step(run, "s"),
+                                         engine::AttemptStarted{run, "a", 1, moment()},
+                                         engine::CheckpointPut{run, "s", "k", "1"},
+                                         engine::WaitOpened{.run = run, .path = "w", .at = moment()},
+                                         engine::RunRested{run, true, {}},
+                                         engine::CursorMoved{run, "each", "{}", {}},
+                                         engine::Audited{1, "ann", "test", "", "{}", moment()},
+                                         engine::FireSkipped{"nightly", moment(static_cast<int>(mixture)), "why", moment()}};
+    std::vector<engine::Fact> facts;
+    for (unsigned i = 0; i < each.size(); ++i)
+      if (mixture >> i & 1) facts.push_back(each[i]);
+    REQUIRE(life.append(std::move(facts)).kind == Verdict::committed);
+  }
+  for (const char* table : {"step", "attempt", "checkpoint", "wait", "rest", "cursor", "audit", "fire"})
+    CHECK(count(url, std::string("SELECT count(*) FROM godwit.") + table) == 128);
+  std::set<std::string> texts;
+  for (const auto& statement : executed.with(kJournalText)) texts.insert(statement.text);
+  // Of the express lane and of the journal's thread, and of each the one for all.
+  CHECK(texts.size() >= store::kFormsMax);
+  CHECK(texts.size() <= 2 * (store::kFormsMax + 1));
 }

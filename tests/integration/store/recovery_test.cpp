@@ -122,6 +122,48 @@ TEST_CASE("Long outputs stay in the store until they are asked for", "[store]") 
                   base::Error);
 }
 
+TEST_CASE("A page of runs with many outputs brings so many bytes, and the others are asked for", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  std::vector<engine::Fact> facts;
+  const auto numbers = life.numbers(400);
+  for (const auto run : numbers) facts.emplace_back(submitted(run));
+  REQUIRE(life.append(std::move(facts)).kind == Verdict::committed);
+  sql(url,
+      "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, started_at, finished_at) SELECT id, 's', 5, 1, 0, "
+      "'\"' || repeat('x', 60000) || '\"', now(), now() FROM godwit.run");
+  sql(url,
+      "INSERT INTO godwit.step (run, path, state, attempt, args_hash, failure, started_at, finished_at) SELECT id, 'none', 6, 1, "
+      "0, '{\"code\":\"a\",\"message\":\"b\",\"retryable\":false}', now(), now() FROM godwit.run");
+  std::size_t bytes = 0, omitted = 0;
+  for (const auto& run : life.unfinished(1000)) {
+    REQUIRE(run.steps.size() == 2);
+    for (const auto& done : run.steps) bytes += done.output.size();
+    omitted += run.output_omitted.size();
+    for (const auto& path : run.output_omitted) REQUIRE(path == "s");
+  }
+  CHECK(bytes <= 16 << 20);
+  CHECK(bytes == (numbers.size() - omitted) * 60'002);
+  CHECK(omitted > 0);
+}
+
+TEST_CASE("A page of runs with very many steps has fewer runs, and the next one goes on after it", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  std::vector<engine::Fact> facts;
+  for (const auto run : life.numbers(200)) facts.emplace_back(submitted(run));
+  REQUIRE(life.append(std::move(facts)).kind == Verdict::committed);
+  sql(url,
+      "INSERT INTO godwit.step (run, path, state, attempt, args_hash, output, started_at, finished_at) SELECT id, 's[' || i || ']', "
+      "5, 1, 0, '1', now(), now() FROM godwit.run, generate_series(1, 1000) i");
+  const auto page = life.unfinished(200);
+  REQUIRE(page.size() < 200);
+  const auto rest = life.unfinished(200, page.back().run.run);
+  REQUIRE(page.size() + rest.size() == 200);
+  for (const auto& run : page) CHECK(run.steps.size() == 1000);
+  CHECK(life.unfinished(200, rest.back().run.run).empty());
+}
+
 TEST_CASE("Numbers of runs grow and are never given twice", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life one(url), two(url, "two");

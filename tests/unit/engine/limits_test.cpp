@@ -364,3 +364,27 @@ TEST_CASE("what the other side says is left is spread over the time until it cou
     CHECK(granted > 50);
   }
 }
+
+TEST_CASE("what a step lacks costs the same beside very many limits") {
+  const auto cost_beside = [](int others) {
+    lab::VirtualClock clock;
+    Limits limits(clock);
+    for (int i = 0; i < others; ++i) limits.set("other" + std::to_string(i), 1, Limits::Source::config);
+    limits.set("b", 2, Limits::Source::config);
+    limits.set("a", 1, Limits::Source::config);
+    const auto first = limits.acquire({{"a", 1}, {"b", 1}}, "first", [] {});
+    const auto second = limits.acquire({{"b", 1}, {"a", 1}}, "second", [] {});
+    CHECK(limits.missing(first).empty());
+    const auto lacks = limits.missing(second);
+    REQUIRE(lacks.size() == 2);
+    CHECK(lacks[0].name == "a");
+    CHECK(lacks[0].used == 1);
+    CHECK(lacks[0].holders == std::vector<std::pair<std::string, int>>{{"first", 1}});
+    CHECK(lacks[1].name == "b");
+    const auto start = support::cpu_time();
+    for (int i = 0; i < 100; ++i) limits.missing(second);
+    return support::cpu_time() - start;
+  };
+  const auto few = cost_beside(10), many = cost_beside(20'000);
+  CHECK(many < 20 * few);
+}

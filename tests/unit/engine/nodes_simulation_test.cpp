@@ -1,7 +1,7 @@
-// Goal: several nodes on one store, of which each may crash, be paused or be cut off at any moment, bring all runs to
-// the ends they would have had: nothing is lost, no finished step is started again, no limit is exceeded, and only the
-// node that has a run writes of it. Method: whole histories in a world whose clock, store and plugins are stepped; one
-// seed is one history. Without the check of epochs the same histories must go wrong.
+// Goal: several nodes on one store, of which each may crash, be paused, be cut off or be told to drain at any moment,
+// bring all runs to the ends they would have had: nothing is lost, no finished step is started again, no limit is
+// exceeded, and only the node that has a run writes of it. Method: whole histories in a world whose clock, store and
+// plugins are stepped; one seed is one history. Without the check of epochs the same histories must go wrong.
 #include <catch2/catch.hpp>
 
 #include "support/cluster_world.hpp"
@@ -109,7 +109,7 @@ class Play {
     const int id = 1 + static_cast<int>(random_() % kNodes);
     auto& node = world_.nodes[id];
     if (!node.engine) return world_.start(id);
-    switch (random_() % 5) {
+    switch (random_() % 6) {
       case 0:
         return world_.end(id, random_);
       case 1:
@@ -118,6 +118,9 @@ class Play {
       case 2:
         node.store->set_away(true);
         return node.cluster->set_away(true);
+      case 3:
+        return node.cluster->set_draining(std::to_string(id), !world_.shared.nodes[id].draining, {},
+                                          [](const engine::Result<engine::Nothing>&) {});
       default:
         if (std::exchange(node.paused, false)) node.clock->go_on();
         node.store->set_away(false);

@@ -125,3 +125,13 @@ TEST_CASE("The version of PostgreSQL is read from what the program says", "[stor
   CHECK(parse_postgres_version("something else") == 0);
   CHECK(parse_postgres_version("") == 0);
 }
+
+TEST_CASE("Numbers of facts never go back to a block that arrives late", "[store]") {
+  FactNumbers numbers;
+  numbers.start(8);
+  const auto before = numbers.next();
+  numbers.start(7);
+  CHECK(numbers.next() > before);
+  numbers.start(9);
+  CHECK(numbers.next() >> 30 == 9);
+}
