@@ -134,6 +134,8 @@ class Intake {
   void read_signals();
   void take_signal(SignalSent sent, std::function<void()> done);
   void refill();
+  bool may_refill() const;
+  void load_more();
   void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);
   void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer);
   void block_stored(const UnfinishedRun& run, const std::string& why);
@@ -159,6 +161,7 @@ class Intake {
   // Runs that are being loaded and do not rest, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;
+  bool refill_due_ = false;  // there is a little room, and soon it is looked whether it is wanted
   std::unordered_set<model::RunId> left_;  // memory, or ended, since the refill began to look: what it saw of them is old
   bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;
