@@ -89,6 +89,9 @@ class Intake {
   std::vector<base::Error::Problem> problems(const CompiledJob& job) const;
   std::string pins(const CompiledJob& job) const;
 
+  // How long what this node cannot submit waits for another that may; none when there is no other.
+  std::optional<base::Duration> time_of_others() const;
+
   // Whether a queue is set, in use, or named by a job of the library.
   bool knows_queue(const std::string& name) const;
   // A queue may have places that it had not.
