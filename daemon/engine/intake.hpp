@@ -51,8 +51,8 @@ class Intake {
   // A run has ended; it was in memory, or only stored.
   void ended(const Submitted& run, const RunDone& done);
   void ended_in_store(const Submitted& run, const RunDone& done);
-  // A run left memory: it only waits.
-  void rested(model::RunId run, std::optional<base::Instant> wake_at);
+  // A run left memory: it only waits, perhaps for a lock.
+  void rested(const Submitted& run, std::optional<base::Instant> wake_at, bool for_lock);
   // A resting run comes back when there is room.
   void wake(model::RunId run);
   // Gives the run once it is in memory, waking it if it rests; null when it is in the store for other reasons, or not
@@ -96,7 +96,8 @@ class Intake {
   bool knows_queue(const std::string& name) const;
   // A queue may have places that it had not.
   void queues_changed() { let_in(); }
-  // Whether the run had begun in another life, or on another node, and waits for a place in its queue to go on.
+  // Whether the run had begun in another life, or on another node, or has waited for a lock, and waits for a place in its
+  // queue to go on.
   bool waits_for_place(model::RunId run) const { return displaced_.contains(run); }
 
   std::uint64_t submitted() const { return submitted_; }
@@ -159,7 +160,8 @@ class Intake {
     base::Instant since;
   };
   std::map<model::RunId, Early> early_;
-  // Runs that had begun elsewhere, of queues whose places are shared by the nodes: they come before all that have not.
+  // Runs that had begun elsewhere, or have waited for a lock, of queues whose places are shared by the nodes: they come
+  // before all that have not.
   std::unordered_set<model::RunId> displaced_;
   // Runs that are being loaded and do not rest, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;

@@ -32,7 +32,7 @@ picked AS (
 moved AS (UPDATE godwit.open_run o SET node = $1 FROM picked WHERE o.run = picked.run RETURNING o.run)
 SELECT m.run, coalesce(t.resting = 1, false), {}, CASE WHEN godwit.is_ranked(r.options) THEN r.options END, r.submitted_at,
   godwit.is_ranked(r.options) AND (EXISTS (SELECT FROM godwit.step s WHERE s.run = m.run)
-    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run))
+    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)), {}
 FROM moved m JOIN godwit.run r ON r.id = m.run LEFT JOIN godwit.rest t ON t.run = m.run ORDER BY m.run)sql";
 
 constexpr auto kClaimOne = R"sql(
@@ -102,12 +102,13 @@ ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t
   connection.transaction([&](pqxx::work& work) {
     claimed = {};
     if (is_fenced(work, seat)) return;
-    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt), seat.node, seat.epoch, limit, with_active)) {
+    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt, kWaitsForLock), seat.node, seat.epoch, limit, with_active)) {
       auto& run = claimed.runs.emplace_back();
       run.run = run_id(row[0]);
       run.resting = view(row[1]) == "t";
       run.submitted_at = instant(row[4]);
       run.begun = view(row[5]) == "t";
+      run.for_lock = run.resting && view(row[6]) == "t";
       if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
       if (!row[3].is_null()) run.options = text(row[3]);
     }
