@@ -1,5 +1,7 @@
 #include "engine/active_run.hpp"
 
+#include <algorithm>
+
 #include "engine/graph_driver.hpp"
 #include "engine/script_driver.hpp"
 
@@ -78,6 +80,13 @@ bool ActiveRun::only_waits() const {
       return false;
   }
   return driver->idle();
+}
+
+bool ActiveRun::waits_for_lock() const {
+  return waits_its_turn || std::any_of(tasks.begin(), tasks.end(), [](const auto& entry) {
+           const StepTask& task = *entry.second;
+           return task.phase == StepTask::Phase::waiting && task.wait->kind == WaitKind::lock;
+         });
 }
 
 std::optional<base::Instant> ActiveRun::wakes_at() const {

@@ -82,6 +82,8 @@ struct ActiveRun {
   // Whether nothing happens in it until `wakes_at()` or until something comes from outside.
   bool only_waits() const;
   std::optional<base::Instant> wakes_at() const;
+  // Whether it waits for its turn, or a step of it for a lock.
+  bool waits_for_lock() const;
   // Whether it may start steps now.
   bool may_go_on() const {
     return !paused && !waits_its_turn && !ending && !cancelling && !failure && blocked.empty();

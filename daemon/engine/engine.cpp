@@ -180,7 +180,8 @@ class Engine::Impl {
               ++ended_;
               intake_.ended(run.record, done);
             },
-        .rested = [this](ActiveRun& run, std::optional<base::Instant> wake_at) { intake_.rested(run.id(), wake_at); },
+        .rested = [this](ActiveRun& run, std::optional<base::Instant> wake_at,
+                         bool for_lock) { intake_.rested(run.record, wake_at, for_lock); },
         .left = [this](const Submitted& run) { intake_.gave_away(run); },
         .is_here = [this](model::RunId run) { return !nodes_.may_be_elsewhere(run); },
         .fenced = std::move(fenced),

@@ -12,6 +12,9 @@ namespace json = base::json;
 namespace {
 
 constexpr std::size_t kPage = 512;  // stored runs loaded at once
+// So much room in memory, half a page or this part of all, is worth a query at once; less is worth one a moment later.
+constexpr std::size_t kRoomPart = 8;
+constexpr auto kRoomPause = std::chrono::milliseconds(100);
 constexpr std::size_t kCheckedMax = 1000;
 constexpr std::string_view kNodeLabel = "node.";
 
@@ -67,9 +70,20 @@ void Intake::start(std::function<void()> ready) {
 
 void Intake::refill() {
   let_in();
-  if (stopped_ || draining_ || refilling_ || releases_ > 0 || !more_in_store_ || !started_) return;
-  // Half a page of room is worth a query; a single place is not.
-  if (room() < std::min(kPage / 2, active_max_)) return;
+  if (!may_refill()) return;
+  if (room() >= std::min(kPage / 2, std::max<std::size_t>(1, active_max_ / kRoomPart))) return load_more();
+  if (std::exchange(refill_due_, true)) return;
+  parts_.clock.at(parts_.clock.tick() + kRoomPause, [this] {
+    refill_due_ = false;
+    if (may_refill()) load_more();
+  });
+}
+
+bool Intake::may_refill() const {
+  return !stopped_ && !draining_ && !refilling_ && releases_ == 0 && more_in_store_ && started_ && room() > 0;
+}
+
+void Intake::load_more() {
   refilling_ = true;
   stored_meanwhile_ = false;
   left_.clear();

@@ -51,8 +51,8 @@ class Intake {
   // A run has ended; it was in memory, or only stored.
   void ended(const Submitted& run, const RunDone& done);
   void ended_in_store(const Submitted& run, const RunDone& done);
-  // A run left memory: it only waits.
-  void rested(model::RunId run, std::optional<base::Instant> wake_at);
+  // A run left memory: it only waits, perhaps for a lock.
+  void rested(const Submitted& run, std::optional<base::Instant> wake_at, bool for_lock);
   // A resting run comes back when there is room.
   void wake(model::RunId run);
   // Gives the run once it is in memory, waking it if it rests; null when it is in the store for other reasons, or not
@@ -90,11 +90,15 @@ class Intake {
   std::vector<base::Error::Problem> problems(const CompiledJob& job) const;
   std::string pins(const CompiledJob& job) const;
 
+  // How long what this node cannot submit waits for another that may; none when there is no other.
+  std::optional<base::Duration> time_of_others() const;
+
   // Whether a queue is set, in use, or named by a job of the library.
   bool knows_queue(const std::string& name) const;
   // A queue may have places that it had not.
   void queues_changed() { let_in(); }
-  // Whether the run had begun in another life, or on another node, and waits for a place in its queue to go on.
+  // Whether the run had begun in another life, or on another node, or has waited for a lock, and waits for a place in its
+  // queue to go on.
   bool waits_for_place(model::RunId run) const { return displaced_.contains(run); }
 
   std::uint64_t submitted() const { return submitted_; }
@@ -139,6 +143,8 @@ class Intake {
   void read_signals();
   void take_signal(SignalSent sent, std::function<void()> done);
   void refill();
+  bool may_refill() const;
+  void load_more();
   void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);
   void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer);
   void block_stored(const UnfinishedRun& run, const std::string& why);
@@ -159,11 +165,13 @@ class Intake {
     base::Instant since;
   };
   std::map<model::RunId, Early> early_;
-  // Runs that had begun elsewhere, of queues whose places are shared by the nodes: they come before all that have not.
+  // Runs that had begun elsewhere, or have waited for a lock, of queues whose places are shared by the nodes: they come
+  // before all that have not.
   std::unordered_set<model::RunId> displaced_;
   // Runs that are being loaded and do not rest, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;
+  bool refill_due_ = false;  // there is a little room, and soon it is looked whether it is wanted
   std::unordered_set<model::RunId> left_;  // memory, or ended, since the refill began to look: what it saw of them is old
   bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;

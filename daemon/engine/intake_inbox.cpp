@@ -8,10 +8,13 @@ namespace godwit::engine {
 namespace {
 
 constexpr std::size_t kInboxPage = 512;  // submits taken at once
-// How long a submit that this node cannot take waits for another one.
 constexpr auto kOthersTime = std::chrono::seconds(20);
 
 }  // namespace
+
+std::optional<base::Duration> Intake::time_of_others() const {
+  return parts_.cluster ? std::optional<base::Duration>(kOthersTime) : std::nullopt;
+}
 
 void Intake::read_inbox() {
   inbox_again_ = true;
@@ -51,9 +54,9 @@ void Intake::take_from_inbox(InboxEntry entry, std::function<void()> done) {
     describe(submitted, accepted, std::move(params.as_object()), request);
   } catch (const base::Error& error) {
     // Another node may have what this one lacks, and gets some time to take it.
-    if (parts_.cluster && parts_.clock.now() < entry.submitted_at + kOthersTime) {
+    if (const auto time = time_of_others(); time && parts_.clock.now() < entry.submitted_at + *time) {
       if (!std::exchange(inbox_timer_, true))
-        parts_.clock.at(parts_.clock.tick() + kOthersTime / 4, [this] {
+        parts_.clock.at(parts_.clock.tick() + *time / 4, [this] {
           inbox_timer_ = false;
           read_inbox();
         });

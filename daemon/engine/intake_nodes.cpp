@@ -84,6 +84,7 @@ void Intake::take_claimed(const std::vector<Claimed>& runs) {
     submitted.options = run.options;
     const Rank rank = rank_of(submitted);
     const bool begun = run.begun || run.resting;
+    if (run.for_lock && parts_.queues.divided(rank)) continue;
     if (begun && parts_.queues.divided(rank))
       wait_for_place(run.run, rank);
     else if (!begun && !rank.plain())

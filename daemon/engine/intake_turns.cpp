@@ -25,6 +25,7 @@ void Intake::load_ranked(model::RunId after, std::function<void()> done) {
       submitted.options = run.options;
       const Rank rank = rank_of(submitted);
       early_.erase(run.run);
+      if (run.for_lock && parts_.queues.divided(rank)) continue;
       if (!run.resting && !run.begun) {
         parts_.queues.add(run.run, rank, run.submitted_at);
         continue;
@@ -67,7 +68,7 @@ void Intake::wait_for_turn(Submitted run, const Rank& rank, const std::shared_pt
 }
 
 // What a node had of a queue goes to the others with its lease, so its runs need places anew, before all that have not
-// begun. A run that rests is only loaded when it is woken, too.
+// begun. A run that rests is only loaded when it is woken, too; one that rests for a lock has no place until then.
 void Intake::wait_for_place(model::RunId run, const Rank& rank) {
   if (displaced_.insert(run).second) parts_.queues.add(run, rank, {});
 }

@@ -68,9 +68,11 @@ void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
   ended(run, done);
 }
 
-void Intake::rested(model::RunId run, std::optional<base::Instant> wake_at) {
-  note_left(run);
-  parts_.sleepers.add(run, wake_at);
+// Who has the lock may have lost his own place to this run, as its node died: it comes back when he has ended.
+void Intake::rested(const Submitted& run, std::optional<base::Instant> wake_at, bool for_lock) {
+  note_left(run.run);
+  if (const Rank rank = rank_of(run); for_lock && parts_.queues.divided(rank)) parts_.queues.leave(run.run, rank);
+  parts_.sleepers.add(run.run, wake_at);
   wake_some();
   refill();
 }
@@ -121,7 +123,8 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
     const model::RunId id = run.run.run;
     found[id] = true;
     parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
-    if (waits_for_place(id)) {
+    if (const Rank rank = rank_of(run.run); waits_for_place(id) || parts_.queues.lacks_place(id, rank)) {
+      wait_for_place(id, rank);
       came_back(id);
       continue;
     }
@@ -129,6 +132,7 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
   }
   for (const auto run : wanted)
     if (!found.contains(run)) came_back(run);
+  let_in();
   wake_some();
 }
 

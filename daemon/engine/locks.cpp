@@ -55,6 +55,12 @@ void Locks::released(const std::string& name) {
   name.empty() ? look({}, true) : look({name}, true);
 }
 
+// What its stages ask for from now on is let go at its end, as its turn is.
+void Locks::run_closes(model::RunId run) {
+  if (const auto known = names_.find(run); known != names_.end())
+    look({known->second.begin(), known->second.end()}, true);
+}
+
 void Locks::run_ended(model::RunId run) {
   const auto known = names_.extract(run);
   if (!known.empty()) look({known.mapped().begin(), known.mapped().end()}, true);

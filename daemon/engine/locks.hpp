@@ -31,8 +31,10 @@ class Locks {
   void take(LockRow wanted, Answer<Taken> answer);
   // Gives back a lock of a run that goes on, or of nobody any more.
   void let_go(model::RunId run, const std::string& path, const std::string& name);
-  // A LockReleased of this name (which need not be known) is stored, or the run that had locks has ended.
+  // A LockReleased of this name (which need not be known) is stored, or the end of a run that had locks has begun, and
+  // it keeps its turn, or it has ended.
   void released(const std::string& name);
+  void run_closes(model::RunId run);
   void run_ended(model::RunId run);
 
  private:

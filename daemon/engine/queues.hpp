@@ -67,6 +67,8 @@ class Queues {
   std::function<void()> short_of;
   // Whether a run of this rank needs a place that nodes share. It cannot bring that place along from another life.
   bool divided(const Rank& rank) const;
+  // Whether the run needs such a place and has none.
+  bool lacks_place(model::RunId run, const Rank& rank) const;
 
   std::size_t waiting() const { return waiting_; }
   // [{"queue", "concurrency", "concurrency_total", "quota", "running", "waiting", "paused", "paused_by",

@@ -43,6 +43,13 @@ bool Queues::divided(const Rank& rank) const {
   });
 }
 
+bool Queues::lacks_place(model::RunId run, const Rank& rank) const {
+  return std::any_of(rank.queues.begin(), rank.queues.end(), [this, run](const auto& name) {
+    const auto found = queues_.find(name);
+    return found != queues_.end() && found->second.spec.concurrency_total > 0 && !found->second.runs.contains(run);
+  });
+}
+
 std::vector<QuotaAsk> Queues::quota_asks(std::size_t room) {
   std::vector<QuotaAsk> asks;
   for (auto& [name, queue] : queues_) {

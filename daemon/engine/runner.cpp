@@ -351,8 +351,9 @@ void Runner::leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at) 
   if (dirty_.erase(run.id())) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   tell_state(run);
   const auto keep = runs_.at(run.id());
+  const bool for_lock = run.waits_for_lock();
   put_away(run);
-  hooks_.rested(*keep, wake_at);
+  hooks_.rested(*keep, wake_at, for_lock);
 }
 
 void Runner::note_progress(ActiveRun& run) {

@@ -22,7 +22,8 @@ class Runner {
   };
   struct Hooks {
     std::function<void(ActiveRun&, const RunDone&)> ended;  // the run's end is stored and it has left memory
-    std::function<void(ActiveRun&, std::optional<base::Instant> wake_at)> rested;  // it has left memory to wait
+    // It has left memory to wait, for a lock too.
+    std::function<void(ActiveRun&, std::optional<base::Instant> wake_at, bool for_lock)> rested;
     std::function<void(const Submitted&)> left;   // it has left memory for another node
     std::function<bool(model::RunId)> is_here;    // in memory, or about to come back to it; unset: all runs are
     std::function<void()> fenced;                                          // another process took this node's place

@@ -66,7 +66,7 @@ void Runner::close(ActiveRun& run, Outcome outcome) {
                                 .at = parts_.clock.now()});
   parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
     if (verdict.kind == Verdict::fenced) return fenced();
-    parts_.locks.run_ended(id);
+    parts_.locks.run_closes(id);
   });
   for (const auto child : std::exchange(run.orphans, {})) hooks_.children.cancel(child, run);
   run.failure.reset();

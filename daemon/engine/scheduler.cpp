@@ -35,6 +35,12 @@ base::Error not_stored(const Verdict& verdict) {
   return base::refused("the schedule cannot be stored: " + verdict.message);
 }
 
+// What another node has decided of a fire time; empty while that is open.
+std::string text_of(const OpenFires& fires) {
+  if (fires.taken) return "another node: run " + model::text(*fires.taken);
+  return fires.skipped.empty() ? "" : "another node: " + fires.skipped;
+}
+
 std::string run_list(const std::vector<model::RunId>& runs) {
   std::string text;
   for (const auto run : runs) text += (text.empty() ? "" : ", ") + model::text(run);
@@ -256,8 +262,7 @@ void Scheduler::fire(const Shared& entry, base::Instant instant) {
 }
 
 void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFires& fires) {
-  if (fires.taken) return settled(entry, "another node: run " + model::text(*fires.taken));
-  if (!fires.skipped.empty()) return settled(entry, "another node: " + fires.skipped);
+  if (auto decided = text_of(fires); !decided.empty()) return settled(entry, std::move(decided));
   const auto overlap = entry->schedule.overlap;
   const auto& open = fires.runs;
   if (!open.empty() && overlap == model::Overlap::skip)
@@ -271,9 +276,32 @@ void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFir
            if (receipt)
              return settled(entry, (receipt->existing ? "another node: run " : "run ") + model::text(receipt->run));
            if (receipt.error().kind() == base::ErrorKind::unavailable) return;
-           base::log::error("schedule '{}' led to no run: {}", entry->schedule.name, receipt.error().what());
-           skip(entry, instant, std::string("the submit was refused: ") + receipt.error().what());
+           refused(entry, instant, std::string("the submit was refused: ") + receipt.error().what());
          });
+}
+
+// Another node may have what this one lacks, and gets some time to submit the run: the first record of a fire time wins.
+void Scheduler::refused(const Shared& entry, base::Instant instant, const std::string& why) {
+  const auto time = parts_.intake.time_of_others();
+  if (!time) {
+    base::log::error("schedule '{}' led to no run: {}", entry->schedule.name, why);
+    return skip(entry, instant, why);
+  }
+  parts_.clock.at(parts_.clock.tick() + *time, [this, entry, instant, why] { look_at_others(entry, instant, why); });
+  settled(entry, "left to other nodes: " + why);
+}
+
+void Scheduler::look_at_others(const Shared& entry, base::Instant instant, const std::string& why) {
+  // When this node looks at schedules again, this fire time is one that was missed.
+  if (!started_) return;
+  parts_.store.open_fires(entry->schedule.name, instant, [this, entry, instant, why](const Result<OpenFires>& open) {
+    if (!open) return;
+    const auto decided = text_of(*open);
+    if (entry->last == "left to other nodes: " + why) entry->last = decided.empty() ? why : decided;
+    if (!decided.empty()) return;
+    base::log::error("schedule '{}' led to no run: {}", entry->schedule.name, why);
+    parts_.store.append({FireSkipped{entry->schedule.name, instant, why, parts_.clock.now()}}, [](const Verdict&) {});
+  });
 }
 
 void Scheduler::submit(const Shared& entry, std::optional<Fired> fire, Caller caller, Answer<SubmitReceipt> answer) {

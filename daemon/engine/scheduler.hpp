@@ -87,6 +87,8 @@ class Scheduler {
   void skip(const Shared& entry, base::Instant instant, const std::string& why);
   void fire(const Shared& entry, base::Instant instant);
   void decide(const Shared& entry, base::Instant instant, const OpenFires& open);
+  void refused(const Shared& entry, base::Instant instant, const std::string& why);
+  void look_at_others(const Shared& entry, base::Instant instant, const std::string& why);
   void take_over(StoredSchedule stored);
   void submit(const Shared& entry, std::optional<Fired> fire, Caller caller, Answer<SubmitReceipt> answer);
   void store(ScheduleSet set, Caller caller, std::string command, std::function<void()> then, Answer<Nothing> answer);

@@ -319,6 +319,7 @@ struct RankedRun {
   base::Instant submitted_at;
   bool begun = false;  // a step of it was attempted
   bool resting = false;
+  bool for_lock = false;  // it rests until it can have a lock, or its turn
 };
 // A run that rests, and when it is to be woken.
 struct Resting {

@@ -256,7 +256,8 @@ void MemoryStore::load_ranked(model::RunId after, std::size_t limit, Answer<std:
   for (const auto& [id, run] : memory_.runs)
     if (id > after && ranked.size() < limit && run.owner == node_ && !run.done && !rank_of(run.submitted).plain())
       ranked.push_back({id, run.submitted.options, run.submitted.submitted_at,
-                        !run.steps.empty() || !run.attempts.empty() || !run.waits.empty(), run.rested.has_value()});
+                        !run.steps.empty() || !run.attempts.empty() || !run.waits.empty(), run.rested.has_value(),
+                        memory_.rests_for_lock(run)});
   answer_after(load_hops,
                [ranked = std::move(ranked), answer = std::move(answer)]() mutable { answer(std::move(ranked)); });
 }
@@ -310,6 +311,7 @@ void MemoryStore::execute(SqlStep step, Answer<SqlDone> answer) {
 
 void MemoryStore::take_lock(LockRow wanted, Answer<std::vector<LockRow>> answer) {
   clock_.post([this, wanted = std::move(wanted), answer = std::move(answer)] {
+    if (is_fenced()) return answer(base::Error(base::ErrorKind::unavailable, "another process has this node's place"));
     if (dead_ || dies_before_commit()) return;
     auto& locks = memory_.locks;
     const auto same = [&](const LockRow& row) { return row.run == wanted.run && row.path == wanted.path; };

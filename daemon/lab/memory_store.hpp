@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <random>
@@ -47,6 +48,13 @@ struct Memory {
   bool checks_epochs = true;
   std::map<std::int64_t, engine::Mail> mail;
   std::int64_t last_run = 0;
+
+  // Whether the run rests until it can have a lock.
+  bool rests_for_lock(const Run& run) const {
+    return run.rested && std::any_of(locks.begin(), locks.end(), [&](const engine::LockRow& row) {
+             return row.run == run.submitted.run && !row.granted;
+           });
+  }
   std::size_t groups = 0;           // that were appended and settled
   std::vector<std::string> faults;  // what must never happen and did
 };

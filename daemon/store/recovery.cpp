@@ -51,11 +51,13 @@ std::string owned_statement() {
 
 // Those that are ranked come without their facts, and those that rest too.
 std::string ranked_statement() {
-  return fmt::format(kPage, fmt::format("{} AND {}", kIsRanked, kIsOpen)) + R"sql(
+  return fmt::format(kPage, fmt::format("{} AND {}", kIsRanked, kIsOpen)) +
+         fmt::format(R"sql(
 SELECT r.id, r.options, r.submitted_at, coalesce((SELECT s.run FROM godwit.step s WHERE s.run = r.id LIMIT 1),
     (SELECT a.run FROM godwit.attempt a WHERE a.run = r.id LIMIT 1), (SELECT w.run FROM godwit.wait w WHERE w.run = r.id LIMIT 1)) IS NOT NULL,
-  coalesce((SELECT t.resting = 1 FROM godwit.rest t WHERE t.run = r.id), false)
-FROM godwit.run r JOIN page ON page.id = r.id ORDER BY r.id)sql";
+  coalesce((SELECT t.resting = 1 FROM godwit.rest t WHERE t.run = r.id), false), {}
+FROM godwit.run r JOIN page ON page.id = r.id ORDER BY r.id)sql",
+                     kWaitsForLock);
 }
 
 // $2 what one output may have, $3 all of them.
@@ -274,8 +276,11 @@ std::vector<engine::RankedRun> load_ranked(Connection& connection, const NodeSea
   std::vector<engine::RankedRun> runs;
   const auto fresh = unfolded.range();
   const auto sql = ranked_statement();
-  for (const auto& row : connection.query(sql, seat.node, model::number(after), limit, fresh.first, fresh.last))
-    runs.push_back({run_id(row[0]), text(row[1]), instant(row[2]), view(row[3]) == "t", view(row[4]) == "t"});
+  for (const auto& row : connection.query(sql, seat.node, model::number(after), limit, fresh.first, fresh.last)) {
+    const bool resting = view(row[4]) == "t";
+    runs.push_back({run_id(row[0]), text(row[1]), instant(row[2]), view(row[3]) == "t", resting,
+                    resting && view(row[5]) == "t"});
+  }
   return runs;
 }
 

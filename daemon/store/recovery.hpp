@@ -18,6 +18,10 @@ inline constexpr auto kWakeAt = R"sql(CASE WHEN EXISTS (SELECT FROM godwit.wait 
     AND NOT EXISTS (SELECT FROM godwit.wait w WHERE w.run = t.run) AND NOT EXISTS (SELECT FROM godwit.attempt a WHERE a.run = t.run))
   OR EXISTS (SELECT FROM godwit.run_change g WHERE g.run = t.run AND g.change = 4) THEN now() ELSE t.wake_at END)sql";
 
+// Whether the run `r` waits for a lock, or for its turn.
+inline constexpr auto kWaitsForLock =
+    "(SELECT l.run FROM godwit.lock l WHERE l.run = r.id AND NOT l.granted LIMIT 1) IS NOT NULL";
+
 // What the engine reads back: its unfinished runs with all their facts, and single facts. Each function is one call on
 // one connection and throws what libpqxx throws.
 namespace godwit::store {

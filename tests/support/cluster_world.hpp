@@ -121,7 +121,8 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
         if (run.done || !is_free(run.owner) || (!with_active && !run.rested)) continue;
         run.owner = node_;
         const bool begun = !run.steps.empty() || !run.attempts.empty() || !run.waits.empty();
-        claimed.push_back({{id, run.submitted.options, run.submitted.submitted_at, begun, run.rested.has_value()}});
+        claimed.push_back({{id, run.submitted.options, run.submitted.submitted_at, begun, run.rested.has_value(),
+                            memory_.rests_for_lock(run)}});
         if (run.rested) claimed.back().wake_at = wake_at(run);
       }
       answer(claimed);

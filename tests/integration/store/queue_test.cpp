@@ -39,6 +39,9 @@ TEST_CASE("Runs with a queue or a priority are read apart from the plain ones", 
             .kind == Verdict::committed);
     REQUIRE(life.append({step(runs[3], "a"), engine::RunRested{runs[4], true, moment(5)}, done(runs[5])}).kind ==
             Verdict::committed);
+    for (const auto run : {runs[3], runs[4], runs[2]})
+      life.loop.get<std::vector<engine::LockRow>>(
+          [&](auto answer) { life.store.take_lock({"ledger", run, "a", 1, false}, answer); });
   }
   for (int lives = 0; lives < 2; ++lives) {
     Life life(url);
@@ -54,6 +57,10 @@ TEST_CASE("Runs with a queue or a priority are read apart from the plain ones", 
     CHECK(others[1].run == runs[3]);
     CHECK(others[1].begun);
     CHECK(others[2].resting);
+    // Of those that wait for the lock one rests.
+    CHECK_FALSE(others[0].for_lock);
+    CHECK_FALSE(others[1].for_lock);
+    CHECK(others[2].for_lock);
   }
 }
 

@@ -2,6 +2,8 @@
 // Method: the engine's world, in which a look at the store takes its time, and histories by a seed.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "support/engine_world.hpp"
 #include "support/seed.hpp"
 
@@ -99,4 +101,27 @@ TEST_CASE("a run that had begun and waits in the store for room ends as it would
   CHECK(world.result(second) == "cancelled cancelled: cancelled by ann");
   CHECK(world.run(second).steps.contains("on_cancel/sweep"));
   CHECK(world.memory.faults.empty());
+}
+
+namespace {
+
+// How many of `quick` runs ended beside `held` ones that never do.
+std::size_t ended_beside(std::size_t active_max, std::size_t held, std::size_t quick) {
+  EngineWorld world({.active_runs_max = active_max, .steps_in_flight_max = 2 * active_max});
+  world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); }});
+  world.runner->hold = {"long"};
+  for (std::size_t i = 0; i < held; ++i) world.submit("job: held\nstages:\n  long: {uses: work}\n");
+  for (std::size_t i = 0; i < quick; ++i)
+    world.engine->submit({.text = kJob, .file = "one.yaml"}, {}, [](const engine::Result<engine::SubmitReceipt>&) {});
+  world.run_to_end();
+  return static_cast<std::size_t>(std::count_if(world.memory.runs.begin(), world.memory.runs.end(),
+                                                [](const auto& run) { return run.second.done.has_value(); }));
+}
+
+}  // namespace
+
+TEST_CASE("runs that wait in the store use every place that there is in memory") {
+  CHECK(ended_beside(3, 1, 6) == 6);
+  CHECK(ended_beside(64, 60, 40) == 40);
+  CHECK(ended_beside(4096, 4000, 300) == 300);
 }

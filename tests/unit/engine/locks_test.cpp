@@ -71,6 +71,28 @@ TEST_CASE("runs of one key take turns in their order, those of another do not wa
   CHECK(world.memory.faults.empty());
 }
 
+TEST_CASE("who waits for the turn of a run that has stages at its end is told of it") {
+  LockWorld world;
+  const auto job = tenant_job("{key: '${ params.tenant }'}") + "on_success:\n  bye: {uses: echo, with: {v: 1}}\n";
+  const auto first = world.submit_for(job, "acme"), second = world.submit_for(job, "acme");
+  world.run_to_end();
+  CHECK(world.result(first) == "\"done\"");
+  CHECK(world.result(second) == "\"done\"");
+  CHECK(world.memory.locks.empty());
+  CHECK(world.memory.faults.empty());
+}
+
+TEST_CASE("a lock that a run has let go when its end begins is had at once by who waits for it") {
+  LockWorld world;
+  world.plugin("slow", {[](const engine::StepCall&) { return support::succeed("1"); },
+                        [](const engine::StepCall&) -> base::Duration { return 10min; }});
+  world.submit("job: a\nstages:\n  hold: {lock: ledger}\n  nap: {needs: [hold], sleep: 1m}\non_success:\n  bye: "
+               "{uses: slow}\n");
+  const auto waiter = world.submit("job: b\nstages:\n  hold: {lock: ledger}\nresult: held\n");
+  world.clock.advance(2min);
+  CHECK(world.result(waiter) == "\"held\"");
+}
+
 TEST_CASE("a limit of two lets two go on, and a cancelled run gives its place away") {
   LockWorld world;
   const auto job = tenant_job("{key: '${ params.tenant }', limit: 2}");

@@ -30,9 +30,31 @@ stages:
   last: {uses: work, needs: [nap]}
 )";
 
+// One after the other, on whatever node: by the turn of the job, or by a lock that a stage takes.
+constexpr auto kTurns = R"(
+job: turns
+queue: few
+concurrency: {limit: 1}
+stages:
+  first: {uses: work}
+  nap: {sleep: 1m, needs: [first]}
+  last: {uses: work, needs: [nap]}
+)";
+constexpr auto kLocks = R"(
+job: locks
+queue: few
+stages:
+  first: {uses: work}
+  hold: {lock: ledger, needs: [first]}
+  nap: {sleep: 1m, needs: [hold]}
+  last: {uses: work, needs: [nap]}
+)";
+
 struct World : ClusterWorld {
   explicit World(int count, int total = kTotal)
-      : ClusterWorld(count, {.active_runs_max = 64, .queues = {{"few", {.concurrency_total = total}}}}) {
+      : ClusterWorld(count, {.active_runs_max = 64,
+                             .queues = {{"few", {.concurrency_total = total}}},
+                             .locks_looked_every = 5s}) {
     plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
                     [](const engine::StepCall&) -> base::Duration { return 1s; }});
     pass(5s);
@@ -164,7 +186,42 @@ TEST_CASE("runs of a dead node get places before those that have not begun") {
   }
 }
 
+TEST_CASE("a run that waits for a lock leaves its place to who has the lock and lost his own") {
+  const std::string job = GENERATE(kTurns, kLocks);
+  CAPTURE(job);
+  World world(2, 1);
+  const auto first = world.submit(1, job.c_str());
+  world.pass(5s);
+  const auto second = world.submit(2, job.c_str());
+  world.pass(2s);
+  REQUIRE(world.memory.locks.size() == 1);
+  // The place is given to the second while the first, in its new life, cannot ask for it.
+  world.end(1, world.random);
+  world.start(1);
+  world.nodes[1].cluster->set_away(true);
+  world.pass(1500ms);
+  REQUIRE(world.queue(2).at("running") == 1);
+  world.nodes[1].cluster->set_away(false);
+  SECTION("at once") {
+    world.pass(10s);
+    CHECK(world.queue(1).at("running") == 1);
+    CHECK(world.queue(2).at("running") == 0);
+  }
+  SECTION("whatever becomes of the node where it waits") {
+    world.pass(8s);
+    world.end(2, world.random);
+    if (GENERATE(false, true)) world.start(2);
+  }
+  world.pass(10min);
+  CHECK(world.result(first) == "1");
+  CHECK(world.result(second) == "1");
+  CHECK(world.at_once == 1);
+  CHECK(world.places() == 0);
+  CHECK(world.memory.faults.empty());
+}
+
 TEST_CASE("a queue's total holds whatever happens to the nodes") {
+  constexpr const char* kJobs[] = {kJob, kJob, kJob, kJob, kSleeper, kTurns, kLocks};
   const auto seed = support::seed();
   for (std::uint64_t history = 0; history < 40; ++history) {
     World world(3);
@@ -172,7 +229,7 @@ TEST_CASE("a queue's total holds whatever happens to the nodes") {
     INFO("GODWIT_SEED=" << seed + history);
     const auto submit_some = [&] {
       for (int id = 1; id <= 3; ++id)
-        if (world.runs(id) && !world.nodes[id].paused && !world.nodes[id].lost) world.submit(id, world.random() % 4 ? kJob : kSleeper);
+        if (world.runs(id) && !world.nodes[id].paused && !world.nodes[id].lost) world.submit(id, kJobs[world.random() % std::size(kJobs)]);
     };
     for (int round = 0; round < 30; ++round) {
       if (round % 3 == 0) submit_some();

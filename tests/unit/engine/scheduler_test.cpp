@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <fstream>
+
+#include "support/cluster_world.hpp"
 #include "support/engine_world.hpp"
 
 using namespace godwit;
@@ -268,4 +271,50 @@ TEST_CASE("a submit that is refused leaves a record") {
   given.world->clock.advance(10min);
   CHECK(given.fired().empty());
   CHECK_THAT(given.skipped().at(0), Catch::Contains("the submit was refused"));
+}
+
+namespace {
+
+// Two nodes that know the same job; its schedule is an operator's, set at the first.
+struct TwoNodes : support::ClusterWorld {
+  explicit TwoNodes(const json::object& schedule, base::Duration takes = 0s) : ClusterWorld(2, {}) {
+    plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
+                    [takes](const engine::StepCall&) { return takes; }});
+    std::ofstream(jobs().path() / "tick.yaml") << "job: tick" << kStages;
+    library().reload();
+    clock.advance(30s);  // each knows of the other
+    nodes.at(1).engine->schedules().set(model::schedule_from_json(schedule), {},
+                                        [](const engine::Result<engine::Nothing>& set) { CHECK(set); });
+    clock.advance(1s);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a node that lacks what the job needs leaves a fire time to those that have it") {
+  TwoNodes world({{"name", "often"}, {"job", "tick"}, {"every", "10m"}});
+  const auto lacking = GENERATE(1, 2);
+  world.nodes.at(lacking).runner->plugins.erase("work");
+  SECTION("which submit the run") {
+    world.clock.advance(11min);
+    REQUIRE(world.memory.fires.size() == 1);
+    CHECK(world.result(world.memory.fires.begin()->second) == "1");
+    CHECK(world.memory.fires_skipped.empty());
+    const auto run = model::text(world.memory.fires.begin()->second);
+    CHECK(world.nodes.at(lacking).engine->schedules().view().at(0).at("last").as_string() == "another node: run " + run);
+  }
+  SECTION("and records that there is no run when nobody has") {
+    world.nodes.at(3 - lacking).runner->plugins.erase("work");
+    world.clock.advance(7min);
+    CHECK(world.memory.fires.empty());
+    REQUIRE(world.memory.fires_skipped.size() == 1);
+    CHECK_THAT(world.memory.fires_skipped.begin()->second, Catch::Contains("the submit was refused"));
+  }
+}
+
+TEST_CASE("fire times that are left to other nodes hold up none that follow") {
+  TwoNodes world({{"name", "often"}, {"job", "tick"}, {"every", "1s"}, {"overlap", "allow"}});
+  for (auto& [id, node] : world.nodes) node.runner->plugins.erase("work");
+  world.clock.advance(1min);
+  CHECK(world.memory.fires_skipped.size() >= 38);
 }
