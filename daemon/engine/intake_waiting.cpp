@@ -71,6 +71,7 @@ void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
 void Intake::rested(model::RunId run, std::optional<base::Instant> wake_at) {
   note_left(run);
   parts_.sleepers.add(run, wake_at);
+  heap_.left(parts_.runner.runs().empty());
   wake_some();
   refill();
 }
