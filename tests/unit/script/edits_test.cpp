@@ -221,10 +221,11 @@ class Writer {
     const std::string id = std::to_string(statement.id), origin = std::to_string(statement.origin);
     const bool first = statement.kind == Kind::first;
     const bool race = statement.kind == Kind::race;
-    out += race    ? "local given, winner = gw.first('race"
-           : first ? "r[#r + 1] = gw.first('first"
-                   : "r[#r + 1] = gw.all('all";
-    out += id + "', {\n";
+    // Some have no name of their own.
+    const std::string name = statement.id % 2 == 0 ? "" : (first || race ? "'first" : "'all") + id + "', ";
+    out += race ? "-- a race\n" : first ? "-- a first\n" : "";
+    out += race ? "local given, winner = gw.first(" : first ? "r[#r + 1] = gw.first(" : "r[#r + 1] = gw.all(";
+    out += name + "{\n";
     for (std::size_t i = 0; i < statement.blocks.size(); ++i) {
       const std::string key = "b" + std::to_string(i);
       out += key + " = function()\nlocal at = at .. '." + origin + key + "'\n";
@@ -312,9 +313,9 @@ void check_as_from_the_start(const ScriptWorld& world) {
   fresh.provider = provide;
   fresh.go();
   INFO(world.bundle.text);
-  if (has(world.bundle, "'race")) return;
+  if (has(world.bundle, "-- a race")) return;
   REQUIRE(world.result() == fresh.result());
-  if (has(world.bundle, "'first")) return;
+  if (has(world.bundle, "-- a first")) return;
   REQUIRE(world.emitted == fresh.emitted);
   REQUIRE(done_by(world) == done_by(fresh));
 }
