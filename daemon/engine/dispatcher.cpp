@@ -453,7 +453,6 @@ void Dispatcher::cancel(ActiveRun& run, const std::string& path) {
   for (const auto& [number, task] : run.tasks) {
     if (task->path() != path) continue;
     if (task->call) parts_.steps.cancel(task->call);
-    if (task->phase == StepTask::Phase::waiting && task->wait->child) run.orphans.push_back(*task->wait->child);
     task->unwanted = true;
     if (task->phase == StepTask::Phase::waiting) waits_.give_up(run, *task);
     if (task->is_idle()) drop(run, *task);

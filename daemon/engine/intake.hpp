@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/heap_trim.hpp"
 #include "engine/cluster.hpp"
 #include "engine/engine.hpp"
 #include "engine/job_cache.hpp"
@@ -181,6 +182,7 @@ class Intake {
   // Runs on their way back, to_wake_ included, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> waking_;
   bool loading_woken_ = false;
+  base::HeapTrim heap_;  // of runs that rest
   std::vector<std::function<void()>> after_refill_;
   bool reading_signals_ = false;
   bool signals_again_ = false;

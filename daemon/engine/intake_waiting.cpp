@@ -73,6 +73,7 @@ void Intake::rested(const Submitted& run, std::optional<base::Instant> wake_at, 
   note_left(run.run);
   if (const Rank rank = rank_of(run); for_lock && parts_.queues.divided(rank)) parts_.queues.leave(run.run, rank);
   parts_.sleepers.add(run.run, wake_at);
+  heap_.left(parts_.runner.runs().empty());
   wake_some();
   refill();
 }

@@ -17,12 +17,12 @@ constexpr auto kLinger = std::chrono::seconds(1);
 constexpr auto kWorthResting = std::chrono::seconds(3);
 
 // What earlier lives of a script waited for, and this one does not ask for again: the branch that did was given up.
-void give_up_waits(ActiveRun& run, Locks& locks) {
+void give_up_waits(ActiveRun& run, Locks& locks, Waits& waits) {
   std::erase_if(run.waits, [&](const auto& entry) {
     const auto& [path, wait] = entry;
     const auto asks = [&path = path](const auto& task) { return task.second->path() == path; };
     if (std::any_of(run.tasks.begin(), run.tasks.end(), asks)) return false;
-    if (wait.opened.child && !wait.child_end) run.orphans.push_back(*wait.opened.child);
+    if (wait.opened.child && !wait.child_end) waits.cancel_child(run, *wait.opened.child);
     if (wait.opened.kind == WaitKind::lock) locks.let_go(run.id(), path, {});
     return true;
   });
@@ -180,7 +180,7 @@ void Runner::advance(ActiveRun& run) {
   if (run.may_go_on() && !dispatcher_.draining()) ask_driver(run);
   if (run.failure || run.cancelling) return wind_up(run);
   if (run.job->job().script && run.may_go_on() && !run.waits.empty() && run.driver->idle())
-    give_up_waits(run, parts_.locks);
+    give_up_waits(run, parts_.locks, waits());
   if (run.may_go_on() && run.tasks.empty() && run.driver->done() && !dispatcher_.draining()) return finish(run);
   consider_rest(run);
 }

@@ -169,11 +169,7 @@ std::vector<Fact> Runner::end_of_children(ActiveRun& run) {
   run.waits.clear();
   std::vector<Fact> facts;
   for (const auto child : run.orphans)
-    facts.emplace_back(RunChanged{.run = child,
-                                  .change = RunChange::cancel_requested,
-                                  .who = "run " + model::text(run.id()),
-                                  .at = parts_.clock.now(),
-                                  .elsewhere = !is_here(child)});
+    facts.emplace_back(waits().cancellation(run, child));
   return facts;
 }
 

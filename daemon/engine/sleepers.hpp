@@ -1,8 +1,8 @@
 #pragma once
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
 #include <optional>
 #include <queue>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/clock.hpp"
@@ -34,7 +34,8 @@ class Sleepers {
 
   Clock& clock_;
   std::function<void(model::RunId)> due_;
-  std::unordered_map<model::RunId, base::Instant> runs_;
+  // In one piece: a small node of its own for each would keep a page of what the run had from being given back.
+  boost::unordered_flat_map<model::RunId, base::Instant, std::hash<model::RunId>> runs_;
   // Entries of runs that were removed, or added again with another instant, stay until their time comes or until they
   // are more than the others.
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;

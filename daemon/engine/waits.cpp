@@ -91,6 +91,7 @@ void Waits::open_child(ActiveRun& run, StepTask& task) {
     ActiveRun* active = runner_.find(id);
     if (!active || !active->tasks.contains(number)) return;
     StepTask& opening = *active->tasks.at(number);
+    if (opening.unwanted) return fail(*active, opening, "cancelled", "nobody waits for the child any more");
     if (!child) return fail(*active, opening, "child_refused", child.error().what());
     opening.wait->child = child->submitted.run;
     std::vector<Fact> facts = std::move(child->facts);
@@ -117,6 +118,7 @@ void Waits::on_child_stored(model::RunId id, std::uint64_t number, ChildRun chil
   task.since = clock_.now();
   arm(run, task);
   children_.admit(std::move(child));
+  if (task.unwanted) dispatcher_.cancel(run, task.path());
   // The run may have begun to end meanwhile; then its child ends with it.
   runner_.advance(run);
 }
@@ -169,6 +171,22 @@ void Waits::on_lock(model::RunId id, std::uint64_t number, const LockRow& wanted
 
 void Waits::give_up(const ActiveRun& run, const StepTask& task) {
   if (const auto* lock = std::get_if<LockWork>(&task.request.work)) locks_.let_go(run.id(), task.path(), lock->name);
+  if (task.wait->child) cancel_child(run, *task.wait->child);
+}
+
+void Waits::cancel_child(const ActiveRun& run, model::RunId child) {
+  store_.append({cancellation(run, child)}, [this](const Verdict& verdict) {
+    if (verdict.kind == Verdict::fenced) runner_.fenced();
+  });
+  children_.cancel(child, run);
+}
+
+RunChanged Waits::cancellation(const ActiveRun& run, model::RunId child) const {
+  return {.run = child,
+          .change = RunChange::cancel_requested,
+          .who = "run " + model::text(run.id()),
+          .at = clock_.now(),
+          .elsewhere = !runner_.is_here(child)};
 }
 
 void Waits::signal(ActiveRun& run, Signal signal) {
@@ -222,11 +240,7 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
     succeed(run, task, json::object{{"until", base::format_instant(*task.wait->until)}});
     return true;
   }
-  task.more.emplace_back(RunChanged{.run = *task.wait->child,
-                                    .change = RunChange::cancel_requested,
-                                    .who = "run " + model::text(run.id()),
-                                    .at = clock_.now(),
-                                    .elsewhere = !runner_.is_here(*task.wait->child)});
+  task.more.emplace_back(cancellation(run, *task.wait->child));
   children_.cancel(*task.wait->child, run);
   fail(run, task, "timeout", "run " + model::text(*task.wait->child) + " did not end in time: " + since_text(task));
   return true;

@@ -46,8 +46,12 @@ class Waits {
   void child_ended(ActiveRun& run, const RunDone& done);
   // The run's steps that wait for locks ask again.
   void ask_for_locks(ActiveRun& run);
-  // The step waits no longer, and its run goes on without it.
+  // The step waits no longer, and its run goes on without it: its lock is let go, its child is cancelled.
   void give_up(const ActiveRun& run, const StepTask& task);
+  // The run goes on without the child, which is told so.
+  void cancel_child(const ActiveRun& run, model::RunId child);
+  // What stores that the child's end is asked for.
+  RunChanged cancellation(const ActiveRun& run, model::RunId child) const;
   // The name under which a decision on the step is sent as a signal.
   static std::string approval_name(const std::string& path) { return "approve:" + path; }
 

@@ -1,6 +1,5 @@
 #include "host/script_server.hpp"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -20,9 +19,6 @@ constexpr auto kWatchInterval = std::chrono::milliseconds(100);
 constexpr std::int64_t kGraceNs = 1'000'000'000;
 // Outputs are sent in parts of about this size.
 constexpr std::size_t kPartSize = 4u << 20;
-// After so many machines that came and went memory is given back to the system: when none is left, or in any case.
-constexpr int kTrimWhenEmpty = 256;
-constexpr int kTrimAlways = 4096;
 
 // What the signal leaves behind: where the script stands, one line for each of its functions.
 struct Trace {
@@ -197,12 +193,9 @@ void ScriptServer::end_with_failure(std::uint64_t number, model::Failure failure
   forget(number);
 }
 
-// Runs that begin to wait leave by the thousand, and malloc would keep what they had.
 void ScriptServer::forget(std::uint64_t number) {
   machines_.erase(number);
-  if (++forgotten_ < (machines_.empty() ? kTrimWhenEmpty : kTrimAlways)) return;
-  forgotten_ = 0;
-  ::malloc_trim(0);
+  heap_.left(machines_.empty());
 }
 
 // In parts, notes before the requests that came after them, the end last.

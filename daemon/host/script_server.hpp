@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/heap_trim.hpp"
 #include "base/unique_fd.hpp"
 #include "host/channel.hpp"
 #include "script/execution.hpp"
@@ -56,7 +57,7 @@ class ScriptServer {
   std::condition_variable changed_;
   std::deque<Message> queue_;                                             // under the mutex
   std::unordered_map<std::uint64_t, std::unique_ptr<Machine>> machines_;  // only the script thread
-  int forgotten_ = 0;  // machines since memory was given back; only the script thread
+  base::HeapTrim heap_;  // likewise
   std::atomic<std::uint64_t> running_{0};                                 // the machine that is at work
   std::atomic<bool> busy_{false};
   std::atomic<std::int64_t> allowed_ns_{0};  // its CPU budget

@@ -65,7 +65,7 @@ int Execution::run_loop(lua_State* lua, std::unique_ptr<Loop> loop, std::int64_t
   loop->parent = &scope;
   loop->path = full_path(scope.path, loop->name);
   if (loop->kind == Loop::Kind::first) {
-    if (auto* entry = recording_.find(scope.path, loop->name, false, kWinner)) {
+    if (auto* entry = recording_.find_exactly(scope.path, loop->name, kWinner)) {
       recording_.consume(*entry);
       scope.used.insert(entry->place.name);
       ++scope.steps;

@@ -74,6 +74,14 @@ Recording::Entry* Recording::find(const std::string& scope, const std::string& b
   return nullptr;
 }
 
+Recording::Entry* Recording::find_exactly(const std::string& scope, const std::string& name, std::int64_t hash) {
+  const auto found = scopes_.find(scope);
+  if (found == scopes_.end()) return nullptr;
+  for (Entry* entry : found->second.entries)
+    if (!entry->consumed && entry->step.hash == hash && entry->place.name == name) return entry;
+  return nullptr;
+}
+
 const Recording::Entry* Recording::unconsumed(const std::string& scope) {
   const auto found = scopes_.find(scope);
   if (found == scopes_.end() || found->second.forgiven) return nullptr;

@@ -39,6 +39,8 @@ class Recording {
   // The recorded step that the next request of the scope means: the same name (or the scope's own step, when the
   // request has no name of its own and `own` says so) and the same hash, the first that was not yet asked for.
   Entry* find(const std::string& scope, const std::string& base_name, bool own, std::int64_t hash);
+  // The one that has just this name, as what belongs to a loop does once that has its own.
+  Entry* find_exactly(const std::string& scope, const std::string& name, std::int64_t hash);
   // A step of the scope that nobody has asked for again, or null. With null the scope may do something new.
   const Entry* unconsumed(const std::string& scope);
   void consume(Entry& entry);

@@ -53,12 +53,8 @@ moved AS (SELECT o.run FROM godwit.open_run o WHERE o.node = $1 AND o.block > $2
 constexpr auto kMoved = R"sql(
 SELECT m.run, coalesce(t.resting = 1, false), {}, CASE WHEN godwit.is_ranked(r.options) THEN r.options END, r.submitted_at,
   godwit.is_ranked(r.options) AND (EXISTS (SELECT FROM godwit.step s WHERE s.run = m.run)
-<<<<<<< HEAD
-    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)),
+    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)), {},
   (SELECT number FROM block)
-=======
-    OR EXISTS (SELECT FROM godwit.attempt a WHERE a.run = m.run) OR EXISTS (SELECT FROM godwit.wait w WHERE w.run = m.run)), {}
->>>>>>> mend
 FROM moved m JOIN godwit.run r ON r.id = m.run LEFT JOIN godwit.rest t ON t.run = m.run ORDER BY m.run)sql";
 
 constexpr auto kClaimOne = R"sql(
@@ -71,7 +67,7 @@ bool is_fenced(pqxx::work& work, const NodeSeat& seat) {
 }
 
 std::string moved_statement() {
-  return fmt::format(kMoved, kWakeAt);
+  return fmt::format(kMoved, kWakeAt, kWaitsForLock);
 }
 
 ClaimedRuns claimed_runs(const pqxx::result& rows) {
@@ -82,9 +78,10 @@ ClaimedRuns claimed_runs(const pqxx::result& rows) {
     run.resting = view(row[1]) == "t";
     run.submitted_at = instant(row[4]);
     run.begun = view(row[5]) == "t";
+    run.for_lock = run.resting && view(row[6]) == "t";
     if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
     if (!row[3].is_null()) run.options = text(row[3]);
-    claimed.block = integer(row[6]);
+    claimed.block = integer(row[7]);
   }
   return claimed;
 }
@@ -146,7 +143,6 @@ ClaimedRuns claim_runs(Connection& connection, const NodeSeat& seat, std::size_t
   ClaimedRuns claimed;
   connection.transaction([&](pqxx::work& work) {
     claimed = {};
-<<<<<<< HEAD
     if (work.exec_params(kClaimFence, seat.node, seat.epoch).empty()) return;
     claimed = claimed_runs(work.exec_params(kClaim + moved_statement(), seat.node, seat.epoch, limit, with_active,
                                             static_cast<int>(engine::RunChange::migrated)));
@@ -160,20 +156,6 @@ ClaimedRuns claimed_since(Connection& connection, const NodeSeat& seat, std::int
     claimed = {};
     if (work.exec_params(kClaimFence, seat.node, seat.epoch).empty()) return;
     claimed = claimed_runs(work.exec_params(kTakenSince + moved_statement(), seat.node, block));
-=======
-    if (is_fenced(work, seat)) return;
-    for (const auto& row : work.exec_params(fmt::format(kClaim, kWakeAt, kWaitsForLock), seat.node, seat.epoch, limit, with_active)) {
-      auto& run = claimed.runs.emplace_back();
-      run.run = run_id(row[0]);
-      run.resting = view(row[1]) == "t";
-      run.submitted_at = instant(row[4]);
-      run.begun = view(row[5]) == "t";
-      run.for_lock = run.resting && view(row[6]) == "t";
-      if (run.resting && !row[2].is_null()) run.wake_at = instant(row[2]);
-      if (!row[3].is_null()) run.options = text(row[3]);
-    }
-    if (!claimed.runs.empty()) claimed.block = new_block(work);
->>>>>>> mend
   });
   return claimed;
 }

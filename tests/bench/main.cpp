@@ -324,13 +324,15 @@ class Bench {
     submit_many("noop", 2000);
     submit_and_wait("million", {{"n", 100}});
     settle();
-    const double before = resident_bytes();
+    const Resident before = steady_resident();
     submit_many("listening", count - scripts);
     submit_many("listening_script", scripts);
     wait_for_resting(count);
-    const double grown = resident_bytes() - before;
-    report.add({"100,000 runs asleep: daemon and hosts grow by", figure(grown / 1e6, "MB"), "100 MB", grown / 100e6, 1,
-                true});
+    const Resident after = steady_resident();
+    const double grown = after.sum() - before.sum();
+    report.add({"100,000 runs asleep: daemon and hosts grow by",
+                figure(grown / 1e6, "MB") + " (daemon " + figure((after.daemon - before.daemon) / 1e6, "MB") + ")",
+                "100 MB", grown / 100e6, 1, true});
 
     RpcConnection connection(daemon_->socket());
     for (const std::string job : {"listening", "listening_script"}) {
@@ -415,11 +417,22 @@ class Bench {
   }
   double postgres_cpu() { return bench::cpu_seconds_of_tree(daemon_->postmaster()); }
 
-  // Of the daemon and its hosts.
-  double resident_bytes() {
-    double bytes = bench::resident_bytes(daemon_->pid());
-    for (const pid_t host : daemon_->hosts()) bytes += bench::resident_bytes(host);
+  struct Resident {
+    double daemon = 0, hosts = 0;
+    double sum() const { return daemon + hosts; }
+    bool operator==(const Resident&) const = default;
+  };
+  Resident resident() {
+    Resident bytes{bench::resident_bytes(daemon_->pid())};
+    for (const pid_t host : daemon_->hosts()) bytes.hosts += bench::resident_bytes(host);
     return bytes;
+  }
+  // Once the hosts have put away what the daemon has told them to.
+  Resident steady_resident() {
+    for (Resident last = resident();;) {
+      std::this_thread::sleep_for(300ms);
+      if (const Resident now = resident(); now == std::exchange(last, now)) return now;
+    }
   }
 
   void submit_many(const std::string& job, int count) { submit_many(job, count, daemon_->socket()); }

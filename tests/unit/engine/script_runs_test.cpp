@@ -253,3 +253,32 @@ TEST_CASE("a script has a lock while its function runs, whatever ends it, and co
   CHECK(world.result(model::RunId(model::number(chain) + 2)) == "3");
   CHECK(world.memory.faults.empty());
 }
+
+TEST_CASE("a child whose branch lost a race is cancelled at once, whenever the daemon dies") {
+  for (std::uint64_t deaths = 0; deaths < 3; ++deaths) {
+    INFO("deaths " << deaths);
+    ScriptsWorld world;
+    world.job("long", "job: long\nstages:\n  nap: {sleep: 99h}\n");
+    // The child of the second race is lost while it is being made.
+    const auto run = world.submit(
+        written("local a = gw.first {child = function() return gw.child('long') end,\n"
+                "  quick = function() gw.sleep('1h') return 'quick' end}\n"
+                "local b = gw.first {child = function() return gw.child('long') end,\n"
+                "  quick = function() return gw.call('echo', {v = 'quicker'}).v end}\n"
+                "gw.sleep('10h')\nreturn {a, b}"));
+    world.clock.advance(1h - 1s);
+    if (deaths > 0) world.die();
+    // Its time is over, and what came of that may not be stored.
+    world.clock.next_timer();
+    if (deaths > 1) world.die();
+    world.clock.advance(30min);
+    CHECK(world.result(run) == "not ended");
+    for (const auto& [id, other] : world.memory.runs) {
+      if (id == run) continue;
+      CHECK_THAT(world.result(id), Catch::Contains("cancelled"));
+    }
+    world.run_to_end();
+    CHECK(world.result(run) == R"(["quick","quicker"])");
+    CHECK(world.memory.faults == std::vector<std::string>{});
+  }
+}

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "pool_world.hpp"
+#include "support/resident.hpp"
 #include "support/temp_dir.hpp"
 #include "support/zoo.hpp"
 
@@ -169,19 +170,13 @@ TEST_CASE("hosts that die leave nothing behind") {
       world.pool().reset("zoo.vanishes");
     }
   };
-  const auto resident = [] {
-    std::ifstream file("/proc/self/statm");
-    std::size_t total = 0, pages = 0;
-    file >> total >> pages;
-    return pages * 4096;
-  };
   die(50);
-  const std::size_t fds = open_fds(), memory = resident();
+  const std::size_t fds = open_fds(), memory = support::resident();
   die(deaths);
   CHECK(open_fds() == fds);
   // The world keeps what each call gave: less than a KiB.
 #ifndef __SANITIZE_ADDRESS__  // which keeps what was freed for a while, and says itself what leaks
-  CHECK(resident() < memory + (4u << 20) + static_cast<std::size_t>(deaths) * 2048);
+  CHECK(support::resident() < memory + (4u << 20) + static_cast<std::size_t>(deaths) * 2048);
 #else
   (void)memory;
 #endif

@@ -32,6 +32,7 @@ void ScriptWorld::take(script::Output output) {
         return note.replaces && step.path.starts_with(note.loop + "[") && step.path.find("..") != std::string::npos;
       });
     }
+    for (const auto& row : note.rows) ++emitted[row.topic + " " + row.row];
     record({note.path, model::StepState::succeeded, note.hash, note.output, {}, {}, note.line});
   }
   for (const std::uint64_t number : output.cancelled)

@@ -51,6 +51,7 @@ class ScriptWorld {
   std::vector<script::RecordedStep> journal;
   std::vector<script::LogLine> logs;
   std::map<std::string, int> calls;  // by path and input: how often a step was really done
+  std::map<std::string, int> emitted;  // by topic and row: how often it was written
   std::size_t requests_max = 0;      // the most that were under way at once
   std::size_t lives = 0;
 
