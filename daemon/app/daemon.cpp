@@ -21,6 +21,7 @@ namespace {
 
 constexpr auto kVersion = GODWIT_VERSION;
 constexpr std::size_t kArtifactPiece = 1u << 20;
+constexpr std::size_t kStepsNamed = 3;  // of those that an end waits for
 
 engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts,
                                        engine::Cluster* cluster) {
@@ -163,7 +164,7 @@ control::Services Daemon::make_services() {
       .control_status = [this] { return server_ ? server_->status() : json::object(); },
       .reload = [this] { return reload(); },
       .version = kVersion,
-      .reset_plugin = [this](const std::string& id) { hosts_.reset(id); },
+      .reset_plugin = [this](const std::string& id) { return hosts_.reset(id); },
       .cluster = store_.cluster(),
       .read_artifact = [this](const std::string& name, std::uint64_t offset) { return read_artifact(name, offset); },
   };
@@ -275,7 +276,8 @@ void Daemon::begin_drain() {
   log::info("ending: running steps have {} to finish", base::format_duration(settings_.drain_timeout));
   supervisor_.stopping("waiting for running steps");
   supervisor_.extend(settings_.drain_timeout + std::chrono::seconds(20));
-  if (server_) server_->stop_listening();
+  const auto end = base::tick() + settings_.drain_timeout;
+  if (server_) server_->take_no_changes([this, end] { return drain_text(end); });
   engine_.drain([this] { end_drain(); });
   drain_timer_.expires_after(settings_.drain_timeout);
   drain_timer_.async_wait([this](const boost::system::error_code& error) {
@@ -283,6 +285,18 @@ void Daemon::begin_drain() {
     log::warning("steps are still running; they will be taken up by the next start");
     end_drain();
   });
+}
+
+std::string Daemon::drain_text(base::Tick end) const {
+  const auto left = std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(end - base::tick()));
+  std::string text = "godwitd is ending, in " + base::format_duration(left) + " at the latest";
+  const auto steps = engine_.under_way(kStepsNamed + 1);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    text += i == 0 ? ": it waits for " : ", ";
+    if (i == kStepsNamed) return text + "and more";
+    text += steps[i];
+  }
+  return text;
 }
 
 void Daemon::end_drain() {

@@ -44,6 +44,8 @@ class Daemon {
   void watch_signals();
   void on_signal(int number);
   void begin_drain();
+  // What is still waited for, and until when.
+  std::string drain_text(base::Tick end) const;
   void end_drain();
   void on_fenced();
   void feed_watchdog();

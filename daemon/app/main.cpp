@@ -2,6 +2,7 @@
 #include <exception>
 
 #include "app/daemon.hpp"
+#include "app/state_directory.hpp"
 #include "base/paths.hpp"
 #include "config/settings.hpp"
 
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
         break;
     }
     base::log::start(line.settings.log_level);
+    const app::StateDirectory state(line.settings.state_dir);
     app::SupervisorLink supervisor;
     for (bool anew = false;; anew = true) {
       app::Daemon daemon(line.settings, supervisor, anew);

@@ -2,10 +2,12 @@
 // it.
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "base/suggest.hpp"
 #include "check/arguments.hpp"
+#include "check/elf_file.hpp"
 #include "check/runner.hpp"
 
 namespace {
@@ -28,6 +30,17 @@ void require_known(const std::vector<std::string>& only) {
     for (const auto& check : checks()) found = found || check.name.starts_with(name);
     if (!found)
       throw base::Error(base::ErrorKind::usage, "there is no check '" + name + "'", {}, base::suggest(name, known));
+  }
+}
+
+// What is no plugin at all is told once, and not by every check.
+void require_plugin(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw base::Error(base::ErrorKind::not_found, "there is no such file", {path, 0, 0, {}});
+  try {
+    read_elf(path);
+  } catch (const base::Error& error) {
+    throw base::Error(base::ErrorKind::refused, error.problems());
   }
 }
 
@@ -56,6 +69,7 @@ int run(const Arguments& arguments) {
   for (const auto& check : checks())
     if (check.name == arguments.child) runner.run_child(check);
   require_known(arguments.only);
+  require_plugin(arguments.options.plugin);
   std::vector<Outcome> outcomes;
   bool failed = false;
   for (const auto& check : checks()) {

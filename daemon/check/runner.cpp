@@ -181,10 +181,15 @@ Outcome Runner::run(const Check& check) const {
     report.take({piece, static_cast<std::size_t>(got)}, outcome);
     if (report.done) break;
   }
+  // Counted before the first of them is killed: afterwards it is a matter of chance who is dead already.
+  const std::size_t left = living_descendants(child.pid());
   child.signal_group(SIGKILL * (late || report.done ? 1 : 0));
   const process::Exit exit = child.wait();
-  if (const std::size_t left = end_children(); left > 0)
-    outcome.findings.push_back({Severity::warning, std::to_string(left) + " processes that it had started outlived it"});
+  end_children();
+  if (left > 0)
+    outcome.findings.push_back(
+        {Severity::warning,
+         std::to_string(left) + (left == 1 ? " process" : " processes") + " that it had started outlived it"});
   outcome.seconds = seconds_since(begin);
   if (report.done) return outcome;
   const std::string where = report.doing.empty() ? "" : " while " + report.doing;

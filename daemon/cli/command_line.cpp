@@ -70,6 +70,21 @@ std::string unknown_option_hint(const CommandInfo& command, const std::vector<st
   return help_hint(&command);
 }
 
+// What CLI11, which takes no bars in names, is told of an argument.
+std::string parsed_name(const Argument& argument) {
+  std::string name(argument.name);
+  std::replace(name.begin(), name.end(), '|', '_');
+  return name;
+}
+
+// What CLI11 says, with the arguments called as help calls them.
+std::string with_names(std::string text, const CommandInfo& command) {
+  for (const auto& argument : command.arguments)
+    if (const auto at = text.find(parsed_name(argument)); at != std::string::npos)
+      text.replace(at, argument.name.size(), argument.name);
+  return text;
+}
+
 // CLI11 keeps pointers to the places its values go to, so these must not move.
 struct Place {
   std::string name;
@@ -106,8 +121,9 @@ CommandLine CommandLine::parse(const std::vector<std::string>& words) {
   for (const auto& word : words) {
     if (word == "--") break;
     if (word == "-h" || word == "--help") line.help = true;
+    if (word == "--version") line.version = true;
   }
-  if (line.help) return line;
+  if (line.help || line.version) return line;
   if (!line.command) throw usage("there is no command in this", help_hint(nullptr));
 
   std::deque<Place> places;
@@ -122,9 +138,7 @@ CommandLine CommandLine::parse(const std::vector<std::string>& words) {
   for (const auto& option : line.command->options) add_option(*app, option, places);
   for (const auto& argument : line.command->arguments) {
     auto& place = places.emplace_back(Place{std::string(argument.name)});
-    std::string name(argument.name);
-    std::replace(name.begin(), name.end(), '|', '_');
-    place.option = app->add_option(name, place.values)
+    place.option = app->add_option(parsed_name(argument), place.values)
                        ->required(argument.required)
                        ->expected(1, argument.many ? 1'000'000 : 1)
                        ->allow_extra_args(argument.many);
@@ -134,7 +148,7 @@ CommandLine CommandLine::parse(const std::vector<std::string>& words) {
   } catch (const CLI::ExtrasError& error) {
     throw usage(error.what(), unknown_option_hint(*line.command, words));
   } catch (const CLI::ParseError& error) {
-    throw usage(error.what(), help_hint(line.command));
+    throw usage(with_names(error.what(), *line.command), help_hint(line.command));
   }
   for (auto& place : places)
     if (place.option->count() > 0) line.values_[place.name] = std::move(place.values);

@@ -52,8 +52,9 @@ class CommandLine {
   // Throws Error(usage) with a suggestion where there is one.
   static CommandLine parse(const std::vector<std::string>& words);
 
-  const CommandInfo* command = nullptr;  // null when only help was asked for
+  const CommandInfo* command = nullptr;  // null when only help or the version was asked for
   bool help = false;
+  bool version = false;
 
   bool has(const std::string& name) const { return values_.contains(name); }
   // The value of an option ("key") or an argument ("RUN"), or `otherwise`.

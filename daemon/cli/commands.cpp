@@ -9,7 +9,7 @@ const Argument kRun{"RUN", "the number of a run, as submit printed it"};
 const Argument kJob{"JOB", "the name of a job in the daemon's job folders"};
 const Argument kQueue{"QUEUE", "the name of a queue"};
 const Argument kSchedule{"NAME", "the name of a schedule"};
-const Argument kJobOrFile{"JOB|FILE", "the name of a job, or a job file: what has a slash or ends in .yaml or .yml"};
+const Argument kJobOrFile{"JOB|FILE", "the name of a job, or a job file: what has a slash or ends in .yaml, .yml or .lua"};
 const Option kFollow{"-f,--follow", "", "Shows progress and log lines until the end, then the result."};
 
 }  // namespace
@@ -21,6 +21,7 @@ const std::vector<Option>& global_options() {
       {"--no-color", "", "Prints without colours (as does the variable NO_COLOR)."},
       {"-q,--quiet", "", "Prints only what a script needs: numbers and names."},
       {"-h,--help", "", "Shows what the command does and takes."},
+      {"--version", "", "Shows the version of this program."},
   };
   return options;
 }
@@ -86,7 +87,7 @@ const std::vector<CommandInfo>& commands() {
        "retry",
        "Lets a blocked run go on, or continues an ended one in a new run that keeps its finished steps.",
        {kRun},
-       {{"--from", "STAGE", "Does this stage again, and what depends on it."},
+       {{"--from", "STEP", "Does this step again, and what depends on it."},
         {"--set", "PATH=JSON", "Gives a step this output instead, or a parameter this value: params.NAME=JSON.", true},
         {"--skip", "STEP", "Takes a step as done, without an output.", true}},
        retry},
@@ -214,9 +215,15 @@ const std::vector<CommandInfo>& commands() {
        "set",
        "Sets how much a limit lets through, now and after restarts.",
        {{"NAME", "the limit's name; tenant:acme for one key, 'tenant:*' for all others"},
-        {"LIMIT", "permits to be had at once (4), or a rate (10/s, '600/m burst 20')"}},
+        {"LIMIT", "permits to be had at once (4; 0 lets nothing through for now), or a rate (10/s, '600/m burst 20')"}},
        {},
        limit_set},
+      {"limit",
+       "unset",
+       "Takes back what was set: the settings' word counts again, or the jobs'.",
+       {{"NAME", "the limit's name"}},
+       {},
+       limit_unset},
       {"queue",
        "list",
        "Lists the queues: their bounds, how many of their runs are at work, how many wait, and who paused them.",
@@ -322,7 +329,7 @@ const std::vector<CommandInfo>& commands() {
        {},
        {{"-l,--limit", "N", "How many at most (100)."}},
        audit},
-      {"", "status", "Says how the daemon, its database and its queues are.", {}, {}, status},
+      {"", "status", "Says how the daemon, its database and its queues are; exit code 4 while the database is away.", {}, {}, status},
       {"",
        "reload",
        "Lets the daemon read its job and plugin folders again; running calls end in the plugin they began in.",

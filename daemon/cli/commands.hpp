@@ -39,6 +39,7 @@ int node_drain(Session& session);
 int node_undrain(Session& session);
 int limit_list(Session& session);
 int limit_set(Session& session);
+int limit_unset(Session& session);
 int queue_list(Session& session);
 int queue_pause(Session& session);
 int queue_resume(Session& session);

@@ -27,21 +27,6 @@ int print_list(Session& session, const json::value& list, std::string_view none)
   return 0;
 }
 
-// Problems come as objects with their place, or as sentences.
-std::vector<std::string> problem_texts(const json::object& report) {
-  std::vector<std::string> texts;
-  const auto* problems = array_of(report, "problems");
-  if (!problems) return texts;
-  for (const auto& problem : *problems) {
-    if (problem.is_object()) {
-      texts.push_back(wire::problems_from_json({problem}).front().text());
-    } else {
-      texts.push_back(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
-    }
-  }
-  return texts;
-}
-
 // Calls `take` with each unit of a plugin and each of its methods.
 void each_method(const json::object& plugin,
                  const std::function<void(const json::object& unit, const json::object& method)>& take) {
@@ -127,7 +112,9 @@ int plugin_reset(Session& session) {
   if (session.json) {
     session.print_json(answer);
   } else if (!session.quiet) {
-    session.print("plugin " + base::printable(session.line.text("PLUGIN")) + " starts again with its next call\n");
+    const bool was_stopped = text_of(answer.as_object(), "was_stopped") == "true";
+    session.print("plugin " + base::printable(session.line.text("PLUGIN")) +
+                  (was_stopped ? " starts again with its next call\n" : " was not stopped\n"));
   }
   return 0;
 }
@@ -135,38 +122,18 @@ int plugin_reset(Session& session) {
 int audit(Session& session) {
   json::object request;
   if (const auto limit = session.line.number("limit", 1)) request["limit"] = *limit;
-  return print_list(session, session.call("audit.list", std::move(request)), "Nothing was changed by anybody yet.");
-}
-
-int status(Session& session) {
-  const auto answer = session.call("daemon.status");
-  if (session.json) {
-    session.print_json(answer);
-    return 0;
-  }
-  auto state = answer.as_object();
-  const auto* store = object_of(state, "store");
-  session.print("godwitd " + base::printable(text_of(state, "version")) + ", up " +
-                clock_text(std::chrono::seconds(number_of(state, "uptime_seconds"))) + ", database " +
-                session.paint(store ? text_of(*store, "state") : "") + "\n");
-  std::vector<std::string> problems;
-  for (auto& member : state) {
-    auto* part = member.value().if_object();
-    if (!part) continue;
-    for (auto& text : problem_texts(*part)) problems.push_back(std::move(text));
-    part->erase("problems");
-  }
-  state.erase("version");
-  state.erase("uptime_seconds");
-  session.print(outline(state));
-  for (const auto& problem : problems) session.print("problem: " + base::printable(problem, true) + "\n");
+  const auto changes = session.call("audit.list", std::move(request));
+  if (!session.quiet || session.json) return print_list(session, changes, "Nothing was changed by anybody yet.");
+  for (const auto& change : changes.as_array())
+    session.print(base::printable(text_of(change.as_object(), "command") + " " + text_of(change.as_object(), "target")) + "\n");
   return 0;
 }
 
 int reload(Session& session) {
   const auto answer = session.call("daemon.reload");
   const auto& report = answer.as_object();
-  const auto problems = problem_texts(report);
+  auto problems = problem_texts(report, "problems");
+  for (auto& problem : problem_texts(report, "plugin_problems")) problems.push_back(std::move(problem));
   if (session.json) {
     session.print_json(answer);
   } else {
@@ -174,9 +141,6 @@ int reload(Session& session) {
       session.print(text_of(report, "loaded") + " job files read, " + text_of(report, "changed") +
                     " jobs new or changed\n");
     for (const auto& problem : problems) session.note(problem);
-    if (const auto* plugins = array_of(report, "plugin_problems"))
-      for (const auto& problem : *plugins)
-        session.note(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
   }
   return !problems.empty() ? base::info(base::ErrorKind::refused).exit_code : 0;
 }

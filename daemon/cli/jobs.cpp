@@ -58,9 +58,20 @@ int job_show(Session& session) {
     return 0;
   }
   const auto& job = answer.as_object();
-  session.print(base::printable(text_of(job, "job")) + ": " + base::printable(text_of(job, "description")) + "\n");
+  if (session.quiet) {
+    session.print(base::printable(text_of(job, "version")) + "\n");
+    return 0;
+  }
+  const std::string description = text_of(job, "description");
+  session.print(base::printable(text_of(job, "job")) +
+                (description.empty() ? std::string() : ": " + base::printable(description)) + "\n");
   session.print("file " + base::printable(text_of(job, "file")) + ", version " +
                 base::printable(text_of(job, "version")) + "\n");
+  for (const char* member : {"timeout", "queue", "priority"})
+    if (const auto value = text_of(job, member); !value.empty())
+      session.print(std::string(member) + " " + base::printable(value) + "\n");
+  if (const auto* schedules = array_of(job, "schedules"); schedules && !schedules->empty())
+    session.print("\n" + table_of(*schedules, session.width));
   if (const auto* params = object_of(job, "params")) print_parameters(session, *params);
   if (const auto* stages = array_of(job, "stages"); stages && !stages->empty())
     session.print("\n" + table_of(*stages, session.width));

@@ -67,4 +67,17 @@ int limit_set(Session& session) {
   return 0;
 }
 
+int limit_unset(Session& session) {
+  const auto answer = session.call("limit.unset", {{"name", session.line.text("NAME")}});
+  if (session.json) {
+    session.print_json(answer);
+  } else if (!session.quiet) {
+    const std::string limit = text_of(answer.as_object(), "limit");
+    session.print("limit " + base::printable(session.line.text("NAME")) +
+                  (limit.empty() ? " is gone" : " is now " + limit + ", as its " + text_of(answer.as_object(), "source") + " says") +
+                  "\n");
+  }
+  return 0;
+}
+
 }  // namespace godwit::cli

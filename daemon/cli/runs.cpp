@@ -45,7 +45,7 @@ void print_steps(Session& session, const json::object& shown) {
       const auto& step = value.as_object();
       const auto* error = object_of(step, "error");
       table.add({text_of(step, "path"), text_of(step, "state"), text_of(step, "attempt"),
-                 time_between(step, "started_at", "finished_at"), error ? failure_text(*error) : ""});
+                 time_between(step, "started_at", "finished_at"), error ? one_line(failure_text(*error)) : ""});
     }
     session.print("\n" + table.text(session.width));
   }
@@ -153,8 +153,8 @@ void print_run(Session& session, const json::object& shown) {
   print_steps(session, shown);
 }
 
-// Gives the lines after `after`, page by page, and the number of the last.
-std::int64_t read_logs(Session& session, std::int64_t after, const std::function<void(json::value& line)>& take) {
+// Gives the lines after `after`, page by page, and makes it the number of the last that was given.
+void read_logs(Session& session, std::int64_t& after, const std::function<void(json::value& line)>& take) {
   for (;;) {
     auto request = run_of(session);
     request["after"] = after;
@@ -165,12 +165,12 @@ std::int64_t read_logs(Session& session, std::int64_t after, const std::function
       after = number_of(line.as_object(), "seq");
       take(line);
     }
-    if (count < static_cast<std::size_t>(kLogPage)) return after;
+    if (count < static_cast<std::size_t>(kLogPage)) return;
   }
 }
 
-std::int64_t print_logs(Session& session, std::int64_t after) {
-  const auto last = read_logs(session, after, [&](const json::value& line) {
+void print_logs(Session& session, std::int64_t& after) {
+  read_logs(session, after, [&](const json::value& line) {
     if (session.json) {
       session.print_json(line);
     } else {
@@ -178,7 +178,32 @@ std::int64_t print_logs(Session& session, std::int64_t after) {
     }
   });
   std::fflush(stdout);
-  return last;
+}
+
+// Prints lines until the run has ended; `last` is the newest that was printed.
+void follow_logs(Session& session, Reconnector& reconnector, std::int64_t& last) {
+  auto follow = run_of(session);
+  follow["states"] = true;  // the lines come from the store, in their order
+  session.call("run.follow", follow);
+  reconnector.answered();
+  print_logs(session, last);
+  auto look_at = base::tick() + kLogsEvery;
+  for (bool ended = false; !ended;) {
+    // A run that has much to say is looked at as often as one that is silent.
+    const auto left = std::chrono::duration_cast<base::Duration>(look_at - base::tick());
+    const auto event = left.count() > 0 ? session.client().next_event(left) : std::nullopt;
+    if (event) {
+      const auto state = text_of(event->event, "event") == "state"
+                             ? model::parse_run_state(text_of(event->event, "state"))
+                             : std::nullopt;
+      ended = state && model::is_terminal(*state);
+      continue;
+    }
+    print_logs(session, last);
+    look_at = base::tick() + kLogsEvery;
+  }
+  std::this_thread::sleep_for(kLogsEvery);  // the last lines may be written away after the end
+  print_logs(session, last);
 }
 
 int steer(Session& session, std::string_view method, std::string_view done, json::object request) {
@@ -226,7 +251,7 @@ int list(Session& session) {
     if (session.quiet) session.print(text_of(row, "run") + "\n");
     table.add({text_of(row, "run"), text_of(row, "job"), text_of(row, "state"), progress_cell(row),
                local_time(row, "submitted_at"), time_between(row, "submitted_at", "finished_at"),
-               text_of(row, "submitted_by"), error ? failure_text(*error) : ""});
+               text_of(row, "submitted_by"), error ? one_line(failure_text(*error)) : ""});
   }
   if (!session.quiet) session.print(table.empty() ? "There are no such runs.\n" : table.text(session.width));
   return 0;
@@ -250,37 +275,19 @@ int show(Session& session) {
 }
 
 int logs(Session& session) {
+  std::int64_t last = 0;
   if (!session.line.has("follow")) {
     if (session.json) {
       json::array all;
-      read_logs(session, 0, [&](json::value& line) { all.push_back(std::move(line)); });
+      read_logs(session, last, [&](json::value& line) { all.push_back(std::move(line)); });
       session.print_json(all);
     } else {
-      print_logs(session, 0);
+      print_logs(session, last);
     }
     return 0;
   }
-  auto follow = run_of(session);
-  follow["states"] = true;  // the lines come from the store, in their order
-  session.call("run.follow", follow);
-  std::int64_t last = print_logs(session, 0);
-  auto look_at = base::tick() + kLogsEvery;
-  for (bool ended = false; !ended;) {
-    // A run that has much to say is looked at as often as one that is silent.
-    const auto left = std::chrono::duration_cast<base::Duration>(look_at - base::tick());
-    const auto event = left.count() > 0 ? session.client().next_event(left) : std::nullopt;
-    if (event) {
-      const auto state = text_of(event->event, "event") == "state"
-                             ? model::parse_run_state(text_of(event->event, "state"))
-                             : std::nullopt;
-      ended = state && model::is_terminal(*state);
-      continue;
-    }
-    last = print_logs(session, last);
-    look_at = base::tick() + kLogsEvery;
-  }
-  std::this_thread::sleep_for(kLogsEvery);  // the last lines may be written away after the end
-  print_logs(session, last);
+  Reconnector reconnector(session, session.line.run());
+  reconnector.until_done([&] { follow_logs(session, reconnector, last); });
   return 0;
 }
 

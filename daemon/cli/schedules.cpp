@@ -60,9 +60,10 @@ std::optional<base::Instant> instant_of(const CommandLine& line, const std::stri
   return instant;
 }
 
-void print_lines(Session& session, const json::value& list) {
+void print_times(Session& session, const json::array& list) {
   if (session.json) return session.print_json(list);
-  for (const auto& entry : list.as_array())
+  if (list.empty() && !session.quiet) session.print("No fire time is to come.\n");
+  for (const auto& entry : list)
     session.print((entry.is_string() ? std::string(entry.get_string()) : json::serialize(entry)) + "\n");
 }
 
@@ -73,7 +74,7 @@ int next_of_known(Session& session) {
       throw usage("--" + std::string(option) + " beside the name of a schedule", "the schedule says it itself");
   json::object request{{"schedule", line.text("NAME")}};
   if (const auto count = line.number("count", 1)) request["count"] = *count;
-  print_lines(session, session.call("schedule.next", std::move(request)));
+  print_times(session, session.call("schedule.next", std::move(request)).as_array());
   return 0;
 }
 
@@ -112,14 +113,10 @@ int schedule_next(Session& session) {
   json::array list;
   for (auto next = times.next(instant_of(line, "from").value_or(base::now()));
        next && left > 0 && (!to || *next <= *to); --left) {
-    const auto text = cron::format_in_zone(*next, shown_in);
-    if (session.json)
-      list.emplace_back(text);
-    else
-      session.print(text + "\n");
+    list.emplace_back(cron::format_in_zone(*next, shown_in));
     next = times.next(*next);
   }
-  if (session.json) session.print_json(list);
+  print_times(session, list);
   return 0;
 }
 

@@ -32,6 +32,10 @@ int run_line(CommandLine line) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     return 0;
   }
+  if (line.version) {
+    std::puts("godwit " GODWIT_VERSION);
+    return 0;
+  }
   Session session(std::move(line));
   return session.line.command->run(session);
 }

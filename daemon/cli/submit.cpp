@@ -47,29 +47,64 @@ void add_options(const CommandLine& line, json::object& request) {
   request["only"] = std::move(stages);
 }
 
-int submit_many(Session& session, const json::object& job, const json::object& params, std::int64_t count) {
+// The runs that a submit of many has stored so far.
+struct Stored {
+  std::int64_t count = 0;
+  json::value first, last;
+  json::array all;  // for --json only
+
+  std::string text() const {
+    return json::serialize(first) + (count == 1 ? "" : " to " + json::serialize(last));
+  }
+};
+
+// One request after the other, each for as many as fit into it.
+void submit_in_parts(Session& session, const json::object& job, const json::object& params, std::int64_t count,
+                     Stored& stored) {
   const std::size_t each = json::serialize(params).size() + 1;
   const auto per_request =
       static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
-  json::array all;
-  json::value first, last;
-  for (std::int64_t left = count; left > 0;) {
-    const std::int64_t now = std::min(left, per_request);
+  while (stored.count < count) {
     auto request = job;
-    request["params"] = json::array(static_cast<std::size_t>(now), params);
+    request["params"] = json::array(static_cast<std::size_t>(std::min(count - stored.count, per_request)), params);
     const auto answer = session.call("run.submit_many", std::move(request));
     for (const auto& run : answer.as_object().at("runs").as_array()) {
       if (session.quiet && !session.json) session.print(json::serialize(run) + "\n");
-      if (session.json) all.push_back(run);
-      if (first.is_null()) first = run;
-      last = run;
+      if (session.json) stored.all.push_back(run);
+      if (stored.first.is_null()) stored.first = run;
+      stored.last = run;
+      ++stored.count;
     }
-    left -= now;
+  }
+}
+
+// The error that cut a submit of many off, with what was stored before.
+base::Error cut_off(const base::Error& error, const Stored& stored, std::int64_t count) {
+  const auto& problem = error.problems().front();
+  const std::string text = stored.count == 0 ? std::string("none of ") + grouped(count) + " runs is known to be stored"
+                                             : grouped(stored.count) + " of " + grouped(count) +
+                                                   " runs were stored, " + stored.text();
+  // Where the daemon gave a reason it did nothing.
+  const bool doubtful = error.kind() == base::ErrorKind::unavailable && problem.hint.empty();
+  return base::Error(error.kind(), problem.what + "; " + text, problem.place,
+                     doubtful ? "whether those of the last request were stored is not known: see `godwit list`"
+                              : problem.hint);
+}
+
+int submit_many(Session& session, const json::object& job, const json::object& params, std::int64_t count) {
+  Stored stored;
+  session.client();
+  try {
+    submit_in_parts(session, job, params, count, stored);
+  } catch (const base::Error& error) {
+    if (stored.count == 0 && error.kind() != base::ErrorKind::unavailable) throw;
+    if (session.json) session.print_json(json::object{{"runs", std::move(stored.all)}});
+    throw cut_off(error, stored, count);
   }
   if (session.json) {
-    session.print_json(json::object{{"runs", std::move(all)}});
+    session.print_json(json::object{{"runs", std::move(stored.all)}});
   } else if (!session.quiet) {
-    session.print(grouped(count) + " runs, " + json::serialize(first) + " to " + json::serialize(last) + "\n");
+    session.print(grouped(count) + (count == 1 ? " run, " : " runs, ") + stored.text() + "\n");
   }
   return 0;
 }

@@ -92,12 +92,38 @@ std::string time_between(const json::object& object, std::string_view from, std:
   return clock_text(std::chrono::floor<std::chrono::seconds>(took));
 }
 
-std::string failure_text(const json::object& failure) {
+std::string failure_text(const json::object& failure, bool with_step) {
   const std::string code = text_of(failure, "code");
-  const std::string path = text_of(failure, "path");
+  const std::string path = with_step ? text_of(failure, "path") : std::string();
   std::string text = code.empty() ? "" : code + ": ";
   text += text_of(failure, "message");
   return path.empty() ? text : text + " (step " + path + ")";
+}
+
+std::string one_line(std::string text) {
+  const auto is_break = [](char c) { return c == '\n' || c == '\r'; };
+  while (!text.empty() && is_break(text.back())) text.pop_back();
+  std::string line;
+  for (const char c : text)
+    if (!is_break(c))
+      line += c;
+    else if (!line.ends_with(' '))
+      line += ' ';
+  return line;
+}
+
+std::vector<std::string> problem_texts(const json::object& report, std::string_view member) {
+  std::vector<std::string> texts;
+  const auto* problems = array_of(report, member);
+  if (!problems) return texts;
+  for (const auto& problem : *problems) {
+    if (problem.is_object()) {
+      texts.push_back(wire::problems_from_json({problem}).front().text());
+    } else {
+      texts.push_back(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
+    }
+  }
+  return texts;
 }
 
 std::string log_line(const json::object& line) {

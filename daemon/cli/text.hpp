@@ -18,7 +18,11 @@ std::string local_time(const base::json::object& object, std::string_view name);
 // The time between two instants; until now when the second is missing.
 std::string time_between(const base::json::object& object, std::string_view from, std::string_view to);
 // "code: message (step search[3])" of a failure.
-std::string failure_text(const base::json::object& failure);
+std::string failure_text(const base::json::object& failure, bool with_step = true);
+// The problems in a member of a report: they come as objects with their place, or as sentences.
+std::vector<std::string> problem_texts(const base::json::object& report, std::string_view member);
+// A text of several lines on one.
+std::string one_line(std::string text);
 // One line of a run's log, with its line feed.
 std::string log_line(const base::json::object& line);
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <thread>
 
 #include "base/terminal.hpp"
 #include "cli/text.hpp"
@@ -14,8 +13,6 @@ namespace {
 
 namespace json = base::json;
 
-constexpr auto kKeepTrying = std::chrono::seconds(30);
-constexpr auto kBetweenTries = std::chrono::milliseconds(250);
 constexpr auto kBarEvery = std::chrono::milliseconds(100);
 constexpr auto kLineEvery = std::chrono::seconds(1);
 
@@ -47,6 +44,7 @@ bool is_end(const std::string& state) {
 Watcher::Watcher(Session& session, model::RunId run, Style style)
     : session_(session),
       run_(run),
+      reconnector_(session, run),
       style_(style),
       bar_(style == Style::follow && !session.json && session.tell_width > 0) {
   progress_.run = model::number(run);
@@ -54,22 +52,14 @@ Watcher::Watcher(Session& session, model::RunId run, Style style)
 }
 
 json::object Watcher::until_end() {
-  session_.client();  // no daemon at all is an error at once, not something to wait for
-  for (;;) {
-    try {
-      return until_end_or_lost();
-    } catch (const base::Error& error) {
-      clear_bar();
-      if (error.kind() != base::ErrorKind::unavailable) throw;
-      session_.disconnect();
-      wait_for_daemon(error);
-    }
-  }
+  json::object outcome;
+  reconnector_.until_done([&] { outcome = until_end_or_lost(); }, [this] { clear_bar(); });
+  return outcome;
 }
 
 json::object Watcher::until_end_or_lost() {
   session_.call("run.follow", {{"run", model::number(run_)}, {"states", style_ == Style::silent}});
-  if (std::exchange(give_up_at_, std::nullopt)) session_.note("the daemon is back");
+  reconnector_.answered();
   const auto patience = bar_ ? std::chrono::milliseconds(500) : std::chrono::milliseconds(60'000);
   for (bool ended = false; !ended;) {
     const auto event = session_.client().next_event(patience);
@@ -83,22 +73,6 @@ json::object Watcher::until_end_or_lost() {
   clear_bar();
   auto outcome = session_.call("run.result", {{"run", model::number(run_)}});
   return outcome.is_object() ? std::move(outcome.get_object()) : json::object();
-}
-
-void Watcher::wait_for_daemon(const base::Error& why) {
-  const auto& problem = why.problems().front();
-  const auto now = base::tick();
-  if (!give_up_at_) {
-    give_up_at_ = now + kKeepTrying;
-    session_.note(
-        base::Error::Problem{problem.what, problem.place, "trying again for " + base::format_duration(kKeepTrying)}
-            .text());
-  } else if (now >= *give_up_at_) {
-    throw base::Error(
-        base::ErrorKind::unavailable, problem.what, problem.place,
-        "the run goes on when the daemon is back; `godwit watch " + model::text(run_) + "` looks at it again");
-  }
-  std::this_thread::sleep_for(kBetweenTries);
 }
 
 bool Watcher::on_event(const json::object& event) {
@@ -177,7 +151,7 @@ int print_outcome(Session& session, model::RunId run, const json::object& outcom
   const std::string step = error ? text_of(*error, "path") : std::string();
   const std::string what = "run " + model::text(run) + " " + (state == "failed" ? "failed" : "was " + state) +
                            (step.empty() ? "" : " in " + step);
-  const std::string detail = error ? ": " + failure_text(*error) : std::string();
+  const std::string detail = error ? ": " + one_line(failure_text(*error, false)) : std::string();
   session.note(what + detail + "; `godwit show " + model::text(run) + "` says more");
   return 1;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "cli/progress.hpp"
+#include "cli/reconnector.hpp"
 #include "cli/session.hpp"
 
 namespace godwit::cli {
@@ -18,8 +19,6 @@ class Watcher {
 
  private:
   base::json::object until_end_or_lost();
-  // Says that the daemon is lost and waits a little; throws when it has been lost for too long.
-  void wait_for_daemon(const base::Error& why);
   // True when it is the event of the run's end.
   bool on_event(const base::json::object& event);
   void on_log(const base::json::object& event);
@@ -29,6 +28,7 @@ class Watcher {
 
   Session& session_;
   model::RunId run_;
+  Reconnector reconnector_;
   Style style_;
   bool bar_;
   Progress progress_;
@@ -38,7 +38,6 @@ class Watcher {
   std::string shown_;
   std::string stages_;  // which stages are open: a change is shown at once
   std::string told_state_;
-  std::optional<base::Tick> give_up_at_;  // set while the daemon is lost
 };
 
 // Prints the result of an ended run, or its error; gives the exit code.

@@ -167,8 +167,8 @@ void read_plugins(Reader& reader, const YamlNode& node, Path path, Settings& set
 const std::vector<Option>& options() {
   static const std::vector<Option> kOptions{
       {"state_dir", "--state-dir", "DIR", "/var/lib/godwit",
-       "Where the private database and everything else that must survive is kept. An ordinary user's default is godwit "
-       "under $XDG_STATE_HOME or "
+       "Where the private database and everything else that must survive is kept; one godwitd at a time may use it. An "
+       "ordinary user's default is godwit under $XDG_STATE_HOME or "
        "~/.local/state.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.state_dir = r.file_path(n, p); }},
       {"socket", "--socket", "PATH", "/run/godwit/control.sock",

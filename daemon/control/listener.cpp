@@ -1,7 +1,6 @@
 #include "control/listener.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -47,14 +46,13 @@ void make_directories(const std::filesystem::path& directory, mode_t mode) {
   if (::chmod(directory.c_str(), mode) != 0) fail("cannot set the mode of the socket's folder", directory);
 }
 
-base::UniqueFd lock_path(const std::string& path) {
+base::LockFile lock_path(const std::string& path) {
   const std::string name = path + ".lock";
-  base::UniqueFd fd(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) fail("cannot open the socket's lock", name);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    fail("another daemon listens at " + path, name, "stop it, or choose another path with --socket");
-  }
-  return fd;
+  base::LockFile lock(name);
+  if (!lock.held())
+    throw base::Error(base::ErrorKind::failed, lock.holder() + " listens at " + path, {name, 0, 0, {}},
+                      "stop it, or choose another path with --socket");
+  return lock;
 }
 
 void remove_stale(const std::string& path) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/lock_file.hpp"
 #include "base/unique_fd.hpp"
 
 namespace godwit::control {
@@ -26,13 +27,14 @@ class Listener {
 
   // The descriptor, whose ownership goes to the caller. May be taken once.
   int release() { return socket_.release(); }
+  // Whether systemd has the socket too, and so lets clients wait while nobody takes them.
+  bool outlives_this() const { return path_.empty(); }
 
  private:
   Listener() = default;
 
   base::UniqueFd socket_;
-  base::UniqueFd
-      lock_;          // held for life on PATH.lock: two daemons that start at once must not remove each other's socket
+  base::LockFile lock_;  // on PATH.lock: two daemons that start at once must not remove each other's socket
   std::string path_;  // empty when systemd made the socket
   struct stat made_ {};
 };

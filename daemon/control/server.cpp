@@ -61,7 +61,7 @@ class Server::Impl : public SessionHost, public std::enable_shared_from_this<Imp
     asio::co_spawn(loop_, accept_all(shared_from_this()),
                    [](std::exception_ptr failure) { log_end("the listener", failure); });
   }
-  void stop_listening();
+  void take_no_changes(std::function<std::string()> why);
   void stop();
   base::json::object status() const;
   const std::vector<base::Error::Problem>& problems() const { return policy_.problems(); }
@@ -71,8 +71,10 @@ class Server::Impl : public SessionHost, public std::enable_shared_from_this<Imp
   void buffers_changed(std::ptrdiff_t bytes) override;
   void closed(Session& session) override;
   std::span<char> scratch() override { return scratch_; }
+  std::string takes_no_changes() const override { return no_changes_ ? no_changes_() : std::string(); }
 
  private:
+  void stop_listening();
   static asio::awaitable<void> accept_all(std::shared_ptr<Impl> self);
   static asio::awaitable<void> sweep_all(std::shared_ptr<Impl> self);
   void add(stream_protocol::socket socket);
@@ -96,6 +98,7 @@ class Server::Impl : public SessionHost, public std::enable_shared_from_this<Imp
   bool relieving_ = false;
   bool sweeping_ = false;
   bool stopped_ = false;
+  std::function<std::string()> no_changes_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
 };
@@ -213,6 +216,11 @@ void Server::Impl::stop_listening() {
   listener_.reset();
 }
 
+void Server::Impl::take_no_changes(std::function<std::string()> why) {
+  no_changes_ = std::move(why);
+  if (listener_ && listener_->outlives_this()) stop_listening();
+}
+
 void Server::Impl::stop() {
   stopped_ = true;
   stop_listening();
@@ -223,12 +231,14 @@ void Server::Impl::stop() {
 }
 
 base::json::object Server::Impl::status() const {
-  return {{"socket", settings_.listener.path},
-          {"listening", listener_.has_value()},
-          {"sessions", sessions_.size()},
-          {"buffered_bytes", buffered_},
-          {"accepted", accepted_},
-          {"refused", refused_}};
+  base::json::object status{{"socket", settings_.listener.path},
+                            {"listening", listener_.has_value()},
+                            {"sessions", sessions_.size()},
+                            {"buffered_bytes", buffered_},
+                            {"accepted", accepted_},
+                            {"refused", refused_}};
+  if (no_changes_) status["ending"] = no_changes_();
+  return status;
 }
 
 Server::Server(asio::io_context& loop, ServerSettings settings, const CommandTable& commands)
@@ -238,8 +248,8 @@ Server::Server(asio::io_context& loop, ServerSettings settings, const CommandTab
 Server::~Server() {
   impl_->stop();
 }
-void Server::stop_listening() {
-  impl_->stop_listening();
+void Server::take_no_changes(std::function<std::string()> why) {
+  impl_->take_no_changes(std::move(why));
 }
 base::json::object Server::status() const {
   return impl_->status();

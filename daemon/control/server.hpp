@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 
 #include "control/command.hpp"
@@ -29,9 +30,10 @@ class Server {
   ~Server();
   Server(const Server&) = delete;
 
-  // Takes no more clients; those that are there go on.
-  void stop_listening();
-  // {"socket","listening","sessions","buffered_bytes","accepted","refused"}: for `godwit status`.
+  // For a daemon that waits for its end: whoever asks is answered, but nothing is changed any more; `why` says what is
+  // still waited for. Clients of a socket of systemd's are left to the next daemon.
+  void take_no_changes(std::function<std::string()> why);
+  // {"socket","listening","sessions","buffered_bytes","accepted","refused"} and "ending", why(): for `godwit status`.
   base::json::object status() const;
   // Names in the role settings that this machine does not know.
   const std::vector<base::Error::Problem>& problems() const;

@@ -29,7 +29,8 @@ struct Services {
   // A job's text can name any plugin and so any command a plugin runs; operators submit what stands in the job folders
   // unless this is set.
   bool operators_submit_files = false;
-  std::function<void(const std::string& plugin)> reset_plugin;  // throws Error(not_found)
+  // Gives whether it was stopped; throws Error(not_found).
+  std::function<bool(const std::string& plugin)> reset_plugin;
   engine::Cluster* cluster = nullptr;                           // of the nodes that share the store; null when none can
   // Up to 1 MiB of a file of this node from `offset` on: {"size","base64"}; nothing when there is none. Throws
   // Error(refused) for what is no name of an artifact.

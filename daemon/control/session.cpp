@@ -130,13 +130,7 @@ void Session::run_command(wire::RpcRequest request) {
         {wire::kRpcMethodNotFound,
          "there is no method '" + request.method.substr(0, 100) + "'" + (hint.empty() ? "" : "; " + hint), request.id});
   }
-  if (role_ < command->role) {
-    return send_error(request.id,
-                      base::Error(base::ErrorKind::denied,
-                                  "user '" + caller_.name + "' has role " + std::string(name(role_)) + ", but " +
-                                      request.method + " needs role " + std::string(name(command->role)),
-                                  {}, "roles are given to users and groups in the daemon's settings"));
-  }
+  if (const auto error = refusal(*command)) return send_error(request.id, *error);
   ++in_flight_;
   const Reply reply(weak_from_this(), std::move(request.id), [weak = weak_from_this()] {
     if (const auto self = weak.lock()) static_cast<Session&>(*self).settled();
@@ -144,6 +138,18 @@ void Session::run_command(wire::RpcRequest request) {
   reply.guard([&] {
     command->handle(Call{caller_, role_, Arguments::check(std::move(request.params), command->parameters), reply});
   });
+}
+
+std::optional<base::Error> Session::refusal(const Command& command) const {
+  if (role_ < command.role)
+    return base::Error(base::ErrorKind::denied,
+                       "user '" + caller_.name + "' has role " + std::string(name(role_)) + ", but " +
+                           std::string(command.name) + " needs role " + std::string(name(command.role)),
+                       {}, "roles are given to users and groups in the daemon's settings");
+  if (command.role == Role::viewer) return std::nullopt;
+  const std::string why = host_->takes_no_changes();
+  if (why.empty()) return std::nullopt;
+  return base::Error(base::ErrorKind::unavailable, why, {}, "try again once godwitd has been started anew");
 }
 
 void Session::settled() {

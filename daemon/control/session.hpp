@@ -28,6 +28,8 @@ class SessionHost {
   virtual void closed(Session& session) = 0;
   // Where all sessions receive: one loop, one at a time.
   virtual std::span<char> scratch() = 0;
+  // Why nothing may be changed now; empty when it may.
+  virtual std::string takes_no_changes() const = 0;
 };
 
 // One client's connection: reads requests, runs commands, writes answers and events in the order they come up.
@@ -66,6 +68,8 @@ class Session : public Channel, public std::enable_shared_from_this<Session> {
   bool take_lines();
   void take_line(std::string_view line);
   void run_command(wire::RpcRequest request);
+  // Why this client may not call it now.
+  std::optional<base::Error> refusal(const Command& command) const;
   void refuse_line(const wire::RpcRefusal& refusal);
   void settled();
   void end_of_input();

@@ -65,7 +65,7 @@ struct ActiveRun {
   bool resting = false;          // its leaving memory is being recorded
   bool leaving = false;          // it goes to another node as soon as nothing of it is under way
   base::json::object fields;     // the newest fields of progress a plugin gave
-  bool noted = false;            // its progress stands in the store, and so must the last of it
+  bool noted = false;            // its progress may stand in the store, and so must the last of it
   bool telling = false;          // followers will be told of progress soon
 
   model::RunId id() const { return record.run; }

@@ -38,6 +38,7 @@ class Dispatcher::Listener : public StepListener {
   void started() override {
     task_.phase = StepTask::Phase::running;
     task_.since = task_.started_at = dispatcher_.parts_.clock.now();
+    dispatcher_.runner_.tell_progress(run_);
   }
   void progress(std::uint64_t done, std::uint64_t total, std::string fields) override {
     task_.progress_done = done;
@@ -282,6 +283,7 @@ void Dispatcher::execute(ActiveRun& run, StepTask& task) {
   if (parks(run, task)) return;
   task.phase = StepTask::Phase::running;
   task.since = task.started_at = parts_.clock.now();
+  runner_.tell_progress(run);
   const auto& work = std::get<SqlWork>(task.request.work);
   SqlStep step{.done = {.run = run.id(),
                         .path = task.path(),
@@ -329,6 +331,7 @@ void Dispatcher::on_executed(ActiveRun& run, StepTask& task, Result<SqlDone> end
 }
 
 void Dispatcher::start_after_backoff(ActiveRun& run, StepTask& task) {
+  runner_.tell_progress(run);
   hold(task, StepTask::Phase::backoff);
   task.timer = parts_.clock.at(parts_.clock.tick() + (task.next_at - parts_.clock.now()),
                                [this, id = run.id(), number = task.number] {
@@ -369,8 +372,7 @@ void Dispatcher::on_loss(ActiveRun& run, StepTask& task, StepLost lost) {
     hold(task, StepTask::Phase::doubtful);
     return runner_.block(
         run,
-        "unknown outcome of " + task.path() + ": its host process was lost in mid-call (" + failure.message +
-            ") and the call is not safe to repeat; `godwit retry` makes it again, `godwit cancel` ends the run",
+        unknown_outcome(run.id(), task.path(), "its host process was lost in mid-call (" + failure.message + ")"),
         task.path());
   }
   ++task.lost;

@@ -45,7 +45,7 @@ class Engine::Impl {
   void start(std::function<void()> ready) {
     store_.load_limits([this, ready = std::move(ready)](Result<std::vector<LimitSet>> set) {
       if (set)
-        for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
+        for (const auto& limit : *set) limits_.take(limit);
       else
         base::log::warning("the limits that operators set were not loaded: {}", set.error().what());
       nodes_.start([this, ready] {
@@ -93,7 +93,7 @@ class Engine::Impl {
     const auto seen = interventions_.changes();
     store_.load_limits([this, seen](const Result<std::vector<LimitSet>>& set) {
       if (!set || interventions_.changes() != seen) return;
-      for (const auto& limit : *set) limits_.set(limit.name, limit.spec, Limits::Source::operator_);
+      for (const auto& limit : *set) limits_.take(limit);
     });
     store_.load_queues([this, seen](const Result<std::vector<QueueSet>>& paused) {
       if (!paused || interventions_.changes() != seen) return;
@@ -271,6 +271,16 @@ json::object Engine::live(model::RunId run) const {
   return active ? live_view(*active) : json::object();
 }
 
+std::vector<std::string> Engine::under_way(std::size_t most) const {
+  std::vector<std::string> steps;
+  for (const auto& [id, run] : impl_->runner_.runs())
+    for (const auto& [number, task] : run->tasks) {
+      if (steps.size() == most) return steps;
+      if (!task->is_idle()) steps.push_back("step " + task->path() + " of run " + model::text(id));
+    }
+  return steps;
+}
+
 std::uint64_t Engine::follow(model::RunId run, Interest interest, Follower follower) {
   if (impl_->nodes_.may_be_elsewhere(run)) impl_->follow_elsewhere(run);
   return impl_->followers_.add(run, interest, std::move(follower));
@@ -304,7 +314,7 @@ json::array Engine::limits() const {
   return out;
 }
 
-void Engine::set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer) {
+void Engine::set_limit(std::string name, std::optional<model::LimitSpec> spec, Caller caller, Answer<Nothing> answer) {
   impl_->interventions_.set_limit(std::move(name), spec, std::move(caller), std::move(answer));
 }
 

@@ -77,6 +77,8 @@ class Engine {
   void start(std::function<void()> ready);
   // Takes no new work; `drained` comes when no step is running any more. Unfinished runs stay in the store.
   void drain(std::function<void()> drained);
+  // "step search[3] of run 7" for each step that is being executed, up to `most`.
+  std::vector<std::string> under_way(std::size_t most) const;
 
   void submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> answer);
   // The same for many sets of parameters of one job: all are stored, or none.
@@ -127,7 +129,8 @@ class Engine {
   // what it is now in tokens per second, "paused" when the other side asked for a pause, and "why" it is not what is
   // configured, "until" when. A template ("tenant:*") has the number of its "keys", a key is "key_of" its template.
   base::json::array limits() const;
-  void set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer);
+  // Without a `spec` operators say no more about it: it has the numbers of the settings again, or of its jobs.
+  void set_limit(std::string name, std::optional<model::LimitSpec> spec, Caller caller, Answer<Nothing> answer);
 
   // The circuit breakers of providers of which a call went wrong, as Breakers::view() shows them.
   base::json::array breakers() const;

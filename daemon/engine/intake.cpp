@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/suggest.hpp"
 #include "engine/countdown.hpp"
+#include "engine/progress.hpp"
 #include "jobfile/stage_reader.hpp"
 
 namespace godwit::engine {
@@ -187,6 +188,7 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
   if (parts_.runner.find(run->id())) return answer(Nothing{});
   declare_limits(*run->job);
   run->touched = !stored.steps.empty() || !stored.attempts.empty() || !stored.waits.empty();
+  run->noted = run->touched;
   for (const auto& step : stored.steps) run->last_end = std::max(run->last_end, step.finished_at);
   run->recorded = {std::move(stored.steps), std::move(stored.cursors)};
   run->attempts = std::move(stored.attempts);
@@ -209,10 +211,7 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, A
   parts_.queues.enter(active.id(), active.rank);
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
     parts_.runner.block(active,
-                        "unknown outcome of " + doubtful +
-                            ": the daemon ended in mid-call and the call is not safe to repeat; `godwit retry` makes "
-                            "it again, `godwit cancel` ends the run",
-                        doubtful);
+                        unknown_outcome(active.id(), doubtful, "the daemon ended in mid-call"), doubtful);
   // Nothing of it begins on a node that is to drain.
   active.leaving = draining_;
   parts_.runner.take_up(std::move(run));

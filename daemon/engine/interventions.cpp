@@ -157,17 +157,28 @@ void Interventions::resume(model::RunId run, Caller caller, Answer<Nothing> answ
   });
 }
 
-void Interventions::set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer) {
-  if (spec.permits < 0)
-    return answer(base::refused("a limit cannot have " + std::to_string(spec.permits) + " permits", {},
+void Interventions::set_limit(std::string name, std::optional<model::LimitSpec> spec, Caller caller,
+                              Answer<Nothing> answer) {
+  if (spec && spec->permits < 0)
+    return answer(base::refused("a limit cannot have " + std::to_string(spec->permits) + " permits", {},
                                 "give 0 to let nothing through"));
+  if (spec && !model::is_limit_name(name))
+    return answer(base::refused("'" + name.substr(0, 100) + "' cannot be the name of a limit", {.path = "name"},
+                                "use up to 200 letters, digits and signs, and no space at either end"));
+  if (!spec && !parts_.limits.set_by_operator(name))
+    return answer(base::not_found("no operator has set limit '" + name + "'",
+                                  "`godwit limit list` shows who has set which"));
+  const LimitSet set{name, spec.value_or(model::LimitSpec{}), !spec};
   std::vector<Fact> facts;
-  facts.emplace_back(LimitSet{name, spec});
-  facts.emplace_back(audit(caller, "limit.set", name, {{"limit", model::format_limit(spec)}}));
-  parts_.store.append(std::move(facts), [this, name, spec, answer = std::move(answer)](const Verdict& verdict) {
+  facts.emplace_back(set);
+  if (spec)
+    facts.emplace_back(audit(caller, "limit.set", name, {{"limit", model::format_limit(*spec)}}));
+  else
+    facts.emplace_back(audit(caller, "limit.unset", name));
+  parts_.store.append(std::move(facts), [this, set, answer = std::move(answer)](const Verdict& verdict) {
     if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
     ++changes_;
-    parts_.limits.set(name, spec, Limits::Source::operator_);
+    parts_.limits.take(set);
     parts_.changed();
     answer(Nothing{});
   });

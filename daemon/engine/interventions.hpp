@@ -30,7 +30,7 @@ class Interventions {
   void retry(model::RunId run, Engine::Retry how, Caller caller, Answer<model::RunId> answer);
   void signal(model::RunId run, std::string name, std::string payload, Caller caller, Answer<Nothing> answer);
   void approve(model::RunId run, Engine::Decision decision, Caller caller, Answer<Nothing> answer);
-  void set_limit(std::string name, model::LimitSpec spec, Caller caller, Answer<Nothing> answer);
+  void set_limit(std::string name, std::optional<model::LimitSpec> spec, Caller caller, Answer<Nothing> answer);
   void pause_queue(std::string name, bool paused, Caller caller, Answer<Nothing> answer);
   void why(model::RunId run, Answer<base::json::object> answer);
   // How many limits and queues were changed here: who reads them from the store sees by it that he may have read too

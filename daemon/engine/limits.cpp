@@ -45,7 +45,8 @@ void Limits::set(const std::string& name, const model::LimitSpec& spec, Source s
   Limit& limit = position->second;
   limit.name = &position->first;
   const bool was_key = !limit.key_of.empty();
-  if (!is_new && !was_key && source < limit.source) return;
+  if (!is_new && !was_key && source < limit.source) return keep_below(name, spec, source);
+  if (!is_new && !was_key && source > limit.source) keep_below(name, limit.spec, limit.source);
   limit.key_of.clear();
   limit.source = source;
   if (!is_new && limit.spec == spec) return;
@@ -57,6 +58,43 @@ void Limits::set(const std::string& name, const model::LimitSpec& spec, Source s
       key->second.source = source;
       apply(key->second, spec);
     }
+}
+
+void Limits::keep_below(const std::string& name, const model::LimitSpec& spec, Source source) {
+  const auto [below, is_new] = below_.try_emplace(name, source, spec);
+  if (!is_new && source >= below->second.first) below->second = {source, spec};
+}
+
+void Limits::take(const LimitSet& said) {
+  said.removed ? unset(said.name) : set(said.name, said.spec, Source::operator_);
+}
+
+bool Limits::set_by_operator(const std::string& name) const {
+  const auto found = limits_.find(name);
+  return found != limits_.end() && found->second.key_of.empty() && found->second.source == Source::operator_;
+}
+
+void Limits::unset(const std::string& name) {
+  if (!set_by_operator(name)) return;
+  const auto found = limits_.find(name);
+  Limit& limit = found->second;
+  if (const auto below = below_.extract(name)) {
+    const auto& [source, spec] = below.mapped();
+    limit.source = source;
+    return set(name, spec, source);
+  }
+  limit.source = Source::job;  // from here on everybody's word counts
+  const std::string parent = template_of(name);
+  if (const auto numbers = limits_.find(parent); numbers != limits_.end() && parent != name) {
+    limit.key_of = parent;
+    limit.source = numbers->second.source;
+    apply(limit, numbers->second.spec);
+    return fade(limit);
+  }
+  const bool asked = limit.requests > 0 || (is_template(name) && view_of(name, limit).keys > 0);
+  if (asked) return;
+  if (limit.timer) clock_.cancel(limit.timer);
+  limits_.erase(found);
 }
 
 void Limits::apply(Limit& limit, const model::LimitSpec& spec) {
@@ -84,7 +122,7 @@ void Limits::check(const std::string& name, int count, const model::LimitSpec* n
     throw base::refused(
         "unknown limit '" + name + "'", {},
         "declare it under `limits` of the job or of the daemon's settings, or by `godwit limit set " + name + " N`");
-  if (!numbers->is_rate() && count > numbers->permits)
+  if (!numbers->is_rate() && numbers->permits > 0 && count > numbers->permits)
     throw base::refused("asks for " + std::to_string(count) + " permits of limit '" + name + "', which has " +
                             std::to_string(numbers->permits),
                         {}, "it could never start");

@@ -13,6 +13,7 @@
 #include "engine/quota.hpp"
 #include "engine/rank.hpp"
 #include "engine/rate.hpp"
+#include "engine/store.hpp"
 #include "model/limit.hpp"
 
 namespace godwit::engine {
@@ -53,11 +54,17 @@ class Limits {
   void set(const std::string& name, int permits, Source source) {
     set(name, model::LimitSpec{.permits = permits}, source);
   }
+  // What an operator said, here or at another node, or that no operator says anything any more: then it has the numbers
+  // again that it would have without. One that has none keeps those it has while anybody asks for it, and is gone otherwise.
+  void take(const LimitSet& said);
+  // Whether its numbers are an operator's.
+  bool set_by_operator(const std::string& name) const;
   // Its numbers, or those a key has from its template; null for one that nobody has declared.
   const model::LimitSpec* spec(const std::string& name) const;
   bool known(const std::string& name) const { return spec(name) != nullptr; }
   // Throws Error(refused) when so much of a limit with these numbers can never be had. Of a rate more than its burst is
   // had by waiting longer.
+  // One with 0 permits lets nothing through for now, which is waited for.
   static void check(const std::string& name, int count, const model::LimitSpec* numbers);
   // "tenant:*", the template of "tenant:acme"; empty for a name without a colon.
   static std::string template_of(const std::string& name);
@@ -169,6 +176,8 @@ class Limits {
   const Request* find(Ticket ticket) const;
   Limit& limit_of(const std::string& name);
   void apply(Limit& limit, const model::LimitSpec& spec);
+  void unset(const std::string& name);
+  void keep_below(const std::string& name, const model::LimitSpec& spec, Source source);
   // Forgets keys of which nothing is left.
   void fade(Limit& limit);
   void sweep();
@@ -188,6 +197,8 @@ class Limits {
 
   Clock& clock_;
   std::map<std::string, Limit> limits_;
+  // What would count of those whose numbers somebody else's word has taken the place of.
+  std::map<std::string, std::pair<Source, model::LimitSpec>> below_;
   std::uint64_t sweep_timer_ = 0;
   // Each in its place for as long as it is open; places are used again, with the memory they have.
   std::deque<Request> requests_;

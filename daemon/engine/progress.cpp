@@ -61,6 +61,8 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
     if (limit.rate < limit.spec.rate) text += fmt::format("; after refusals it is {:.4g}/s for now", limit.rate);
     if (!limit.why.empty()) text += ": " + limit.why;
     if (limit.until.count() > 0) text += ", for another " + base::format_duration(limit.until);
+  } else if (limit.spec.permits == 0) {
+    text += "it lets nothing through for now (godwit limit set or unset " + limit.name + ")";
   } else {
     text += std::to_string(limit.used) + " of " + std::to_string(limit.spec.permits) + " permits are taken" +
             (holders.empty() ? "" : " by " + holders);
@@ -165,6 +167,13 @@ json::object wait_reason(const WaitOpened& wait) {
   }
   reason["text"] = std::move(text);
   return reason;
+}
+
+std::string unknown_outcome(model::RunId run, const std::string& path, const std::string& how) {
+  const std::string number = model::text(run);
+  return "unknown outcome of " + path + ": " + how + " and the call is not safe to repeat; `godwit retry " + number +
+         "` makes it again, `godwit cancel " + number + "` ends the run; who knows that the call went through cancels the "
+         "run, then lets `godwit retry " + number + " --set " + path + "=OUTPUT` go on from there";
 }
 
 json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>& before) {

@@ -182,6 +182,7 @@ void Runner::advance(ActiveRun& run) {
   if (run.job->job().script && run.may_go_on() && !run.waits.empty() && run.driver->idle())
     give_up_waits(run, parts_.locks, waits());
   if (run.may_go_on() && run.tasks.empty() && run.driver->done() && !dispatcher_.draining()) return finish(run);
+  tell_progress(run);
   consider_rest(run);
 }
 
@@ -383,6 +384,7 @@ void Runner::tell_progress(ActiveRun& run) {
     json::object event = progress_of(*active);
     event["event"] = "progress";
     event["run"] = model::number(id);
+    event["state"] = model::name(active->state());
     parts_.followers.tell(id, Interest::everything, event);
   });
 }

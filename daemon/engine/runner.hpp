@@ -58,6 +58,8 @@ class Runner {
   // It may have a lock now that it waits for.
   void ask_for_locks(ActiveRun& run);
   void note_progress(ActiveRun& run);
+  // Tells who watches it, soon, how far it is and what it does then.
+  void tell_progress(ActiveRun& run);
 
   // The run's end as its driver and its flags say, and what follows once that is stored.
   RunDone make_end(ActiveRun& run);
@@ -90,7 +92,6 @@ class Runner {
   void store_end(const std::shared_ptr<ActiveRun>& run, std::optional<ChildRun> next);
   void arm_timeout(ActiveRun& run);
   void flush_progress();
-  void tell_progress(ActiveRun& run);
 
   Parts parts_;
   Dispatcher dispatcher_;

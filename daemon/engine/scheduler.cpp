@@ -342,6 +342,9 @@ void Scheduler::set(model::Schedule schedule, Caller caller, Answer<Nothing> ans
       schedule.name,     ScheduleSet::MadeBy::operator_, json::serialize(model::to_json(schedule)), false, false,
       parts_.clock.now()};
   auto entry = std::make_shared<Entry>(set, std::move(schedule));
+  if (!entry->times.next(parts_.clock.now()))
+    throw base::refused("the schedule '" + set.name + "' would never fire: no fire time of it is to come", {},
+                        "give it one in the future; `godwit submit` makes a run now");
   store(
       std::move(set), std::move(caller), "schedule.set", [this, entry] { put(entry); }, std::move(answer));
 }

@@ -179,6 +179,7 @@ struct RunDone {
 struct LimitSet {
   std::string name;
   model::LimitSpec spec;
+  bool removed = false;  // operators say no more about it
 };
 // A queue was paused, or goes on.
 struct QueueSet {

@@ -56,27 +56,9 @@ std::int64_t small_index(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() ? value : 0;
 }
 
-}  // namespace
-
-std::vector<Reference> find_references(const std::vector<Token>& tokens) {
-  std::vector<Reference> result;
-  const auto declared = declared_names(tokens);
-  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
-    const Token& token = tokens[i];
-    if (token.kind != Token::Kind::name || is_keyword(token.source) || is_field(tokens, i)) continue;
-    if (declared.contains(token.source) || is_function(token.source)) continue;
-    result.push_back({std::string(token.source), member_after(tokens, i)});
-  }
-  std::sort(result.begin(), result.end());
-  result.erase(std::unique(result.begin(), result.end()), result.end());
-  return result;
-}
-
-std::vector<PathStep> find_path(const std::vector<Token>& tokens) {
-  std::vector<PathStep> path;
-  if (tokens[0].kind != Token::Kind::name || is_keyword(tokens[0].source) || is_function(tokens[0].source)) return {};
-  path.push_back({std::string(tokens[0].source), 0});
-  std::size_t at = 1;
+// Follows the members and indexes that stand fixed behind the name at `at`; gives where the path ends.
+std::size_t follow_path(const std::vector<Token>& tokens, std::size_t at, std::vector<PathStep>& path) {
+  path.push_back({std::string(tokens[at++].source), 0});
   while (tokens[at].kind != Token::Kind::end) {
     const Token& next = tokens[at + 1];
     if (tokens[at].is(".") && next.kind == Token::Kind::name && !is_keyword(next.source)) {
@@ -84,16 +66,52 @@ std::vector<PathStep> find_path(const std::vector<Token>& tokens) {
       at += 2;
       continue;
     }
-    if (!tokens[at].is("[") || next.kind == Token::Kind::end || !tokens[at + 2].is("]")) return {};
+    if (!tokens[at].is("[") || next.kind == Token::Kind::end || !tokens[at + 2].is("]")) break;
     if (next.kind == Token::Kind::text && !next.value.empty()) {
       path.push_back({next.value, 0});
     } else if (const auto index = next.kind == Token::Kind::number ? small_index(next.source) : 0; index > 0) {
       path.push_back({{}, index});
     } else {
-      return {};
+      break;
     }
     at += 3;
   }
+  return at;
+}
+
+// Calls `take` with the place of each name that is read from outside.
+template <typename Take>
+void each_read(const std::vector<Token>& tokens, Take take) {
+  const auto declared = declared_names(tokens);
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+    const Token& token = tokens[i];
+    if (token.kind != Token::Kind::name || is_keyword(token.source) || is_field(tokens, i)) continue;
+    if (!declared.contains(token.source) && !is_function(token.source)) take(i);
+  }
+}
+
+}  // namespace
+
+std::vector<Reference> find_references(const std::vector<Token>& tokens) {
+  std::vector<Reference> result;
+  each_read(tokens, [&](std::size_t at) {
+    result.push_back({std::string(tokens[at].source), member_after(tokens, at)});
+  });
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+std::vector<std::vector<PathStep>> find_reads(const std::vector<Token>& tokens) {
+  std::vector<std::vector<PathStep>> result;
+  each_read(tokens, [&](std::size_t at) { follow_path(tokens, at, result.emplace_back()); });
+  return result;
+}
+
+std::vector<PathStep> find_path(const std::vector<Token>& tokens) {
+  if (tokens[0].kind != Token::Kind::name || is_keyword(tokens[0].source) || is_function(tokens[0].source)) return {};
+  std::vector<PathStep> path;
+  if (tokens[follow_path(tokens, 0, path)].kind != Token::Kind::end) return {};
   return path;
 }
 

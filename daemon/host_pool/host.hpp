@@ -87,7 +87,8 @@ class Host : public HostProcess::Events, public std::enable_shared_from_this<Hos
   // while.
   void set_retired(bool retired);
   // Lets a plugin in quarantine, or in a pause, start again at once.
-  void reset();
+  // Gives whether it was stopped.
+  bool reset();
 
   const Plugin& plugin() const { return *plugin_; }
   State state() const { return state_; }

@@ -253,13 +253,14 @@ void Host::set_retired(bool retired) {
   if (retired_) end_if_done();
 }
 
-void Host::reset() {
+bool Host::reset() {
   recent_crashes_.clear();
   crashed_loads_ = 0;
   backoff_ = settings_.backoff_first;
-  if (state_ != State::quarantine && state_ != State::backoff) return;
+  if (state_ != State::quarantine && state_ != State::backoff) return false;
   state_timer_.cancel();
   on_backoff_over();
+  return true;
 }
 
 void Host::drain() {

@@ -55,12 +55,13 @@ void HostPool::catalog_changed() {
   });
 }
 
-void HostPool::reset(const std::string& plugin) {
+bool HostPool::reset(const std::string& plugin) {
   if (!catalog_.find(plugin))
     throw base::not_found("there is no plugin '" + plugin + "'", "`godwit plugin list` shows what there is");
-  quarantine_.remove(plugin);
+  bool was_stopped = quarantine_.remove(plugin);
   for (const auto& [key, host] : hosts_)
-    if (key.first == plugin) host->reset();
+    if (key.first == plugin) was_stopped = host->reset() || was_stopped;
+  return was_stopped;
 }
 
 Call& HostPool::new_call(std::shared_ptr<const engine::Callable> callable, engine::StepCall step) {

@@ -40,7 +40,7 @@ class HostPool : public engine::StepRunner, private Host::Owner {
   // After the catalog was reloaded: new calls go to the current versions, running calls end where they are.
   void catalog_changed();
   // Lets a plugin start again that was stopped for its crashes. Throws Error(not_found).
-  void reset(const std::string& plugin);
+  bool reset(const std::string& plugin);
 
   // For an orderly end of the daemon: calls that wait for a free place end as cancelled, those in flight have `grace`
   // to end, then the processes are killed. `done` comes when no process is left.

@@ -80,17 +80,20 @@ std::optional<Quarantine::Entry> Quarantine::find(const std::string& plugin, con
   return entry && entry->plugin == plugin ? std::move(entry) : std::nullopt;
 }
 
-void Quarantine::remove(const std::string& plugin) const {
-  if (directory_.empty()) return;
+bool Quarantine::remove(const std::string& plugin) const {
+  if (directory_.empty()) return false;
+  bool was_there = false;
   std::error_code error;
   for (const auto& file : fs::directory_iterator(directory_, error)) {
     if (file.path().extension() != kSuffix) continue;
     const auto entry = try_read(file.path());
     if (!entry || entry->plugin != plugin) continue;
+    was_there = true;
     if (!fs::remove(file.path(), error) && error)
       base::log::warning("{} cannot be removed, so {} will be in quarantine again after a restart: {}",
                          file.path().string(), plugin, error.message());
   }
+  return was_there;
 }
 
 }  // namespace godwit::host_pool

@@ -25,7 +25,7 @@ class Quarantine {
   void add(const Entry& entry) const;
   std::optional<Entry> find(const std::string& plugin, const std::string& sha256) const;
   // All versions of the plugin.
-  void remove(const std::string& plugin) const;
+  bool remove(const std::string& plugin) const;
 
  private:
   std::string directory_;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/suggest.hpp"
+#include "config/yaml_document.hpp"
 #include "jobfile/job_parser.hpp"
 
 namespace godwit::jobfile {
@@ -51,6 +52,18 @@ std::string bundle_text(const fs::path& file, std::string text) {
   return model::collect_script(file.string(), std::move(text), read_module).to_text();
 }
 
+// By what a file that cannot be used is asked for: its own name, and the job's where that much can be read.
+std::set<std::string> names_of(const fs::path& file) {
+  std::set<std::string> names{file.stem().string()};
+  try {
+    const config::YamlDocument document(read_file(file), file.string());
+    if (const auto* name = document.root().find("job"); name && !name->text.empty()) names.insert(name->text);
+  } catch (const std::exception&) {
+    // A script, or a file in which nothing can be found: its problems are told by whoever tried to read it.
+  }
+  return names;
+}
+
 }  // namespace
 
 model::Job Library::parse(const std::string& text, const std::string& file) const {
@@ -69,48 +82,84 @@ model::Job Library::parse(const std::string& text, const std::string& file) cons
   return jobfile::parse(bundle->to_text(), file);
 }
 
+std::shared_ptr<const model::Job> Library::read(const fs::path& file) const {
+  std::string text = read_file(file);
+  if (model::is_script_name(file.string())) {
+    // The modules of scripts lie beside them.
+    if (text.find(".job") == std::string::npos) return nullptr;
+    text = bundle_text(file, std::move(text));
+  }
+  return std::make_shared<const model::Job>(parse(text, file.string()));
+}
+
 Library::Report Library::reload() {
   Report report;
-  std::map<std::string, std::shared_ptr<const model::Job>> read;
+  std::map<std::string, std::vector<std::shared_ptr<const model::Job>>> found;
+  Unreadable bad;
   std::set<std::string> bad_files;
+  const auto note_bad = [&](const fs::path& file, const Problems& problems) {
+    bad_files.insert(file.string());
+    report.problems.insert(report.problems.end(), problems.begin(), problems.end());
+    for (const auto& name : names_of(file)) bad[name].insert(bad[name].end(), problems.begin(), problems.end());
+  };
   for (const auto& directory : directories_) {
     for (const auto& file : job_files(directory, report.problems)) {
       try {
-        std::string text = read_file(file);
-        if (model::is_script_name(file.string())) {
-          // The modules of scripts lie beside them.
-          if (text.find(".job") == std::string::npos) continue;
-          text = bundle_text(file, std::move(text));
+        if (auto job = read(file)) {
+          found[job->name].push_back(std::move(job));
+          ++report.loaded;
         }
-        auto job = std::make_shared<const model::Job>(parse(text, file.string()));
-        const auto [position, is_new] = read.try_emplace(job->name, job);
-        if (!is_new)
-          throw base::refused("job '" + job->name + "' is already defined in " + position->second->file,
-                              {file.string()}, "give it another name");
-        ++report.loaded;
       } catch (const base::Error& error) {
-        bad_files.insert(file.string());
-        report.problems.insert(report.problems.end(), error.problems().begin(), error.problems().end());
+        note_bad(file, error.problems());
       } catch (const std::exception& error) {
-        bad_files.insert(file.string());
-        report.problems.push_back({error.what(), {file.string()}, {}});
+        note_bad(file, {{error.what(), {file.string()}, {}}});
       }
     }
   }
+  // A file that went bad leaves its last good version in place.
   for (const auto& [name, job] : jobs_)
-    if (bad_files.contains(job->file)) read.try_emplace(name, job);
-  for (const auto& [name, job] : read) {
+    if (bad_files.contains(job->file)) found[name].push_back(job);
+  auto jobs = choose(found, bad, report);
+  for (const auto& [name, job] : jobs) {
     const auto before = jobs_.find(name);
     if (before == jobs_.end() || before->second->version != job->version) ++report.changed;
   }
-  jobs_ = std::move(read);
+  jobs_ = std::move(jobs);
+  unreadable_ = std::move(bad);
   report_ = report;
   return report;
+}
+
+// Of several files for one job the one stays that serves it already, whatever they are called: a copy that somebody laid
+// beside it takes nothing over. Where none serves, nobody can say which is meant.
+Library::Jobs Library::choose(const std::map<std::string, std::vector<std::shared_ptr<const model::Job>>>& found,
+                              Unreadable& bad, Report& report) const {
+  Jobs jobs;
+  for (const auto& [name, files] : found) {
+    const auto before = jobs_.find(name);
+    const auto serving = std::find_if(files.begin(), files.end(), [&](const auto& job) {
+      return files.size() == 1 || (before != jobs_.end() && before->second->file == job->file);
+    });
+    if (serving != files.end()) jobs[name] = *serving;
+    for (auto job = files.begin(); job != files.end(); ++job) {
+      if (job == serving) continue;
+      const auto& other = serving != files.end() ? *serving : job == files.begin() ? files.back() : files.front();
+      const base::Error::Problem problem{"job '" + name + "' is already defined in " + other->file,
+                                         {(*job)->file, 0, 0, {}},
+                                         "give one of them another name, or move it out of the job folders"};
+      report.problems.push_back(problem);
+      if (serving == files.end()) bad[name].push_back(problem);
+      --report.loaded;
+    }
+  }
+  return jobs;
 }
 
 std::shared_ptr<const model::Job> Library::find(const std::string& name) const {
   const auto found = jobs_.find(name);
   if (found != jobs_.end()) return found->second;
+  if (const auto bad = unreadable_.find(name); bad != unreadable_.end())
+    throw base::Error(base::ErrorKind::refused, bad->second);
   std::vector<std::string> names;
   for (const auto& [known, job] : jobs_) names.push_back(known);
   const std::string suggestion = base::suggest(name, names);

@@ -12,7 +12,7 @@
 namespace godwit::jobfile {
 
 // The jobs that may be submitted by name: the files of the job directories, as they were at the last reload that could read them. A file
-// that went bad leaves its last good version in place and is reported.
+// that went bad leaves its last good version in place and is reported; so does a second file for a job that is served.
 class Library {
  public:
   // `scripts` reads Lua jobs, which are refused without it; it must outlive the library.
@@ -31,14 +31,24 @@ class Library {
   // A whole job file, or the bundle of a script. Throws Error(refused) as jobfile::parse() does.
   model::Job parse(const std::string& text, const std::string& file) const;
 
-  // Throws Error(not_found) with a suggestion.
+  // Throws Error(not_found) with a suggestion, and Error(refused) with what is wrong with the file that has the job.
   std::shared_ptr<const model::Job> find(const std::string& name) const;
   std::vector<std::shared_ptr<const model::Job>> list() const;
 
  private:
+  using Problems = std::vector<base::Error::Problem>;
+  using Jobs = std::map<std::string, std::shared_ptr<const model::Job>>;
+  using Unreadable = std::map<std::string, Problems>;  // by the names that such files go by
+
+  // Null for a module of scripts.
+  std::shared_ptr<const model::Job> read(const std::filesystem::path& file) const;
+  Jobs choose(const std::map<std::string, std::vector<std::shared_ptr<const model::Job>>>& found, Unreadable& bad,
+              Report& report) const;
+
   std::vector<std::filesystem::path> directories_;
   ScriptReader* scripts_;
-  std::map<std::string, std::shared_ptr<const model::Job>> jobs_;
+  Jobs jobs_;
+  Unreadable unreadable_;
   Report report_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "config/yaml_document.hpp"
 #include "expression/language.hpp"
+#include "expression/references.hpp"
 #include "expression/text_parts.hpp"
 #include "jobfile/job_parser.hpp"
 #include "jobfile/lua_helpers.hpp"
@@ -26,6 +27,28 @@ std::string output_of(const model::Stage& stage) {
 std::string spaces(std::size_t count) {
   return std::string(count, ' ');
 }
+
+// Which members of a value an expression reads. What it reads whole has none here.
+class ReadMembers {
+ public:
+  void add(const std::vector<expression::PathStep>& path, std::size_t at = 1) {
+    whole_ = whole_ || at == path.size();
+    if (whole_) return members_.clear();
+    const auto& step = path[at];
+    members_[step.index > 0 ? "[" + std::to_string(step.index) + "]" : lua_key(step.key)].add(path, at + 1);
+  }
+  bool empty() const { return members_.empty(); }
+  std::string text() const {
+    std::string list;
+    for (const auto& [key, members] : members_)
+      list += (list.empty() ? "" : ", ") + key + " = " + (members.empty() ? "true" : members.text());
+    return "{" + list + "}";
+  }
+
+ private:
+  bool whole_ = false;
+  std::map<std::string, ReadMembers> members_;
+};
 
 class JobWriter {
  public:
@@ -415,16 +438,17 @@ class JobWriter {
         literal += part.text;
         continue;
       }
-      const auto names = foreign_names(part.text);
-      if (names.empty()) {
+      const auto reads = foreign_reads(part.text);
+      if (reads.empty()) {
         literal += "${" + part.text + "}";
         continue;
       }
       helpers_.insert(kLiteral);
       std::string list, values;
-      for (const auto& name : names) {
+      for (const auto& [name, read] : reads) {
         list += (list.empty() ? "" : ", ") + name;
-        values += (values.empty() ? "" : " .. \", \" .. ") + std::string("literal(") + name + ")";
+        const std::string members = read.empty() ? "" : ", " + read.text();
+        values += (values.empty() ? "" : " .. \", \" .. ") + std::string("literal(") + name + members + ")";
       }
       result += (result.empty() ? "" : " .. ") +
                 lua_string(literal + "${ (function(" + list + ") return " + trimmed(part.text) + " end)(") + " .. " +
@@ -435,13 +459,17 @@ class JobWriter {
     return result + (literal.empty() ? "" : " .. " + lua_string(literal));
   }
 
-  std::set<std::string> foreign_names(const std::string& source) {
+  // What an expression reads but the step's own output, by name.
+  std::map<std::string, ReadMembers> foreign_reads(const std::string& source) {
+    std::map<std::string, ReadMembers> reads;
     std::set<std::string> names;
-    const auto compiled = language_.compile(model::Expression{source, {}});
-    for (const auto& reference : compiled->references())
-      if (reference.root != "output") names.insert(reference.root);
+    for (const auto& path : expression::find_reads(expression::tokens(source))) {
+      if (path.front().key == "output") continue;
+      names.insert(path.front().key);
+      reads[path.front().key].add(path);
+    }
     note_names(names);
-    return names;
+    return reads;
   }
 
   // Whether a stage of the list that is being written, or of the items in it, has this name.

@@ -92,6 +92,9 @@ std::map<std::string, model::LimitSpec> Reader::limits(const YamlNode& node, con
   if (!is_map(node, path, "a map of limits and their permits or rates")) return result;
   for (const auto& member : node.members) {
     const std::string here = base::below(path, member.key);
+    if (!model::is_limit_name(member.key))
+      problem(place(member, path), "this cannot be the name of a limit",
+              "use up to 200 letters, digits and signs, and no space at either end");
     const std::string given = text(member.value, here);
     const auto spec = model::parse_limit(given);
     if (spec && spec->permits > 0)

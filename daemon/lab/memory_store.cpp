@@ -147,7 +147,7 @@ struct Applier {
     if (locks > 0 && !fact.had_locks) memory.faults.push_back("a run ended and did not say that it had locks");
     if (fact.parent) fact.parent_elsewhere ? send_mail(*fact.parent) : memory.runs.at(*fact.parent).rested.reset();
   }
-  void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact.spec; }
+  void operator()(const LimitSet& fact) { memory.limits[fact.name] = fact; }
   void operator()(const QueueSet& fact) { memory.queues[fact.name] = fact; }
   void operator()(const ScheduleSet& fact) { memory.schedules[fact.name] = fact; }
   void operator()(const Fired& fact) {
@@ -160,7 +160,7 @@ struct Applier {
   }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
   void operator()(const ArtifactStored& fact) { memory.artifacts.push_back(fact); }
-  void operator()(const ProgressNoted&) {}
+  void operator()(const ProgressNoted& fact) { memory.runs.at(fact.run).progress = fact.progress; }
   void operator()(const Logged&) {}
 };
 
@@ -386,7 +386,7 @@ void MemoryStore::load_job(std::string version, Answer<JobStored> answer) {
 void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {
   clock_.post([this, answer = std::move(answer)] {
     std::vector<LimitSet> limits;
-    for (const auto& [name, spec] : memory_.limits) limits.push_back({name, spec});
+    for (const auto& [name, set] : memory_.limits) limits.push_back(set);
     answer(std::move(limits));
   });
 }

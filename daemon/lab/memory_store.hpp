@@ -24,6 +24,7 @@ struct Memory {
     std::map<std::string, std::string> cursors;
     std::optional<engine::RunRested> rested;
     std::optional<engine::RunDone> done;
+    std::string progress;  // the last that was noted
     int owner = 1;  // the node that has it; 0 for none
     int ends = 0;  // how often an end was written; more than one is a fault
   };
@@ -31,7 +32,7 @@ struct Memory {
   std::map<std::string, engine::JobStored> jobs;
   std::map<std::tuple<model::RunId, std::string, std::string>, std::string> checkpoints;
   std::map<std::pair<std::string, std::string>, model::RunId> keys;
-  std::map<std::string, model::LimitSpec> limits;
+  std::map<std::string, engine::LimitSet> limits;
   std::vector<engine::Audited> audit;
   std::vector<engine::ArtifactStored> artifacts;
   std::vector<engine::Emitted> emitted;

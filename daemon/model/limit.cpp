@@ -10,6 +10,7 @@ namespace godwit::model {
 namespace {
 
 constexpr int kMost = 1'000'000'000;
+constexpr std::size_t kNameMax = 200;
 constexpr std::string_view kBurst = " burst ";
 
 std::optional<int> whole(std::string_view text) {
@@ -20,6 +21,11 @@ std::optional<int> whole(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_limit_name(std::string_view name) {
+  if (name.empty() || name.size() > kNameMax || name.front() == ' ' || name.back() == ' ') return false;
+  return std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
+}
 
 std::optional<LimitSpec> parse_limit(std::string_view text) {
   LimitSpec spec;

@@ -16,6 +16,9 @@ struct LimitSpec {
   bool operator==(const LimitSpec&) const = default;
 };
 
+// What a limit may be called: up to 200 bytes that a person can see and type, "tenant:acme" and "tenant:*" among them.
+bool is_limit_name(std::string_view name);
+
 // "10/s", "600/m", "5/10s": tokens per time; the burst is a second's worth, at least 1, unless "10/s burst 20" says it.
 // "4": permits at once. Empty for anything else.
 std::optional<LimitSpec> parse_limit(std::string_view text);

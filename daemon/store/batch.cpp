@@ -97,7 +97,8 @@ void Batch::finish() {
   for (const auto& [run, fact] : rests_)
     row(Rows::rest, run, numbers_.next(), std::int64_t(fact.resting), fact.wake_at);
   for (const auto& [run, fact] : progress_) row(Rows::progress, run, numbers_.next(), fact->progress);
-  for (const auto& [name, fact] : limits_) row(Rows::limit_setting, name, numbers_.next(), model::format_limit(fact->spec));
+  for (const auto& [name, fact] : limits_) 
+    row(Rows::limit_setting, name, numbers_.next(), fact->removed ? std::string() : model::format_limit(fact->spec));
   for (const auto& [name, fact] : queues_)
     row(Rows::queue_setting, name, numbers_.next(), std::int64_t(fact->paused), fact->who, fact->at);
   for (const auto& [name, fact] : schedules_)

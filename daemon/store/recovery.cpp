@@ -364,7 +364,7 @@ engine::JobStored load_job(Connection& connection, const std::string& version) {
 std::vector<engine::LimitSet> load_limits(Connection& connection) {
   std::vector<engine::LimitSet> limits;
   for (const auto& row : connection.exec("SELECT name, spec FROM godwit.limit_setting ORDER BY name"))
-    limits.push_back({text(row[0]), model::parse_limit(text(row[1])).value_or(model::LimitSpec{})});
+    limits.push_back({text(row[0]), model::parse_limit(text(row[1])).value_or(model::LimitSpec{}), text(row[1]).empty()});
   return limits;
 }
 

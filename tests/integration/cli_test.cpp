@@ -145,3 +145,34 @@ TEST_CASE("reload takes new jobs and SIGTERM ends in order") {
   CHECK(exit.clean());
   CHECK(own.postmaster() == 0);
 }
+
+TEST_CASE("a state directory has one daemon until its end is over, which says what it waits for") {
+  support::TempDir dir;
+  std::ofstream(dir / "nap.yaml") << "job: nap\nstages:\n  s: {uses: sleep, with: {seconds: 600}}\n";
+  DaemonProcess own;
+  own.start();
+  const auto run = std::to_string(run_number(own.cli({"submit", (dir / "nap.yaml").string()}).out));
+  const auto server = own.postmaster();
+  while (own.call("daemon.status").at("engine").at("steps_in_flight") != 1) {
+  }
+  const auto second = [&] {
+    return support::run_command(std::string(GODWIT_BINARY_DIR) + "/bin/godwitd",
+                                {"--state-dir", (own.dir() / "state").string(), "--socket", (dir / "other").string()});
+  };
+  const auto refused = second();
+  INFO(refused.err);
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Catch::Contains("pid " + std::to_string(own.pid()) + " uses this state directory"));
+
+  own.signal(SIGTERM);
+  CommandResult ending;
+  do ending = own.cli({"cancel", run});
+  while (ending.err.empty() && own.running());
+  INFO(ending.err);
+  CHECK(ending.exit_code == 4);
+  CHECK_THAT(ending.err, Catch::Contains("godwitd is ending, in ") && Catch::Contains("step s of run " + run));
+  CHECK_THAT(own.cli({"status"}).out, Catch::Contains("ending"));
+  CHECK_THAT(own.cli({"show", run}).out, Catch::Contains("running"));
+  CHECK(second().exit_code == 1);
+  CHECK(own.postmaster() == server);
+}

@@ -14,7 +14,7 @@ std::vector<Command> all_commands(Services& services) {
       node_list(services),      node_drain(services),      node_undrain(services),     schedule_list(services),
       schedule_next(services),  schedule_fires(services),  schedule_set(services),     schedule_remove(services),
       schedule_pause(services), schedule_resume(services), schedule_trigger(services), schedule_backfill(services),
-      limit_set(services),      queue_list(services),      queue_pause(services),      queue_resume(services),
+      limit_set(services),      limit_unset(services),     queue_list(services),      queue_pause(services),      queue_resume(services),
       artifact_list(services),  artifact_read(services),   audit_list(services),       daemon_status(services),
       daemon_reload(services),  daemon_ping(services),
   };

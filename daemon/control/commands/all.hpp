@@ -39,6 +39,7 @@ Command node_drain(Services& services);
 Command node_undrain(Services& services);
 Command limit_list(Services& services);
 Command limit_set(Services& services);
+Command limit_unset(Services& services);
 Command queue_list(Services& services);
 Command queue_pause(Services& services);
 Command queue_resume(Services& services);

@@ -46,6 +46,17 @@ json::array stages_of(const model::Job& job) {
   return stages;
 }
 
+// Each as people write it, without what is as always.
+json::array schedules_of(const model::Job& job) {
+  json::array list;
+  for (const auto& schedule : job.schedules) {
+    auto shown = model::to_json(schedule);
+    shown.erase("job");
+    list.push_back(std::move(shown));
+  }
+  return list;
+}
+
 json::object summary_of(const model::Job& job) {
   return {{"job", job.name},
           {"version", job.version},
@@ -74,6 +85,9 @@ Command job_show(Services& services) {
             auto shown = summary_of(*job);
             shown["params"] = job->params;
             if (job->timeout) shown["timeout"] = base::format_duration(*job->timeout);
+            if (!job->queue.empty()) shown["queue"] = job->queue;
+            if (job->priority != 0) shown["priority"] = job->priority;
+            if (!job->schedules.empty()) shown["schedules"] = schedules_of(*job);
             if (!job->limits.empty()) {
               json::object limits;
               for (const auto& [name, spec] : job->limits) limits[name] = model::format_limit(spec);

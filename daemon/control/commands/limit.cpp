@@ -47,4 +47,23 @@ Command limit_set(Services& services) {
           }};
 }
 
+Command limit_unset(Services& services) {
+  return {"limit.unset",
+          Role::admin,
+          "Takes back what operators have set of a named limit: the settings' word counts again, or the jobs'.",
+          {{"name", ParameterType::text, true, "the limit's name"}},
+          [&services](Call call) {
+            const std::string name = call.arguments.text("name");
+            services.engine.set_limit(
+                name, std::nullopt, call.caller,
+                call.reply.when<engine::Nothing>([name, &services, reply = call.reply](const auto&) {
+                  json::object now{{"name", name}, {"limit", nullptr}, {"source", nullptr}};
+                  for (const auto& limit : services.engine.limits())
+                    if (limit.at("name").as_string() == name)
+                      for (const char* member : {"limit", "source"}) now[member] = limit.at(member);
+                  reply.result(now);
+                }));
+          }};
+}
+
 }  // namespace godwit::control::commands

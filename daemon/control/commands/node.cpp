@@ -15,7 +15,8 @@ Command drain(Services& services, std::string_view method, std::string_view summ
             const auto node = call.arguments.text("node");
             if (!services.cluster)
               throw base::refused("this daemon has a database to itself: there is no other node to take its runs", {},
-                                  "`systemctl stop godwit` ends it in order, and its runs go on with the next start");
+                                  draining ? "`systemctl stop godwitd` ends it in order, and its runs go on with the next start"
+                                           : "nothing of it was drained");
             const engine::Audited audited{call.caller.uid, call.caller.name, std::string(method), node, "{}",
                                           base::now()};
             services.cluster->set_draining(

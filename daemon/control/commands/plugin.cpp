@@ -44,12 +44,12 @@ Command plugin_reset(Services& services) {
           {{"plugin", ParameterType::text, true, "the plugin's id"}},
           [&services](Call call) {
             const std::string plugin = call.arguments.text("plugin");
-            services.reset_plugin(plugin);
+            const bool was_stopped = services.reset_plugin(plugin);
             // Done whether or not the database is there, so its trace does not keep the answer waiting.
             services.store.append(
                 {engine::Audited{call.caller.uid, call.caller.name, "plugin.reset", plugin, "{}", base::now()}},
                 [](const engine::Verdict&) {});
-            call.reply.result(base::json::object{{"plugin", plugin}});
+            call.reply.result(base::json::object{{"plugin", plugin}, {"was_stopped", was_stopped}});
           }};
 }
 

@@ -292,6 +292,11 @@ TEST_CASE("Limits, plugins and the daemon's state can be asked for and set") {
   fixture.call("limit.set", {{"name", "api"}, {"permits", 3}});
   CHECK(fixture.call("limit.list").at(0).at("permits") == 3);
   CHECK(fixture.error("limit.set", {{"name", "api"}, {"permits", -1}}).kind() == base::ErrorKind::refused);
+  for (const char* name : {"", " api", "a\nb"})
+    CHECK(fixture.error("limit.set", {{"name", name}, {"permits", 3}}).kind() == base::ErrorKind::refused);
+  CHECK(fixture.call("limit.unset", {{"name", "api"}}).at("limit").is_null());
+  CHECK(fixture.call("limit.list").as_array().empty());
+  CHECK(fixture.error("limit.unset", {{"name", "api"}}).kind() == base::ErrorKind::not_found);
   CHECK(fixture.error("limit.set", {{"name", "api"}, {"permits", 1.5}}).kind() == base::ErrorKind::refused);
   CHECK(fixture.call("plugin.list").at(0).at("id") == "echo");
   CHECK(fixture.call("plugin.show", {{"plugin", "echo"}}).at("id") == "echo");

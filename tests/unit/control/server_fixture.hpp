@@ -101,6 +101,9 @@ class ServerFixture {
     });
     done.get_future().get();
   }
+  void take_no_changes(const std::string& why) {
+    on_loop([&] { server_->take_no_changes([why] { return why; }); });
+  }
   json::object status() {
     json::object result;
     on_loop([&] { result = server_->status(); });
@@ -131,6 +134,7 @@ class ServerFixture {
     list.push_back({"refuse", Role::viewer, "Throws.", {}, [](Call) {
                       throw base::Error(base::ErrorKind::refused, {{"bad", {"a.yaml", 3, 7, "stages"}, "mend it"}, {"worse", {}, {}}});
                     }});
+    list.push_back({"change", Role::operator_, "Changes something.", {}, [](Call call) { call.reply.result("changed"); }});
     list.push_back({"bug", Role::viewer, "Throws what it should not.", {}, [](Call) { throw std::out_of_range("a bug"); }});
     list.push_back({"who", Role::viewer, "Says who asks.", {}, [](Call call) { call.reply.result(call.caller.uid); }});
     list.push_back({"watch", Role::viewer, "Sends events.", {{"events", ParameterType::count, true, "how many"}}, [this](Call call) {

@@ -255,6 +255,21 @@ TEST_CASE("A role decides which commands a user may call") {
   CHECK(policy.problems()[0].place.path == "admins");
 }
 
+TEST_CASE("A daemon that waits for its end answers questions, old clients' and new ones', and changes nothing") {
+  ServerFixture server;
+  auto early = server.client();
+  CHECK(early.call(1, "change").at("result") == "changed");
+  server.take_no_changes("it ends in 7s");
+  auto late = server.client();
+  for (auto* client : {&early, &late}) {
+    CHECK(client->call(2, "ping").at("result") == "pong");
+    const auto refused = client->call(3, "change");
+    CHECK(code_of(refused) == code(base::ErrorKind::unavailable));
+    CHECK(message_of(refused).find("it ends in 7s") != std::string::npos);
+  }
+  CHECK(server.status().at("ending") == "it ends in 7s");
+}
+
 TEST_CASE("A socket nobody answers on is replaced; a living one and a file are left alone") {
   ServerFixture server;
   CHECK_THROWS_AS(Listener::open({server.path()}), base::Error);

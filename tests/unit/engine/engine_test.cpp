@@ -289,7 +289,8 @@ TEST_CASE("an unsafe call that was cut off blocks its run until a person decides
   CHECK(world.runner->sent.empty());
   auto why = ask<json::object>(world, [&](auto answer) { world.engine->why(run, answer); });
   CHECK(why->at("state") == "blocked");
-  CHECK(json::serialize(*why).find("unknown outcome of charge") != std::string::npos);
+  CHECK_THAT(json::serialize(*why), Catch::Contains("unknown outcome of charge") &&
+                                        Catch::Contains("--set charge=OUTPUT` go on from there"));
   REQUIRE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, {}, {}, answer); }));
   world.run_to_end();
   CHECK(world.result(run) == R"({"v":5})");
@@ -507,4 +508,21 @@ TEST_CASE("followers hear of progress and of the end") {
   CHECK(events.back().at("state") == "succeeded");
   CHECK(events.front().at("event") == "progress");
   world.engine->unfollow(number);
+}
+
+TEST_CASE("followers hear what a run does now, from its place in the queue on") {
+  EngineWorld world;
+  auto slow = echo();
+  slow.takes = [](const auto&) { return 10s; };
+  world.plugin("echo", slow);
+  const std::string one = "limits: {door: 1}\nstages:\n  s: {uses: echo, limits: {door: 1}}\n";
+  world.submit("job: first\n" + one);
+  const auto run = world.submit("job: second\n" + one);
+  std::vector<std::string> states;
+  world.engine->follow(run, engine::Interest::everything, [&](const json::object& event) {
+    if (const auto* state = event.if_contains("state")) states.emplace_back(state->as_string());
+  });
+  world.run_to_end();
+  states.erase(std::unique(states.begin(), states.end()), states.end());
+  CHECK(states == std::vector<std::string>{"waiting", "running", "succeeded"});
 }

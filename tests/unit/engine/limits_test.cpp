@@ -80,6 +80,47 @@ TEST_CASE("the operator's word on a limit stands against the job's") {
   CHECK(limits.spec("a")->permits == 5);
 }
 
+TEST_CASE("what an operator takes back leaves the settings' word, or the job's, or nothing") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  const auto said = [&](const char* name, int permits) { limits.take({name, {.permits = permits}}); };
+  const auto unsaid = [&](const char* name) { limits.take({name, {}, true}); };
+  limits.set("api", 1, Limits::Source::job);
+  limits.set("api", 2, Limits::Source::config);
+  said("api", 9);
+  limits.set("api", 3, Limits::Source::job);
+  CHECK(limits.set_by_operator("api"));
+  unsaid("api");
+  CHECK(limits.spec("api")->permits == 2);
+  limits.set("api", 3, Limits::Source::job);
+  CHECK(limits.spec("api")->permits == 2);
+  unsaid("api");
+  CHECK(limits.spec("api")->permits == 2);
+
+  said("typo", 4);
+  unsaid("typo");
+  CHECK_FALSE(limits.known("typo"));
+
+  limits.set("tenant:*", 2, Limits::Source::config);
+  said("tenant:acme", 5);
+  unsaid("tenant:acme");
+  CHECK(limits.spec("tenant:acme")->permits == 2);
+}
+
+TEST_CASE("a limit of no permits is waited for, and one that somebody waits for does not go away") {
+  lab::VirtualClock clock;
+  Limits limits(clock);
+  limits.take({"few", {.permits = 0}});
+  CHECK_NOTHROW(Limits::check("few", 1, limits.spec("few")));
+  bool granted = false;
+  limits.acquire({{"few", 1}}, "one", [&] { granted = true; });
+  limits.take({"few", {}, true});
+  CHECK(limits.known("few"));
+  CHECK_FALSE(granted);
+  limits.take({"few", {.permits = 1}});
+  CHECK(granted);
+}
+
 TEST_CASE("random use never exceeds a limit and never leaves anybody waiting for free permits") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);

@@ -299,7 +299,7 @@ TEST_CASE("limits and schedules that are changed at one node are heard of at the
   std::ofstream(world.jobs() / "work.yaml") << kJob;
   world.library().reload();
   const auto accepted = [](const engine::Result<engine::Nothing>& done) { CHECK(done); };
-  world.nodes.at(1).engine->set_limit("api", {.permits = 3}, {}, accepted);
+  world.nodes.at(1).engine->set_limit("api", model::LimitSpec{.permits = 3}, {}, accepted);
   world.nodes.at(1).engine->schedules().set(
       model::schedule_from_json({{"name", "often"}, {"job", "work"}, {"every", "1h"}}), {}, accepted);
   world.pass(500ms);

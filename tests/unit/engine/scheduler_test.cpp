@@ -247,6 +247,10 @@ TEST_CASE("people steer schedules") {
     CHECK_THROWS_AS(given.schedules().set(
                         {.name = "x", .job = "tick", .timing = {model::Timing::Kind::cron, "0 0 30 2 *"}}, {}, nothing),
                     base::Error);
+    CHECK_THROWS_AS(
+        given.schedules().set(
+            {.name = "x", .job = "tick", .timing = {model::Timing::Kind::at, "2023-11-14T22:00:00Z"}}, {}, nothing),
+        base::Error);
     CHECK_THROWS_AS(given.schedules().remove("tick", {}, nothing), base::Error);
     CHECK_THROWS_AS(given.schedules().pause("tock", true, {}, nothing), base::Error);
     CHECK_THROWS_AS(given.schedules().backfill("tick", base::Instant{}, base::Instant::max(), {}, [](auto) {}),

@@ -89,6 +89,20 @@ stages:
 
 }  // namespace
 
+TEST_CASE("the progress that an ended run keeps is that of its end, in memory all the time or not") {
+  EngineWorld world;
+  world.plugin("echo", echo());
+  const auto run = world.submit(kSleep);
+  world.clock.advance(1h);
+  REQUIRE(in_memory(world) == 0);
+  CHECK(base::parse_json(world.run(run).progress).at("done") == 1);
+  world.run_to_end();
+  REQUIRE(world.run(run).done);
+  const auto last = base::parse_json(world.run(run).progress);
+  CHECK(last.at("done") == 3);
+  CHECK(last.at("total") == 3);
+}
+
 TEST_CASE("a run that sleeps leaves memory and comes back when its time has come") {
   EngineWorld world;
   world.plugin("echo", echo());

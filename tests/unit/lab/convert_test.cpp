@@ -60,13 +60,15 @@ local function succeeded(list, outputs)
   return {count = #items, succeeded = #items, failed = 0, items = items}
 end
 
--- A value as the text of an expression.
-local function literal(value)
+-- A value as the text of an expression, to the last digit; with `read` only those of its members.
+local function literal(value, read)
   if value == gw.null then return "null" end
-  if type(value) == "string" then return string.format("%q", value) end
-  if type(value) ~= "table" then return tostring(value) end
+  if type(value) ~= "table" then return string.format("%q", value) end
   local members = {}
-  for key, member in pairs(value) do members[#members + 1] = "[" .. literal(key) .. "] = " .. literal(member) end
+  for key in pairs(type(read) == "table" and read or value) do
+    members[#members + 1] = "[" .. literal(key) .. "] = " .. literal(value[key], type(read) == "table" and read[key])
+  end
+  if #members == 0 and json(value) == "[]" then return "array {}" end
   return "{" .. table.concat(members, ", ") .. "}"
 end
 

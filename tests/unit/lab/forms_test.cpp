@@ -39,3 +39,47 @@ TEST_CASE("each shipped job has equal journals in YAML and in Lua, and both come
   }
   CHECK(tests >= 60);
 }
+
+namespace {
+
+constexpr auto kGiven = R"(
+job: given
+params: {numbers: {type: array}, tags: {type: array, default: []}}
+stages:
+  many:
+    foreach: ${ params.numbers }
+    uses: a.one
+    with: {n: "${ item }"}
+    output: {n: "${ item }", of: "${ output.n }", tags: "${ params.tags }"}
+  sum:
+    needs: [many]
+    uses: a.sum
+    emit: {to: rows, rows: {first: "${ params.numbers[1] }", tags: "${ params.tags }", count: "${ stages.many.count }"}}
+    output: {count: "${ stages.many.count + output.exit_code }", one: "${ stages['many'].items[2].output.n }"}
+result: ${ {sum = stages.sum, last = stages.many.items[#stages.many.items].output} }
+)";
+
+}  // namespace
+
+TEST_CASE("what an output and rows read reaches them unchanged in both forms, beside however much") {
+  std::string numbers = "1234567890.123456, 0.1";
+  for (int i = 3; i <= 1000; ++i) numbers += ", " + std::to_string(i) + ".0";
+  lab::Bench bench(kGiven, "");
+  bench.write("x.lua", jobfile::to_lua(kGiven, "x.yaml"));
+  bench.write("x.test.yaml", R"(
+mocks: {a.one: {output: {n: "${ input.n }"}}, a.sum: {output: {exit_code: 0}}}
+tests:
+  exact:
+    params: {numbers: [)" + numbers + R"(]}
+    expect:
+      result: {sum: {count: 1000, one: 0.1}, last: {n: 1000.0, of: 1000.0, tags: []}}
+      steps: {"many[0]": {output: {n: 1234567890.123456, of: 1234567890.123456, tags: []}}}
+      emitted: {rows: [{first: 1234567890.123456, tags: [], count: 1000}]}
+)");
+  const auto results = bench.run();
+  CHECK(results.size() == 2);
+  for (const auto& result : results) {
+    INFO(result.job);
+    CHECK(result.problems == std::vector<std::string>());
+  }
+}
