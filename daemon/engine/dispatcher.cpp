@@ -138,7 +138,9 @@ void Dispatcher::take_turn(ActiveRun& run) const {
 void Dispatcher::stand_in_line(ActiveRun& run, std::uint64_t task) {
   const auto now = parts_.clock.tick();
   if (now >= run.turn_ends) run.in_line = {now, ++last_in_line_};
-  line_.emplace(std::pair(turn_of(run.in_line.first, run.rank.priority), run.in_line.second), InLine{run.id(), task});
+  const bool fresh = !run.touched && run.rank.priority >= 0;
+  if (fresh) ++fresh_in_line_;
+  line_.emplace(std::pair(turn_of(run.in_line.first, run.rank.priority), run.in_line.second), InLine{run.id(), task, fresh});
 }
 
 // A step that has waited for something else comes back; its limits it has already.
@@ -498,6 +500,7 @@ void Dispatcher::feed() {
   if (line_.empty() || draining_) return;
   const InLine next = line_.begin()->second;
   line_.erase(line_.begin());
+  if (next.fresh) --fresh_in_line_;
   parts_.clock.post([this, next] {
     if (ActiveRun* run = runner_.find(next.run)) {
       take_turn(*run);
@@ -510,6 +513,7 @@ void Dispatcher::feed() {
         runner_.advance(*run);
       }
     }
+    if (next.fresh) runner_.has_begun();
     // It may be gone, or have had nothing left to begin: the place is for who comes after it.
     if (in_flight_ < in_flight_max_) feed();
   });

@@ -69,6 +69,8 @@ class Dispatcher {
   Waits& waits() { return waits_; }
 
   std::size_t in_flight() const { return in_flight_; }
+  // Runs that wait for a place and have not begun: as long as there are enough of them, more are of no use.
+  std::size_t fresh_in_line() const { return fresh_in_line_; }
   std::uint64_t steps_done() const { return steps_done_; }
 
  private:
@@ -79,6 +81,7 @@ class Dispatcher {
   struct InLine {
     model::RunId run;
     std::uint64_t task = 0;
+    bool fresh = false;  // a run that has begun nothing, and is no less urgent than most
   };
 
   bool is_full(const ActiveRun& run) const;
@@ -127,6 +130,7 @@ class Dispatcher {
   // By their turn; the number tells those of one instant apart.
   std::multimap<std::pair<base::Tick, std::uint64_t>, InLine> line_;
   std::uint64_t last_in_line_ = 0;
+  std::size_t fresh_in_line_ = 0;
   std::vector<std::pair<model::RunId, std::uint64_t>> parked_;
   std::uint64_t last_task_ = 0;
   std::size_t in_flight_ = 0;  // steps that are at work, not those that wait for something

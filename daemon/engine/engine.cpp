@@ -184,6 +184,7 @@ class Engine::Impl {
                          bool for_lock) { intake_.rested(run.record, wake_at, for_lock); },
         .left = [this](const Submitted& run) { intake_.gave_away(run); },
         .is_here = [this](model::RunId run) { return !nodes_.may_be_elsewhere(run); },
+        .has_begun = [this] { intake_.refill(); },
         .fenced = std::move(fenced),
         .cancel =
             [this](model::RunId run, const ActiveRun& newer) {

@@ -13,6 +13,7 @@ namespace json = base::json;
 namespace {
 
 constexpr std::size_t kPage = 512;  // stored runs loaded at once
+constexpr std::size_t kAhead = 512;  // runs in memory that wait to begin
 // So much room in memory, half a page or this part of all, is worth a query at once; less is worth one a moment later.
 constexpr std::size_t kRoomPart = 8;
 constexpr auto kRoomPause = std::chrono::milliseconds(100);
@@ -72,7 +73,7 @@ void Intake::start(std::function<void()> ready) {
 void Intake::refill() {
   let_in();
   if (!may_refill()) return;
-  if (room() >= std::min(kPage / 2, std::max<std::size_t>(1, active_max_ / kRoomPart))) return load_more();
+  if (useful_room() >= std::min(kPage / 2, std::max<std::size_t>(1, active_max_ / kRoomPart))) return load_more();
   if (std::exchange(refill_due_, true)) return;
   parts_.clock.at(parts_.clock.tick() + kRoomPause, [this] {
     refill_due_ = false;
@@ -81,14 +82,18 @@ void Intake::refill() {
 }
 
 bool Intake::may_refill() const {
-  return !stopped_ && !draining_ && !refilling_ && releases_ == 0 && more_in_store_ && started_ && room() > 0;
+  return !stopped_ && !draining_ && !refilling_ && releases_ == 0 && more_in_store_ && started_ && useful_room() > 0;
+}
+
+std::size_t Intake::useful_room() const {
+  return std::min(room(), kAhead - std::min(kAhead, parts_.runner.fresh_in_line() + entering_.size()));
 }
 
 void Intake::load_more() {
   refilling_ = true;
   stored_meanwhile_ = false;
   left_.clear();
-  parts_.store.load_unfinished(cursor_, std::min(kPage, room()), [this](Result<std::vector<UnfinishedRun>> loaded) {
+  parts_.store.load_unfinished(cursor_, std::min(kPage, useful_room()), [this](Result<std::vector<UnfinishedRun>> loaded) {
     on_loaded(std::move(loaded), [this] { refill(); });
   });
 }
@@ -461,7 +466,7 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   if (const Rank rank = rank_of(submitted); !rank.plain()) return wait_for_turn(std::move(submitted), rank, job);
   // Numbers are not stored in their order: what the cursor has passed, no refill will find.
   const bool passed = submitted.run <= cursor_;
-  if (more_in_store_ || parts_.runner.runs().size() + entering_.size() >= active_max_) {
+  if (more_in_store_ || useful_room() == 0) {
     if (passed) return wait_for_turn(std::move(submitted), {}, job);
     if (!more_in_store_) plain_since_ = submitted.submitted_at;
     more_in_store_ = stored_meanwhile_ = true;

@@ -67,6 +67,11 @@ class Intake {
   bool draining() const { return draining_; }
   // How many more runs memory has room for.
   std::size_t room() const { return active_max_ - std::min(active_max_, parts_.runner.runs().size() + entering_.size()); }
+  // How many more runs could soon begin. What has no place among the steps in flight yet is better left in the store:
+  // memory that nothing happens in makes what happens slow.
+  std::size_t useful_room() const;
+  // Brings runs from the store, if more can soon begin.
+  void refill();
   // Runs that this node has taken over.
   void take_claimed(const std::vector<Claimed>& runs);
   // Looks again for all runs of this node that are not in memory.
@@ -143,7 +148,6 @@ class Intake {
   void came_back(model::RunId run);
   void read_signals();
   void take_signal(SignalSent sent, std::function<void()> done);
-  void refill();
   bool may_refill() const;
   void load_more();
   void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);

@@ -75,6 +75,7 @@ void Intake::wait_for_place(model::RunId run, const Rank& rank) {
 
 bool Intake::has_room_for(const Queues::Next& next) const {
   if (more_in_store_ && plain_since_ < next.turn) return false;
+  if (next.rank.priority <= 0 && useful_room() == 0) return false;
   const std::size_t reserve = next.rank.priority > 0 ? std::max<std::size_t>(1, active_max_ / kReservedPart) : 0;
   return parts_.runner.runs().size() + entering_.size() < active_max_ + reserve;
 }

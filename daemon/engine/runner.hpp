@@ -26,6 +26,7 @@ class Runner {
     std::function<void(ActiveRun&, std::optional<base::Instant> wake_at, bool for_lock)> rested;
     std::function<void(const Submitted&)> left;   // it has left memory for another node
     std::function<bool(model::RunId)> is_here;    // in memory, or about to come back to it; unset: all runs are
+    std::function<void()> has_begun;              // one of those in memory that wait for a place among the steps in flight
     std::function<void()> fenced;                                          // another process took this node's place
     std::function<void(model::RunId run, const ActiveRun& newer)> cancel;  // by a run that takes its turn
     Children children;
@@ -65,12 +66,14 @@ class Runner {
   RunDone make_end(ActiveRun& run);
   void end(ActiveRun& run, const RunDone& done);
   void fenced() const { hooks_.fenced(); }
+  void has_begun() const { hooks_.has_begun(); }
   Waits& waits() { return dispatcher_.waits(); }
 
   ActiveRun* find(model::RunId run) const;
   bool is_here(model::RunId run) const { return !hooks_.is_here || hooks_.is_here(run); }
   const std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>>& runs() const { return runs_; }
   std::size_t in_flight() const { return dispatcher_.in_flight(); }
+  std::size_t fresh_in_line() const { return dispatcher_.fresh_in_line(); }
   std::uint64_t steps_done() const { return dispatcher_.steps_done(); }
 
  private:

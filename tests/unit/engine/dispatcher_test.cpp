@@ -96,6 +96,24 @@ TEST_CASE("a cancelled run gives back the limit of a step that waits for a place
   CHECK(world.result(third) == "\"done\"");
 }
 
+TEST_CASE("what has no place among the steps in flight is left in the store, and comes when those before it wait") {
+  World world(4);
+  const std::string limited = GENERATE(std::string(), std::string(", limits: {few: 1}"));
+  const std::string yaml = "job: many\nlimits: {few: 1}\nstages:\n  only: {uses: long" + limited + "}\n";
+  world.engine->submit_many({.text = yaml, .file = "t.yaml"}, std::vector<base::json::object>(1500), {},
+                            [](const auto& runs) { REQUIRE(runs); });
+  world.clock.advance(1s);
+  const auto in_memory = world.engine->status().at("runs_in_memory").to_number<std::size_t>();
+  if (limited.empty()) {
+    CHECK(in_memory <= 4 + 512);
+    return;
+  }
+  CHECK(in_memory == 1500);
+  const auto free = world.submit(kFree);
+  world.clock.advance(2s);
+  CHECK(world.result(free) == "\"done\"");
+}
+
 TEST_CASE("runs with short steps end before others begin, runs with long steps take turns") {
   const auto takes = GENERATE(base::Duration(1ms), base::Duration(1s));
   World world(4);
