@@ -1,6 +1,5 @@
 #include "app/daemon.hpp"
 
-#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@ namespace {
 constexpr auto kVersion = GODWIT_VERSION;
 constexpr std::size_t kArtifactPiece = 1u << 20;
 constexpr std::size_t kStepsNamed = 3;  // of those that an end waits for
+constexpr auto kMemoryLook = std::chrono::seconds(2);
 
 engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts,
                                        engine::Cluster* cluster) {
@@ -218,13 +218,19 @@ void Daemon::on_store_ready(const engine::Result<engine::Nothing>& result) {
     log::info("ready: {} jobs, {} plugins, {} runs at work", library_.list().size(), catalog_.plugins().size(),
               engine_.status().at("runs_in_memory").to_number<std::size_t>());
     give_back_memory();
+    look_after_memory();
     supervisor_.ready("serving");
   });
 }
 
 void Daemon::give_back_memory() {
   script_reader_.rest();
-  ::malloc_trim(0);
+  idle_trim_.trim();
+}
+
+void Daemon::look_after_memory() {
+  idle_trim_.look();
+  clock_.at(clock_.tick() + kMemoryLook, [this] { look_after_memory(); });
 }
 
 json::object Daemon::reload() {

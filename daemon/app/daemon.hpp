@@ -9,6 +9,7 @@
 #include "app/loop_watch.hpp"
 #include "app/supervisor_link.hpp"
 #include "artifact/files.hpp"
+#include "base/idle_trim.hpp"
 #include "config/settings.hpp"
 #include "control/command.hpp"
 #include "control/server.hpp"
@@ -39,6 +40,7 @@ class Daemon {
   base::json::object reload();
   // After jobs were read: what only reading needs is given back.
   void give_back_memory();
+  void look_after_memory();
   base::json::array list_plugins() const;
   std::optional<base::json::object> read_artifact(const std::string& name, std::uint64_t offset) const;
   void watch_signals();
@@ -57,6 +59,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer drain_timer_;
   SupervisorLink& supervisor_;
+  base::IdleTrim idle_trim_;
   host_pool::ScriptReader script_reader_;
   jobfile::Library library_;
   host_pool::PluginCatalog catalog_;

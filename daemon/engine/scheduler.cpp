@@ -15,6 +15,7 @@ namespace {
 
 // A fire that comes later than this was missed: the daemon was away, or the machine asleep.
 constexpr auto kLateMax = std::chrono::minutes(1);
+constexpr auto kTryAgain = std::chrono::seconds(5);
 // Timers are set no further ahead: the wall clock may be changed while one waits.
 constexpr auto kSleepMax = std::chrono::hours(1);
 constexpr std::size_t kMissedMax = 1000;
@@ -198,9 +199,13 @@ std::vector<base::Instant> Scheduler::passed(Entry& entry, base::Instant now, st
   return {found.begin(), found.end()};
 }
 
-void Scheduler::wake(const Shared& entry) {
+bool Scheduler::is_current(const Shared& entry) const {
   const auto current = entries_.find(entry->schedule.name);
-  if (!started_ || current == entries_.end() || current->second != entry) return;
+  return started_ && current != entries_.end() && current->second == entry;
+}
+
+void Scheduler::wake(const Shared& entry) {
+  if (!is_current(entry)) return;
   const auto now = parts_.clock.now();
   std::size_t forgotten = 0;
   const auto instants = passed(*entry, now, forgotten);
@@ -256,8 +261,16 @@ void Scheduler::fire(const Shared& entry, base::Instant instant) {
   if (entry->schedule.overlap == model::Overlap::allow) return decide(entry, instant, {});
   parts_.store.open_fires(entry->schedule.name, instant, [this, entry, instant](Result<OpenFires> open) {
     if (open) return decide(entry, instant, *open);
-    // The store is being stopped; the next start will find this one missed.
-    base::log::warning("schedule '{}' did not fire: {}", entry->schedule.name, open.error().what());
+    base::log::warning("schedule '{}' did not fire yet: {}", entry->schedule.name, open.error().what());
+    try_again(entry);
+  });
+}
+
+// While the store is being stopped nothing comes of it; the next start finds the fire time missed.
+void Scheduler::try_again(const Shared& entry) {
+  parts_.clock.at(parts_.clock.tick() + kTryAgain, [this, entry] {
+    entry->busy = false;
+    if (is_current(entry)) settle_next(entry);
   });
 }
 

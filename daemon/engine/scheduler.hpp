@@ -86,6 +86,8 @@ class Scheduler {
   void settled(const Shared& entry, std::string last);
   void skip(const Shared& entry, base::Instant instant, const std::string& why);
   void fire(const Shared& entry, base::Instant instant);
+  void try_again(const Shared& entry);
+  bool is_current(const Shared& entry) const;
   void decide(const Shared& entry, base::Instant instant, const OpenFires& open);
   void refused(const Shared& entry, base::Instant instant, const std::string& why);
   void look_at_others(const Shared& entry, base::Instant instant, const std::string& why);

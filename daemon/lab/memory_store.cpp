@@ -417,6 +417,7 @@ void MemoryStore::load_schedules(Answer<std::vector<StoredSchedule>> answer) {
 
 void MemoryStore::open_fires(std::string schedule, base::Instant instant, Answer<OpenFires> answer) {
   clock_.post([this, schedule = std::move(schedule), instant, answer = std::move(answer)] {
+    if (refused_looks > 0 && refused_looks--) return answer(base::Error(base::ErrorKind::failed, "refused"));
     OpenFires fires;
     for (const auto& [key, run] : memory_.fires) {
       if (key.first != schedule) continue;

@@ -120,6 +120,8 @@ class MemoryStore : public engine::Store {
   std::size_t load_hops = 0;
   // For tests: a group that holds this text in an output is refused.
   std::string refused_text;
+  // For tests: so many of the next looks at a schedule's runs are refused.
+  int refused_looks = 0;
   // What a statement of a step gives; an Error refuses it.
   std::function<std::string(const engine::SqlStep&)> statements;
 

@@ -322,3 +322,12 @@ TEST_CASE("fire times that are left to other nodes hold up none that follow") {
   world.clock.advance(1min);
   CHECK(world.memory.fires_skipped.size() >= 38);
 }
+
+TEST_CASE("a schedule whose look into the store was refused fires once it is answered") {
+  Scheduled given("{every: 10m}");
+  given.world->store->refused_looks = 3;
+  given.world->clock.advance(8min);
+  CHECK(given.fired() == Texts{"22:20"});
+  given.world->clock.advance(22min);
+  CHECK(given.fired() == Texts{"22:20", "22:30", "22:40"});
+}
