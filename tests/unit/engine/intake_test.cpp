@@ -39,19 +39,26 @@ std::size_t lost_runs(std::uint64_t seed) {
 
 constexpr auto kNap = "job: nap\nstages:\n  a: {uses: work}\n  nap: {needs: [a], sleep: 5s}\n  b: {needs: [nap], uses: work}\n";
 
+// The same in a queue that nodes share, in which they need a place anew after a restart.
+constexpr auto kShared =
+    "job: nap\nqueue: few\nstages:\n  a: {uses: work}\n  nap: {needs: [a], sleep: 5s}\n  b: {needs: [nap], uses: work}\n";
+
 // Runs that sleep leave memory and come back while refills look for others; what went wrong then, in words.
-std::vector<std::string> faults_of_sleepers(std::uint64_t seed) {
+std::vector<std::string> faults_of_sleepers(std::uint64_t seed, const char* job) {
   std::mt19937_64 random(seed);
-  EngineWorld world({.active_runs_max = 1 + random() % 3});
+  EngineWorld world({.active_runs_max = 1 + random() % 3, .queues = {{"few", {.concurrency_total = 3}}}});
   world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
                         [&](const engine::StepCall&) { return base::Duration(random() % 2); }});
-  for (int i = 0; i < 8; ++i) world.submit(kNap);
+  for (int i = 0; i < 8; ++i) world.submit(job);
   for (auto steps = random() % 400; steps > 0; --steps)
     if (!world.clock.run_one()) world.clock.next_timer();
   world.crash(random);
   world.clock.advance(std::chrono::seconds(random() % 10));
   world.start();
   world.store->load_hops = 1 + random() % 60;
+  // Timers come due while the store is still being asked.
+  for (auto steps = random() % 1000; steps > 0; --steps)
+    if (random() % 8 == 0 || !world.clock.run_one()) world.clock.next_timer();
   world.run_to_end();
   for (const auto& [id, run] : world.memory.runs)
     if (!run.done) world.memory.faults.push_back("run " + model::text(id) + " was lost");
@@ -74,7 +81,16 @@ TEST_CASE("a run that comes and ends while a refill looks at the store is not do
   for (int i = 0; i < 2000; ++i) {
     const auto seed = seeds();
     CAPTURE(seed);
-    REQUIRE(faults_of_sleepers(seed).empty());
+    REQUIRE(faults_of_sleepers(seed, kNap).empty());
+  }
+}
+
+TEST_CASE("a run that is woken while it is given its place is put to work once") {
+  std::mt19937_64 seeds(support::seed());
+  for (int i = 0; i < 2000; ++i) {
+    const auto seed = seeds();
+    CAPTURE(seed);
+    REQUIRE(faults_of_sleepers(seed, kShared) == std::vector<std::string>());
   }
 }
 
