@@ -50,6 +50,9 @@ class Intake {
   void take_up(model::RunId run, Answer<Nothing> answer);
   // take_up() will follow: what comes for the run until then waits for it.
   void expect(model::RunId run) { entering_[run]; }
+  // Keeps a run that is not here out of memory, and what comes for it waiting, until its end is stored
+  // (ended_in_store()) or cannot be (take_up()).
+  void withhold(const Submitted& run);
   // A run has ended; it was in memory, or only stored.
   void ended(const Submitted& run, const RunDone& done);
   void ended_in_store(const Submitted& run, const RunDone& done);

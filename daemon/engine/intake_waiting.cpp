@@ -62,10 +62,15 @@ void Intake::ended(const Submitted& run, const RunDone& done) {
   refill();
 }
 
-void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
+void Intake::withhold(const Submitted& run) {
+  expect(run.run);
   parts_.queues.forget(run.run, rank_of(run));
   displaced_.erase(run.run);
+}
+
+void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
   ended(run, done);
+  arrived(run.run);
 }
 
 // Who has the lock may have lost his own place to this run, as its node died: it comes back when he has ended.
