@@ -411,7 +411,7 @@ void MemoryStore::load_schedules(Answer<std::vector<StoredSchedule>> answer) {
         if (key.first == name) schedule.last_fire = std::max(schedule.last_fire.value_or(key.second), key.second);
       stored.push_back(std::move(schedule));
     }
-    answer(std::move(stored));
+    answer_after(load_hops, [stored = std::move(stored), answer]() mutable { answer(std::move(stored)); });
   });
 }
 

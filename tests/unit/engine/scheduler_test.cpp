@@ -210,6 +210,14 @@ TEST_CASE("people steer schedules") {
     CHECK(given.fired().size() == 1);
     CHECK(given.world->memory.audit.size() == 2);
   }
+  SECTION("what an earlier look at the store saw undoes no change") {
+    given.world->store->load_hops = 3;
+    given.schedules().refresh();
+    given.world->clock.run_one();
+    given.schedules().pause("tick", true, {}, nothing);
+    given.world->clock.run_posted();
+    CHECK(given.schedules().view().at(0).at("paused") == true);
+  }
   SECTION("trigger") {
     model::RunId run{};
     given.schedules().trigger("tick", {}, [&](engine::Result<model::RunId> answer) { run = *answer; });
