@@ -6,8 +6,8 @@
 
 namespace godwit::app {
 
-// What godwitd says to systemd, if it was started by it; one in the life of the process. The variables that name the way there are taken out of the
-// environment, so that no child can speak in the daemon's name.
+// What godwitd says to systemd, if it was started by it; one in the life of the process. The variables that name the way
+// there are taken out of the environment, so that no child can speak in the daemon's name.
 class SupervisorLink {
  public:
   SupervisorLink();

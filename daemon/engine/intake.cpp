@@ -56,8 +56,8 @@ void Intake::start(std::function<void()> ready) {
   refilling_ = true;
   load_ranked({}, [this, ready = std::move(ready)] {
     parts_.store.load_unfinished(cursor_, std::min(kPage * 2, active_max_),
-                                 [this, ready](Result<std::vector<UnfinishedRun>> loaded) {
-                                   on_loaded(std::move(loaded), [this, ready] {
+                                 [this, ready, look = looks_.begin()](Result<std::vector<UnfinishedRun>> loaded) {
+                                   on_loaded(std::move(loaded), look, [this, ready] {
                                      started_ = true;
                                      ready();
                                      refill();
@@ -92,13 +92,13 @@ std::size_t Intake::useful_room() const {
 void Intake::load_more() {
   refilling_ = true;
   stored_meanwhile_ = false;
-  left_.clear();
-  parts_.store.load_unfinished(cursor_, std::min(kPage, useful_room()), [this](Result<std::vector<UnfinishedRun>> loaded) {
-    on_loaded(std::move(loaded), [this] { refill(); });
-  });
+  parts_.store.load_unfinished(cursor_, std::min(kPage, useful_room()),
+                               [this, look = looks_.begin()](Result<std::vector<UnfinishedRun>> loaded) {
+                                 on_loaded(std::move(loaded), look, [this] { refill(); });
+                               });
 }
 
-void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done) {
+void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, const Looks::Look& look, std::function<void()> done) {
   if (!loaded) {
     refilling_ = false;
     for (auto& work : std::exchange(after_refill_, {})) work();
@@ -115,7 +115,7 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
     cursor_ = std::max(cursor_, run.run.run);
     plain_since_ = std::max(plain_since_, run.run.submitted_at);
     const model::RunId id = run.run.run;
-    if (parts_.runner.find(id) || entering_.contains(id) || left_.contains(id)) {
+    if (parts_.runner.find(id) || entering_.contains(id) || looks_.is_old(look, id)) {
       countdown->arrived();
       continue;
     }
@@ -125,7 +125,7 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<
       continue;
     }
     expect(id);
-    bring(std::move(run), [this, id, countdown](const Result<Nothing>&) {
+    bring(std::move(run), look, [this, id, countdown](const Result<Nothing>&) {
       arrived(id);
       countdown->arrived();
     });
@@ -139,7 +139,8 @@ bool Intake::belongs_here(const Submitted& run) const {
 
 void Intake::take_up(model::RunId run, Answer<Nothing> answer) {
   expect(run);
-  parts_.store.load_run(run, [this, run, answer = std::move(answer)](Result<UnfinishedRun> stored) {
+  parts_.store.load_run(run, [this, run, look = looks_.begin(),
+                              answer = std::move(answer)](Result<UnfinishedRun> stored) {
     const auto done = [this, run, answer](const Result<Nothing>& at_work) {
       arrived(run);
       answer(at_work);
@@ -148,7 +149,7 @@ void Intake::take_up(model::RunId run, Answer<Nothing> answer) {
     if (stored->ended) return done(base::refused("run " + model::text(run) + " has already ended"));
     parts_.queues.forget(run, rank_of(stored->run));
     displaced_.erase(run);
-    bring(std::move(*stored), done);
+    bring(std::move(*stored), look, done);
   });
 }
 
@@ -158,13 +159,9 @@ void Intake::arrived(model::RunId run) {
   for (auto& work : waiting.mapped()) work(parts_.runner.find(run));
 }
 
-void Intake::note_left(model::RunId run) {
-  if (refilling_) left_.insert(run);
-}
-
-void Intake::bring(UnfinishedRun run, Answer<Nothing> answer) {
+void Intake::bring(UnfinishedRun run, Looks::Look look, Answer<Nothing> answer) {
   const std::string version = run.run.version;
-  parts_.jobs.load(version, [this, run = std::move(run),
+  parts_.jobs.load(version, [this, run = std::move(run), look = std::move(look),
                              answer = std::move(answer)](Result<std::shared_ptr<const CompiledJob>> job) mutable {
     if (!job) {
       block_stored(run, "version " + run.run.version.substr(0, 12) + " of job '" + run.run.job +
@@ -175,22 +172,23 @@ void Intake::bring(UnfinishedRun run, Answer<Nothing> answer) {
     std::vector<std::string> missing;
     for (const auto& path : run.output_omitted)
       if (active->driver->wants_output(path)) missing.push_back(path);
-    if (missing.empty()) return put_to_work(std::move(active), std::move(run), std::move(answer));
+    if (missing.empty()) return put_to_work(std::move(active), std::move(run), look, std::move(answer));
     const model::RunId id = active->id();
     parts_.store.read_outputs(id, std::move(missing),
-                              [this, run = std::move(run), active = std::move(active),
+                              [this, run = std::move(run), active = std::move(active), look,
                                answer = std::move(answer)](Result<std::map<std::string, std::string>> outputs) mutable {
                                 if (!outputs) return answer(outputs.error());
                                 for (auto& step : run.steps)
                                   if (const auto found = outputs->find(step.path); found != outputs->end())
                                     step.output = std::move(found->second);
-                                put_to_work(std::move(active), std::move(run), std::move(answer));
+                                put_to_work(std::move(active), std::move(run), look, std::move(answer));
                               });
   });
 }
 
-void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer) {
-  if (parts_.runner.find(run->id())) return answer(Nothing{});
+void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, const Looks::Look& look,
+                         Answer<Nothing> answer) {
+  if (parts_.runner.find(run->id()) || looks_.is_old(look, run->id())) return answer(Nothing{});
   declare_limits(*run->job);
   run->touched = !stored.steps.empty() || !stored.attempts.empty() || !stored.waits.empty();
   run->noted = run->touched;

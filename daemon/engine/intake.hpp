@@ -12,6 +12,7 @@
 #include "engine/cluster.hpp"
 #include "engine/engine.hpp"
 #include "engine/job_cache.hpp"
+#include "engine/looks.hpp"
 #include "engine/queues.hpp"
 #include "engine/runner.hpp"
 #include "engine/sleepers.hpp"
@@ -49,6 +50,9 @@ class Intake {
   void take_up(model::RunId run, Answer<Nothing> answer);
   // take_up() will follow: what comes for the run until then waits for it.
   void expect(model::RunId run) { entering_[run]; }
+  // Keeps a run that is not here out of memory, and what comes for it waiting, until its end is stored
+  // (ended_in_store()) or cannot be (take_up()).
+  void withhold(const Submitted& run);
   // A run has ended; it was in memory, or only stored.
   void ended(const Submitted& run, const RunDone& done);
   void ended_in_store(const Submitted& run, const RunDone& done);
@@ -103,8 +107,8 @@ class Intake {
   bool knows_queue(const std::string& name) const;
   // A queue may have places that it had not.
   void queues_changed() { let_in(); }
-  // Whether the run had begun in another life, or on another node, or has waited for a lock, and waits for a place in its
-  // queue to go on.
+  // Whether the run had begun in another life, or on another node, or has waited for a lock, and waits for a place in
+  // its queue to go on.
   bool waits_for_place(model::RunId run) const { return displaced_.contains(run); }
 
   std::uint64_t submitted() const { return submitted_; }
@@ -138,26 +142,30 @@ class Intake {
   bool has_room_for(const Queues::Next& next) const;
   void let_in();
   void load_turns(std::vector<Queues::Next> taken);
-  void on_turns(const std::vector<Queues::Next>& taken, Result<std::vector<UnfinishedRun>> loaded);
+  void on_turns(const std::vector<Queues::Next>& taken, const Looks::Look& look,
+                Result<std::vector<UnfinishedRun>> loaded);
   void entered(const Queues::Next& next, bool at_work);
   void arrived(model::RunId run);
-  void note_left(model::RunId run);
-  void bring(UnfinishedRun run, Answer<Nothing> answer);
+  // `look`: the one that saw it.
+  void bring(UnfinishedRun run, Looks::Look look, Answer<Nothing> answer);
   void wake_some();
-  void on_woken(std::vector<model::RunId> wanted, Result<std::vector<UnfinishedRun>> loaded);
+  void on_woken(std::vector<model::RunId> wanted, const Looks::Look& look,
+                Result<std::vector<UnfinishedRun>> loaded);
   void came_back(model::RunId run);
   void read_signals();
   void take_signal(SignalSent sent, std::function<void()> done);
   bool may_refill() const;
   void load_more();
-  void on_loaded(Result<std::vector<UnfinishedRun>> loaded, std::function<void()> done);
-  void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, Answer<Nothing> answer);
+  void on_loaded(Result<std::vector<UnfinishedRun>> loaded, const Looks::Look& look, std::function<void()> done);
+  void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, const Looks::Look& look,
+                   Answer<Nothing> answer);
   void block_stored(const UnfinishedRun& run, const std::string& why);
   void read_inbox();
   void take_from_inbox(InboxEntry entry, std::function<void()> done);
   void refuse_inbox(Submitted submitted, const std::string& why, std::function<void()> done);
 
   Parts parts_;
+  Looks looks_;
   mutable std::unordered_set<std::string> checked_;  // versions of jobs whose calls fit the installed plugins
   std::size_t active_max_;
   model::RunId cursor_{};      // stored runs up to this number are in memory, ended, or somebody's who asked for them
@@ -177,7 +185,6 @@ class Intake {
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;
   bool refill_due_ = false;  // there is a little room, and soon it is looked whether it is wanted
-  std::unordered_set<model::RunId> left_;  // memory, or ended, since the refill began to look: what it saw of them is old
   bool stored_meanwhile_ = false;  // a run was left to the next refill after the last one had begun to look
   bool reading_inbox_ = false;
   bool inbox_again_ = false;

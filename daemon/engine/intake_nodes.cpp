@@ -44,7 +44,7 @@ void Intake::release_rest() {
 }
 
 void Intake::gave_away(const Submitted& run) {
-  note_left(run.run);
+  looks_.left(run.run);
   parts_.queues.leave(run.run, rank_of(run));
   release(run.run);
 }
@@ -101,14 +101,14 @@ void Intake::take_claimed(const std::vector<Claimed>& runs) {
 
 void Intake::load_claimed(std::vector<model::RunId> active) {
   for (const auto run : active) expect(run);
-  parts_.store.load_runs(active, [this, active](Result<std::vector<UnfinishedRun>> loaded) {
+  parts_.store.load_runs(active, [this, active, look = looks_.begin()](Result<std::vector<UnfinishedRun>> loaded) {
     std::unordered_set<model::RunId> rest(active.begin(), active.end());
     auto runs = loaded ? std::move(*loaded) : std::vector<UnfinishedRun>();
     for (auto& run : runs) {
       const model::RunId id = run.run.run;
       rest.erase(id);
       parts_.queues.forget(id, rank_of(run.run));
-      bring(std::move(run), [this, id](const Result<Nothing>&) { arrived(id); });
+      bring(std::move(run), look, [this, id](const Result<Nothing>&) { arrived(id); });
     }
     for (const auto run : rest) arrived(run);
     if (!loaded) {

@@ -87,8 +87,8 @@ void Intake::let_in() {
        next = parts_.queues.next()) {
     parts_.queues.take();
     displaced_.erase(next->run);
-    // One that rests has its place now, and is loaded when it is woken.
-    if (parts_.runner.find(next->run) || entering_.contains(next->run) || parts_.sleepers.contains(next->run)) continue;
+    // One that rests has its place now, and is loaded when it is woken, or already is.
+    if (is_here(next->run)) continue;
     expect(next->run);
     taken.push_back(std::move(*next));
   }
@@ -105,13 +105,15 @@ void Intake::load_turns(std::vector<Queues::Next> taken) {
       wanted.push_back(taken[i].run);
       page.push_back(std::move(taken[i]));
     }
-    parts_.store.load_runs(wanted, [this, page = std::move(page)](Result<std::vector<UnfinishedRun>> loaded) {
-      on_turns(page, std::move(loaded));
+    parts_.store.load_runs(wanted, [this, page = std::move(page),
+                                    look = looks_.begin()](Result<std::vector<UnfinishedRun>> loaded) {
+      on_turns(page, look, std::move(loaded));
     });
   }
 }
 
-void Intake::on_turns(const std::vector<Queues::Next>& taken, Result<std::vector<UnfinishedRun>> loaded) {
+void Intake::on_turns(const std::vector<Queues::Next>& taken, const Looks::Look& look,
+                      Result<std::vector<UnfinishedRun>> loaded) {
   if (!loaded) base::log::warning("runs whose turn came were not loaded: {}", loaded.error().what());
   std::map<model::RunId, UnfinishedRun*> found;
   if (loaded)
@@ -122,7 +124,8 @@ void Intake::on_turns(const std::vector<Queues::Next>& taken, Result<std::vector
       entered(next, false);  // it ended while it was read, or the store is being stopped and the next life finds it
       continue;
     }
-    bring(std::move(*run->second), [this, next](const Result<Nothing>& at_work) { entered(next, bool(at_work)); });
+    bring(std::move(*run->second), look,
+          [this, next](const Result<Nothing>& at_work) { entered(next, bool(at_work)); });
   }
   let_in();
 }

@@ -50,7 +50,7 @@ void Intake::load_resting() {
 }
 
 void Intake::ended(const Submitted& run, const RunDone& done) {
-  note_left(run.run);
+  looks_.left(run.run);
   parts_.locks.run_ended(run.run);
   parts_.queues.leave(run.run, rank_of(run));
   if (run.parent && parts_.cluster && !is_here(*run.parent)) parts_.cluster->ring();
@@ -62,16 +62,22 @@ void Intake::ended(const Submitted& run, const RunDone& done) {
   refill();
 }
 
-void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
+void Intake::withhold(const Submitted& run) {
+  expect(run.run);
   parts_.queues.forget(run.run, rank_of(run));
   displaced_.erase(run.run);
+}
+
+void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
   ended(run, done);
+  arrived(run.run);
 }
 
 // Who has the lock may have lost his own place to this run, as its node died: it comes back when he has ended.
 void Intake::rested(const Submitted& run, std::optional<base::Instant> wake_at, bool for_lock) {
-  note_left(run.run);
-  if (const Rank rank = rank_of(run); for_lock && parts_.queues.divided(rank)) parts_.queues.leave(run.run, rank);
+  looks_.left(run.run);
+  const Rank rank = for_lock ? rank_of(run) : Rank();
+  if (parts_.queues.divided(rank)) parts_.queues.leave(run.run, rank);
   parts_.sleepers.add(run.run, wake_at);
   heap_.left(parts_.runner.runs().empty());
   wake_some();
@@ -105,11 +111,13 @@ void Intake::wake_some() {
     to_wake_.pop_front();
   }
   loading_woken_ = true;
-  parts_.store.load_runs(
-      wanted, [this, wanted](Result<std::vector<UnfinishedRun>> loaded) { on_woken(wanted, std::move(loaded)); });
+  parts_.store.load_runs(wanted, [this, wanted, look = looks_.begin()](Result<std::vector<UnfinishedRun>> loaded) {
+    on_woken(wanted, look, std::move(loaded));
+  });
 }
 
-void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<UnfinishedRun>> loaded) {
+void Intake::on_woken(std::vector<model::RunId> wanted, const Looks::Look& look,
+                      Result<std::vector<UnfinishedRun>> loaded) {
   loading_woken_ = false;
   if (!loaded) {
     base::log::warning("resting runs were not loaded: {}", loaded.error().what());
@@ -122,6 +130,7 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
   std::unordered_map<model::RunId, bool> found;
   for (auto& run : *loaded) {
     const model::RunId id = run.run.run;
+    if (looks_.is_old(look, id)) continue;
     found[id] = true;
     parts_.store.append({RunRested{id, false, {}}}, [](const Verdict&) {});
     if (const Rank rank = rank_of(run.run); waits_for_place(id) || parts_.queues.lacks_place(id, rank)) {
@@ -129,7 +138,7 @@ void Intake::on_woken(std::vector<model::RunId> wanted, Result<std::vector<Unfin
       came_back(id);
       continue;
     }
-    bring(std::move(run), [this, id](const Result<Nothing>&) { came_back(id); });
+    bring(std::move(run), look, [this, id](const Result<Nothing>&) { came_back(id); });
   }
   for (const auto run : wanted)
     if (!found.contains(run)) came_back(run);

@@ -82,23 +82,43 @@ void Interventions::cancel_active(model::RunId run, const Caller& caller, Answer
 void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer) {
   load_waiting(run, [this, run, caller, answer = std::move(answer)](const Result<UnfinishedRun>& stored) {
     if (!stored) return answer(stored.error());
+    // Its turn came while it was looked at.
+    if (parts_.intake.is_here(run)) return cancel(run, caller, answer);
     const bool begun = !stored->steps.empty() || !stored->attempts.empty() || !stored->waits.empty();
-    if (!begun) return end_stored(stored->run, caller, answer);
+    if (!begun) {
+      std::vector<Fact> facts;
+      facts.emplace_back(RunChanged{run, RunChange::cancel_requested, caller.name, {}, {}, parts_.clock.now()});
+      facts.emplace_back(audit(caller, "run.cancel", model::text(run)));
+      return end_stored(*stored, caller, std::move(facts), answer);
+    }
     // What it has begun it winds up itself: the steps of its end, its children. Unless it cannot be had.
     change(
         run, RunChange::cancel_requested, caller, "run.cancel",
-        [this, record = stored->run, caller](ActiveRun* active) {
+        [this, run, caller](ActiveRun* active) {
           if (active) return wind_up(*active, caller.name);
-          parts_.intake.take_up(record.run, [this, record, caller](const Result<Nothing>& taken) {
-            if (!taken) end_stored(record, caller, [](const Result<Nothing>&) {});
+          parts_.intake.take_up(run, [this, run, caller](const Result<Nothing>& taken) {
+            if (!taken) end_unloadable(run, caller);
           });
         },
         answer);
   });
 }
 
-// Its end is all there is to write of the run.
-void Interventions::end_stored(const Submitted& record, const Caller& caller, Answer<Nothing> answer) {
+void Interventions::end_unloadable(model::RunId run, const Caller& caller) {
+  load_waiting(run, [this, run, caller](const Result<UnfinishedRun>& stored) {
+    if (stored && !parts_.intake.is_here(run)) end_stored(*stored, caller, {}, [](const Result<Nothing>&) {});
+  });
+}
+
+// A run that is not in memory, and stays out of it while its end is written. Its children end with it.
+void Interventions::end_stored(const UnfinishedRun& stored, const Caller& caller, std::vector<Fact> facts,
+                               Answer<Nothing> answer) {
+  const Submitted& record = stored.run;
+  std::vector<model::RunId> children;
+  for (const auto& [path, wait] : stored.waits)
+    if (wait.opened.child && !wait.child_end) children.push_back(*wait.opened.child);
+  for (const auto child : children)
+    facts.emplace_back(parts_.runner.waits().cancellation(record.run, child));
   const RunDone done{.run = record.run,
                      .state = model::RunState::cancelled,
                      .failure = model::Failure{"cancelled", "cancelled by " + caller.name, false, {}},
@@ -108,13 +128,19 @@ void Interventions::end_stored(const Submitted& record, const Caller& caller, An
                      .was_unique = !record.unique.empty(),
                      .had_locks = true,
                      .delete_at = delete_at(record, parts_.clock.now())};
-  change(
-      record.run, RunChange::cancel_requested, caller, "run.cancel",
-      [this, record, done, who = caller.name](ActiveRun* active) {
-        // It came to memory while its end was written.
-        active ? wind_up(*active, who) : parts_.intake.ended_in_store(record, done);
-      },
-      std::move(answer), {done});
+  facts.emplace_back(done);
+  parts_.intake.withhold(record);
+  parts_.store.append(std::move(facts), [this, record, done, children,
+                                         answer = std::move(answer)](const Verdict& verdict) {
+    if (verdict.kind != Verdict::committed) {
+      // Its turn may have passed meanwhile.
+      parts_.intake.take_up(record.run, [](const Result<Nothing>&) {});
+      return answer(verdict_error(verdict));
+    }
+    parts_.intake.ended_in_store(record, done);
+    for (const auto child : children) parts_.intake.cancel_child(child, record.run);
+    answer(Nothing{});
+  });
 }
 
 void Interventions::pause(model::RunId run, Caller caller, Answer<Nothing> answer) {

@@ -47,7 +47,8 @@ class Interventions {
   void load_waiting(model::RunId run, Answer<UnfinishedRun> answer);
   void cancel_active(model::RunId run, const Caller& caller, Answer<Nothing> answer);
   void cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer);
-  void end_stored(const Submitted& record, const Caller& caller, Answer<Nothing> answer);
+  void end_unloadable(model::RunId run, const Caller& caller);
+  void end_stored(const UnfinishedRun& stored, const Caller& caller, std::vector<Fact> facts, Answer<Nothing> answer);
   void wind_up(ActiveRun& run, const std::string& who);
   void retry_active(const ActiveRun& run, const Engine::Retry& how, const Caller& caller, Answer<model::RunId> answer);
   void retry_stored(model::RunId run, Engine::Retry how, Caller caller, Answer<model::RunId> answer);

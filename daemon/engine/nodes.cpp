@@ -280,12 +280,12 @@ void Nodes::pass_on(model::RunId run, Order order, const Owner& owner, Answer<js
       return answer(base::Error(base::ErrorKind::unavailable,
                                 "run " + model::text(run) + " has just been taken by another node", {}, "try again"));
     // It stays in the store, for to load it would be to let it begin.
-        const bool ends = order.what == "cancel";
-        parts_.orders.perform(run, std::move(order),
-                              [this, run, ends, answer = std::move(answer)](Result<json::value> reply) {
-                                if (!ends && !parts_.intake.is_here(run)) parts_.intake.release(run);
-                                answer(std::move(reply));
-                              });
+    const bool ends = order.what == "cancel";
+    parts_.orders.perform(run, std::move(order),
+                          [this, run, ends, answer = std::move(answer)](Result<json::value> reply) {
+                            if (!ends && !parts_.intake.is_here(run)) parts_.intake.release(run);
+                            answer(std::move(reply));
+                          });
   });
 }
 

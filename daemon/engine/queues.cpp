@@ -25,9 +25,18 @@ std::string queue_of_schedule(const std::string& schedule) {
 }
 
 Queues::Queue& Queues::queue(const std::string& name) {
-  auto [found, is_new] = queues_.try_emplace(name);
-  if (is_new && name.starts_with(kOfSchedule)) found->second.spec.concurrency = 1;
+  const auto [found, is_new] = queues_.try_emplace(name);
+  if (is_new) {
+    found->second.spec.concurrency_total = total_of_new(name);
+    // What others have of it nobody knows yet.
+    if (shared_ && found->second.spec.concurrency_total > 0) found->second.quota = QuotaGrant{};
+  }
   return found->second;
+}
+
+// Wherever the runs of a schedule are, they wait for each other.
+int Queues::total_of_new(const std::string& name) {
+  return name.starts_with(kOfSchedule) ? 1 : 0;
 }
 
 void Queues::drop_idle(const std::string& name) {

@@ -105,6 +105,8 @@ class Queues {
   };
 
   Queue& queue(const std::string& name);
+  static int total_of_new(const std::string& name);
+  int total_of(const std::string& name) const;
   bool has_places(const Rank& rank, std::string_view but = {}) const;
   QuotaAsk quota_ask(const std::string& name, const Queue& queue, std::size_t room) const;
   void note_shortage(const Rank& rank) const;
@@ -121,7 +123,7 @@ class Queues {
   bool shared_ = false;
 };
 
-// The queue of one place in which the runs of a schedule wait for each other.
+// The queue of one place, on all nodes together, in which the runs of a schedule wait for each other.
 std::string queue_of_schedule(const std::string& schedule);
 
 }  // namespace godwit::engine

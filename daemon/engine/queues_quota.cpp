@@ -36,17 +36,19 @@ void Queues::set_quota(const std::string& name, const QuotaGrant& grant) {
   refresh_lanes_of(name);
 }
 
+int Queues::total_of(const std::string& name) const {
+  const auto found = queues_.find(name);
+  return found == queues_.end() ? total_of_new(name) : found->second.spec.concurrency_total;
+}
+
 bool Queues::divided(const Rank& rank) const {
-  return std::any_of(rank.queues.begin(), rank.queues.end(), [this](const auto& name) {
-    const auto found = queues_.find(name);
-    return found != queues_.end() && found->second.spec.concurrency_total > 0;
-  });
+  return std::any_of(rank.queues.begin(), rank.queues.end(), [this](const auto& name) { return total_of(name) > 0; });
 }
 
 bool Queues::lacks_place(model::RunId run, const Rank& rank) const {
   return std::any_of(rank.queues.begin(), rank.queues.end(), [this, run](const auto& name) {
     const auto found = queues_.find(name);
-    return found != queues_.end() && found->second.spec.concurrency_total > 0 && !found->second.runs.contains(run);
+    return total_of(name) > 0 && (found == queues_.end() || !found->second.runs.contains(run));
   });
 }
 

@@ -169,7 +169,7 @@ std::vector<Fact> Runner::end_of_children(ActiveRun& run) {
   run.waits.clear();
   std::vector<Fact> facts;
   for (const auto child : run.orphans)
-    facts.emplace_back(waits().cancellation(run, child));
+    facts.emplace_back(waits().cancellation(run.id(), child));
   return facts;
 }
 

@@ -71,8 +71,8 @@ void Scheduler::start() {
 // What an operator did at another node counts here as well; of a job's own schedule that is whether it is paused.
 void Scheduler::refresh() {
   if (!started_) return;
-  parts_.store.load_schedules([this](Result<std::vector<StoredSchedule>> stored) {
-    if (!stored || !started_) return;
+  parts_.store.load_schedules([this, seen = changes_](Result<std::vector<StoredSchedule>> stored) {
+    if (!stored || !started_ || changes_ != seen) return;
     for (auto& schedule : *stored) take_over(std::move(schedule));
   });
 }
@@ -293,7 +293,8 @@ void Scheduler::decide(const Shared& entry, base::Instant instant, const OpenFir
          });
 }
 
-// Another node may have what this one lacks, and gets some time to submit the run: the first record of a fire time wins.
+// Another node may have what this one lacks, and gets some time to submit the run: the first record of a fire time
+// wins.
 void Scheduler::refused(const Shared& entry, base::Instant instant, const std::string& why) {
   const auto time = parts_.intake.time_of_others();
   if (!time) {
@@ -335,6 +336,7 @@ void Scheduler::store(ScheduleSet set, Caller caller, std::string command, std::
   facts.emplace_back(std::move(set));
   parts_.store.append(std::move(facts), [this, then = std::move(then), answer = std::move(answer)](const Verdict& verdict) {
     if (verdict.kind != Verdict::committed) return answer(not_stored(verdict));
+    ++changes_;
     then();
     parts_.changed();
     answer(Nothing{});

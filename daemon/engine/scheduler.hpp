@@ -100,6 +100,8 @@ class Scheduler {
   Parts parts_;
   std::map<std::string, Shared> entries_;
   bool started_ = false;
+  // How many schedules were changed here: who reads them from the store sees by it that he may have read too early.
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace godwit::engine

@@ -175,16 +175,16 @@ void Waits::give_up(const ActiveRun& run, const StepTask& task) {
 }
 
 void Waits::cancel_child(const ActiveRun& run, model::RunId child) {
-  store_.append({cancellation(run, child)}, [this](const Verdict& verdict) {
+  store_.append({cancellation(run.id(), child)}, [this](const Verdict& verdict) {
     if (verdict.kind == Verdict::fenced) runner_.fenced();
   });
   children_.cancel(child, run);
 }
 
-RunChanged Waits::cancellation(const ActiveRun& run, model::RunId child) const {
+RunChanged Waits::cancellation(model::RunId run, model::RunId child) const {
   return {.run = child,
           .change = RunChange::cancel_requested,
-          .who = "run " + model::text(run.id()),
+          .who = "run " + model::text(run),
           .at = clock_.now(),
           .elsewhere = !runner_.is_here(child)};
 }
@@ -240,7 +240,7 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
     succeed(run, task, json::object{{"until", base::format_instant(*task.wait->until)}});
     return true;
   }
-  task.more.emplace_back(cancellation(run, *task.wait->child));
+  task.more.emplace_back(cancellation(run.id(), *task.wait->child));
   children_.cancel(*task.wait->child, run);
   fail(run, task, "timeout", "run " + model::text(*task.wait->child) + " did not end in time: " + since_text(task));
   return true;

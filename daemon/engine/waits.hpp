@@ -51,7 +51,7 @@ class Waits {
   // The run goes on without the child, which is told so.
   void cancel_child(const ActiveRun& run, model::RunId child);
   // What stores that the child's end is asked for.
-  RunChanged cancellation(const ActiveRun& run, model::RunId child) const;
+  RunChanged cancellation(model::RunId run, model::RunId child) const;
   // The name under which a decision on the step is sent as a signal.
   static std::string approval_name(const std::string& path) { return "approve:" + path; }
 

@@ -275,7 +275,7 @@ void MemoryStore::load_runs(std::vector<model::RunId> wanted, Answer<std::vector
     std::vector<UnfinishedRun> runs;
     for (const auto run : wanted)
       if (const auto& known = memory_.runs.at(run); !known.done && known.owner == node_) runs.push_back(view(known));
-    answer(std::move(runs));
+    answer_after(load_hops, [runs = std::move(runs), answer]() mutable { answer(std::move(runs)); });
   });
 }
 
@@ -411,7 +411,7 @@ void MemoryStore::load_schedules(Answer<std::vector<StoredSchedule>> answer) {
         if (key.first == name) schedule.last_fire = std::max(schedule.last_fire.value_or(key.second), key.second);
       stored.push_back(std::move(schedule));
     }
-    answer(std::move(stored));
+    answer_after(load_hops, [stored = std::move(stored), answer]() mutable { answer(std::move(stored)); });
   });
 }
 

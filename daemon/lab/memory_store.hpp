@@ -116,7 +116,7 @@ class MemoryStore : public engine::Store {
   bool dead() const { return dead_; }
   // Outputs longer than this are omitted by the loads.
   std::size_t output_max = 64 * 1024;
-  // How many pieces of posted work run between a look at the unfinished runs and its answer.
+  // How many pieces of posted work run between a look at runs and its answer.
   std::size_t load_hops = 0;
   // For tests: a group that holds this text in an output is refused.
   std::string refused_text;

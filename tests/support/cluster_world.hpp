@@ -196,6 +196,9 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
         taken = taken || (id != node_ && !node.gone && node.whole);
       }
       division.whole = shared_.nodes[node_].whole = whole && alone;
+      for (auto& [name, all] : shared_.quotas)
+        if (std::none_of(asks.begin(), asks.end(), [&name = name](const auto& ask) { return ask.name == name; }))
+          all.erase(node_);
       for (const auto& ask : asks) {
         auto& all = shared_.quotas[ask.name];
         all.erase(node_);

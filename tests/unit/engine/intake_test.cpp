@@ -39,19 +39,26 @@ std::size_t lost_runs(std::uint64_t seed) {
 
 constexpr auto kNap = "job: nap\nstages:\n  a: {uses: work}\n  nap: {needs: [a], sleep: 5s}\n  b: {needs: [nap], uses: work}\n";
 
+// The same in a queue that nodes share, in which they need a place anew after a restart.
+constexpr auto kShared =
+    "job: nap\nqueue: few\nstages:\n  a: {uses: work}\n  nap: {needs: [a], sleep: 5s}\n  b: {needs: [nap], uses: work}\n";
+
 // Runs that sleep leave memory and come back while refills look for others; what went wrong then, in words.
-std::vector<std::string> faults_of_sleepers(std::uint64_t seed) {
+std::vector<std::string> faults_of_sleepers(std::uint64_t seed, const char* job) {
   std::mt19937_64 random(seed);
-  EngineWorld world({.active_runs_max = 1 + random() % 3});
+  EngineWorld world({.active_runs_max = 1 + random() % 3, .queues = {{"few", {.concurrency_total = 3}}}});
   world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
                         [&](const engine::StepCall&) { return base::Duration(random() % 2); }});
-  for (int i = 0; i < 8; ++i) world.submit(kNap);
+  for (int i = 0; i < 8; ++i) world.submit(job);
   for (auto steps = random() % 400; steps > 0; --steps)
     if (!world.clock.run_one()) world.clock.next_timer();
   world.crash(random);
   world.clock.advance(std::chrono::seconds(random() % 10));
   world.start();
   world.store->load_hops = 1 + random() % 60;
+  // Timers come due while the store is still being asked.
+  for (auto steps = random() % 1000; steps > 0; --steps)
+    if (random() % 8 == 0 || !world.clock.run_one()) world.clock.next_timer();
   world.run_to_end();
   for (const auto& [id, run] : world.memory.runs)
     if (!run.done) world.memory.faults.push_back("run " + model::text(id) + " was lost");
@@ -74,7 +81,16 @@ TEST_CASE("a run that comes and ends while a refill looks at the store is not do
   for (int i = 0; i < 2000; ++i) {
     const auto seed = seeds();
     CAPTURE(seed);
-    REQUIRE(faults_of_sleepers(seed).empty());
+    REQUIRE(faults_of_sleepers(seed, kNap).empty());
+  }
+}
+
+TEST_CASE("a run that is woken while it is given its place is put to work once") {
+  std::mt19937_64 seeds(support::seed());
+  for (int i = 0; i < 2000; ++i) {
+    const auto seed = seeds();
+    CAPTURE(seed);
+    REQUIRE(faults_of_sleepers(seed, kShared) == std::vector<std::string>());
   }
 }
 
@@ -124,4 +140,73 @@ TEST_CASE("runs that wait in the store use every place that there is in memory")
   CHECK(ended_beside(3, 1, 6) == 6);
   CHECK(ended_beside(64, 60, 40) == 40);
   CHECK(ended_beside(4096, 4000, 300) == 300);
+}
+
+namespace {
+
+// A queued run is cancelled about when its turn comes; what went wrong then, in words.
+std::vector<std::string> faults_of_cancels(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  EngineWorld world({.queues = {{"one", {.concurrency = 1}}}});
+  world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); },
+                        [&](const engine::StepCall& call) -> base::Duration {
+                          if (world.run(call.run).done) world.memory.faults.push_back("a call of a run that had ended");
+                          return std::chrono::seconds(random() % 3);
+                        }});
+  constexpr auto kQueued = "job: one\nqueue: one\nstages:\n  only: {uses: work}\n";
+  world.submit(kQueued);
+  const auto second = world.submit(kQueued);
+  std::string told;
+  world.engine->follow(second, engine::Interest::states, [&](const base::json::object& event) {
+    if (event.at("event") == "state") told = std::string(event.at("state").as_string());
+  });
+  world.store->load_hops = random() % 4;
+  const auto step = [&](std::size_t steps) {
+    for (; steps > 0; --steps)
+      if (random() % 4 == 0 || !world.clock.run_one()) world.clock.next_timer();
+  };
+  step(random() % 12);
+  world.engine->cancel(second, {7, "ann", {}}, [](const engine::Result<engine::Nothing>&) {});
+  step(random() % 24);
+  world.run_to_end();
+  const auto& done = world.run(second).done;
+  if (!done) world.memory.faults.push_back("the run never ended");
+  if (done && !told.empty() && model::parse_run_state(told) && model::is_terminal(*model::parse_run_state(told)) &&
+      told != model::name(done->state))
+    world.memory.faults.push_back("its followers were told that it was " + told);
+  return world.memory.faults;
+}
+
+}  // namespace
+
+TEST_CASE("a queued run that is cancelled as its turn comes ends once") {
+  std::mt19937_64 seeds(support::seed());
+  for (int i = 0; i < 3000; ++i) {
+    const auto seed = seeds();
+    CAPTURE(seed);
+    REQUIRE(faults_of_cancels(seed) == std::vector<std::string>());
+  }
+}
+
+TEST_CASE("a run that cannot be brought to memory takes its children with it when it is cancelled") {
+  EngineWorld world;
+  world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); }});
+  world.job("child", "job: child\nstages:\n  nap: {sleep: 2h}\n");
+  const auto parent = world.submit("job: parent\nstages:\n  child: {run: child}\n");
+  world.clock.advance(std::chrono::minutes(1));
+  REQUIRE(world.memory.runs.size() == 2);
+  const auto child = std::next(world.memory.runs.begin())->first;
+  // Its version has been lost.
+  std::mt19937_64 random(1);
+  world.crash(random);
+  world.memory.jobs.erase(world.run(parent).submitted.version);
+  world.start();
+  world.clock.advance(std::chrono::minutes(1));
+  world.engine->cancel(parent, {7, "ann", {}}, [](const engine::Result<engine::Nothing>& done) { CHECK(done); });
+  world.clock.advance(std::chrono::minutes(1));
+  CHECK(world.result(parent) == "cancelled cancelled: cancelled by ann");
+  CHECK_THAT(world.result(child), Catch::Contains("cancelled by run " + model::text(parent)));
+  CHECK(std::count_if(world.memory.audit.begin(), world.memory.audit.end(),
+                      [](const auto& line) { return line.command == "run.cancel"; }) == 1);
+  CHECK(world.memory.faults.empty());
 }

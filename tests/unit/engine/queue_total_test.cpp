@@ -199,7 +199,7 @@ TEST_CASE("a run that waits for a lock leaves its place to who has the lock and 
   world.end(1, world.random);
   world.start(1);
   world.nodes[1].cluster->set_away(true);
-  world.pass(1500ms);
+  world.pass(800ms);
   REQUIRE(world.queue(2).at("running") == 1);
   world.nodes[1].cluster->set_away(false);
   SECTION("at once") {

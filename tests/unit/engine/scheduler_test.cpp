@@ -210,6 +210,14 @@ TEST_CASE("people steer schedules") {
     CHECK(given.fired().size() == 1);
     CHECK(given.world->memory.audit.size() == 2);
   }
+  SECTION("what an earlier look at the store saw undoes no change") {
+    given.world->store->load_hops = 3;
+    given.schedules().refresh();
+    given.world->clock.run_one();
+    given.schedules().pause("tick", true, {}, nothing);
+    given.world->clock.run_posted();
+    CHECK(given.schedules().view().at(0).at("paused") == true);
+  }
   SECTION("trigger") {
     model::RunId run{};
     given.schedules().trigger("tick", {}, [&](engine::Result<model::RunId> answer) { run = *answer; });
@@ -314,6 +322,46 @@ TEST_CASE("a node that lacks what the job needs leaves a fire time to those that
     REQUIRE(world.memory.fires_skipped.size() == 1);
     CHECK_THAT(world.memory.fires_skipped.begin()->second, Catch::Contains("the submit was refused"));
   }
+}
+
+TEST_CASE("the runs of a schedule wait for each other wherever they are") {
+  TwoNodes world({{"name", "often"}, {"job", "tick"}, {"every", "10m"}, {"overlap", "queue"}}, 15min);
+  // Each moment is looked at.
+  std::size_t at_once = 0;
+  const auto pass = [&](base::Duration time) {
+    for (const auto end = world.clock.tick() + time; world.clock.tick() < end;) {
+      if (!world.clock.run_one()) world.clock.advance(100ms);
+      at_once = std::max(at_once, world.in_flight());
+    }
+  };
+  const auto owner = [&](std::size_t fire) {
+    return world.memory.runs.at(std::next(world.memory.fires.begin(), fire)->second).owner;
+  };
+  const auto until = [&](std::string_view instant) { pass(base::parse_instant(instant).value() - world.clock.now()); };
+  until("2023-11-14T22:20:05Z");
+  REQUIRE(world.memory.fires.size() == 1);
+  // The next fire time is another node's.
+  until("2023-11-14T22:29:59Z");
+  world.nodes.at(owner(0)).clock->pause();
+  pass(2s);
+  world.nodes.at(owner(0)).clock->go_on();
+  pass(1s);
+  REQUIRE(world.memory.fires.size() == 2);
+  REQUIRE(owner(0) != owner(1));
+  SECTION("one after the other") {}
+  SECTION("also when a node begins anew") {
+    std::mt19937_64 random(1);
+    const int node = owner(GENERATE(0, 1));
+    world.end(node, random);
+    world.start(node);
+  }
+  until("2023-11-14T22:39:00Z");
+  CHECK(at_once == 1);
+  until("2023-11-14T23:05:00Z");
+  CHECK(at_once == 1);
+  for (std::size_t fire = 0; fire < 2; ++fire)
+    CHECK(world.result(std::next(world.memory.fires.begin(), fire)->second) == "1");
+  CHECK(world.memory.faults.empty());
 }
 
 TEST_CASE("fire times that are left to other nodes hold up none that follow") {
