@@ -119,6 +119,24 @@ TEST_CASE("a person gives a script's steps other outputs, or none") {
   CHECK(world.runner->sent.empty());
 }
 
+TEST_CASE("what a script caught and went on from is not done again, what it ended with is") {
+  ScriptsWorld world;
+  world.broken = true;
+  const auto run = world.submit(written(
+      "local ok = gw.try(gw.call, 'flaky', {n = 1})\n"
+      "local v = gw.call('echo', {v = 1}).v\n"
+      "local up = gw.each('e', {1, 2, 3}, {on_error = 'skip'}, function(i) return gw.stage('s', 'flaky', {i = i}) end)\n"
+      "if #up < 3 then gw.fail('few', #up .. ' are up') end\n"
+      "return {ok, v, #up}"));
+  world.run_to_end();
+  REQUIRE_THAT(world.result(run), Catch::Contains("failed few: 0 are up"));
+  world.broken = false;
+  CHECK(world.result(world.retry(run)) == "[false,1,3]");
+  CHECK(world.runner->sent.size() == 3);
+  CHECK(world.result(world.retry(run, {.set = {{"echo", R"({"v":7})"}}})) == "[false,7,3]");
+  CHECK(world.memory.faults.empty());
+}
+
 TEST_CASE("a run that continues another one has its time, its random numbers and its name") {
   ScriptsWorld world;
   const auto run = world.submit(written(
