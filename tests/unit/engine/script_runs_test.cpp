@@ -137,6 +137,23 @@ TEST_CASE("what a script caught and went on from is not done again, what it ende
   CHECK(world.memory.faults.empty());
 }
 
+TEST_CASE("a run that slept is shown as far as it came, with the loops that are over, and in the state it is in") {
+  ScriptsWorld world;
+  std::set<std::string> states;
+  const auto run = world.submit(
+      written("gw.first {quick = function() gw.sleep('2h') end, slow = function() gw.sleep('9h') end}\n"
+              "gw.sleep('3h')\ngw.call('echo')\ngw.sleep('1s')\nreturn 1"));
+  world.engine->follow(run, [&](const json::object& event) {
+    if (event.at("event").as_string() == "progress") states.insert(std::string(event.at("state").as_string()));
+  });
+  world.run_to_end();
+  REQUIRE(world.result(run) == "1");
+  const auto progress = base::parse_json(world.run(run).progress).as_object();
+  CHECK(progress.at("done") == progress.at("total"));
+  CHECK(progress.at("stages").at(0).at("state") == "done");
+  CHECK(states.contains("waiting"));
+}
+
 TEST_CASE("a run that continues another one has its time, its random numbers and its name") {
   ScriptsWorld world;
   const auto run = world.submit(written(
