@@ -127,10 +127,22 @@ std::vector<std::string> problem_texts(const json::object& report, std::string_v
 }
 
 std::string log_line(const json::object& line) {
-  const std::string level = text_of(line, "level");
-  return base::printable(local_time(line, "at") + " " + (level == "info" ? "" : level + " ") + text_of(line, "path") +
-                         ": " + text_of(line, "text")) +
-         "\n";
+  const std::string level = text_of(line, "level"), path = text_of(line, "path");
+  std::string text = local_time(line, "at");
+  if (level != "info") text += " " + level;
+  // What a script says belongs to no step.
+  if (!path.empty()) text += " " + path;
+  text += path.empty() && level == "info" ? " " : ": ";
+  text += text_of(line, "text");
+  if (const auto* fields = object_of(line, "fields"))
+    for (const auto& [key, value] : *fields) {
+      text.append(" ").append(key).append("=");
+      if (value.is_string())
+        text += std::string_view(value.get_string());
+      else
+        text += json::serialize(value);
+    }
+  return base::printable(text) + "\n";
 }
 
 std::string pretty(const json::value& value) {

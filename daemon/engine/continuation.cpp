@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <unordered_set>
 
 #include "engine/script_driver.hpp"
 
@@ -47,6 +48,30 @@ struct Folded {
     return end != step.c_str() + loop.size() + 1 && *end == ']' && item >= from && item <= to;
   }
 };
+
+// What is before the last slash outside of brackets.
+std::string_view above(std::string_view path) {
+  int depth = 0;
+  for (std::size_t i = path.size(); i-- > 0;) {
+    if (path[i] == ']') ++depth;
+    if (path[i] == '[') --depth;
+    if (path[i] == '/' && depth == 0) return path.substr(0, i);
+  }
+  return {};
+}
+
+// The branch of a script that made the step: "a[1]" for "a[1]" and "a[1]/b", the run itself for "b" and "a[]".
+std::string_view branch_of(std::string_view path) {
+  return path.ends_with(']') && !path.ends_with("[]") ? path : above(path);
+}
+
+// Whether the branch, or one around it, is among these.
+bool is_within_any(std::string_view branch, const std::unordered_set<std::string_view>& branches) {
+  for (;; branch = above(branch)) {
+    if (branches.contains(branch)) return true;
+    if (branch.empty()) return false;
+  }
+}
 
 }  // namespace
 
@@ -117,20 +142,22 @@ std::vector<std::string> Continuation::kept() const {
 }
 
 // Of a script, whose steps stand in the order they were recorded in: what was recorded before `from`, or all but what
-// failed the run. A failure that the script had caught is part of the way it went.
+// failed. A failure that the script had caught, to go on with something else, is part of the way it went.
 std::vector<std::string> Continuation::kept_of_script() const {
   const auto& steps = old_.steps;
   auto end = steps.end();
-  auto failed = steps.end();
-  if (!how_.from.empty()) {
+  if (!how_.from.empty())
     end = std::find_if(steps.begin(), steps.end(), [&](const StepDone& step) { return step.path == how_.from; });
-  } else {
-    for (auto step = steps.begin(); step != steps.end(); ++step)
-      if (step->state == model::StepState::failed) failed = step;
-  }
+  std::unordered_set<std::string_view> later;  // branches that recorded something after the step
   std::vector<std::string> kept;
-  for (auto step = steps.begin(); step != end; ++step)
-    if (step != failed && !is_given(step->path) && of_ending(step->path).empty()) kept.push_back(step->path);
+  for (auto step = std::make_reverse_iterator(end); step != steps.rend(); ++step) {
+    if (!of_ending(step->path).empty()) continue;
+    const auto branch = branch_of(step->path);
+    const bool ended_with = step->state == model::StepState::failed && !is_within_any(branch, later);
+    later.insert(branch);
+    if (!is_given(step->path) && !(ended_with && how_.from.empty())) kept.push_back(step->path);
+  }
+  std::reverse(kept.begin(), kept.end());
   return kept;
 }
 

@@ -449,6 +449,7 @@ void Dispatcher::log(const ActiveRun& run, const std::string& path, LogLevel lev
                                                  {"level", name(level)},
                                                  {"stream", json::string_view(stream.data(), stream.size())},
                                                  {"text", text},
+                                                 {"fields", fields.empty() ? json::value() : base::parse_json(fields)},
                                                  {"at", base::format_instant(at)}});
   parts_.store.append_relaxed(Logged{run.id(), path, level, std::string(stream), std::move(text), std::move(fields), at});
 }

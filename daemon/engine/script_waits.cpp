@@ -65,11 +65,11 @@ StepWork script_wait(const model::script::Request& asked, base::Instant now) {
   if (asked.kind == "wait") return SignalWork{asked.uses, duration(input, "timeout"), fails(input)};
   if (asked.kind == "approve") {
     ApprovalWork work{.rejection_fails = fails(input)};
-    work.text = text(input, "message");
+    work.text = text(input, "text");
     if (work.text.empty()) work.text = asked.path;
     work.who = texts(input, "who");
     work.within = duration(input, "within");
-    work.remind = duration(input, "reminder");
+    work.remind = duration(input, "remind");
     return work;
   }
   if (asked.kind == "lock") {

@@ -123,8 +123,11 @@ model::Template FormatReader::value(const YamlNode& node, const std::string& pat
 }
 
 std::optional<json::object> FormatReader::found(const YamlNode& node) {
-  if (const auto keys = keys_.find(&node); keys != keys_.end())
-    return json::object{{"type", "object"}, {"properties", keys->second}, {"additionalProperties", false}};
+  if (const auto keys = keys_.find(&node); keys != keys_.end()) {
+    json::object schema{{"type", "object"}, {"properties", keys->second}, {"additionalProperties", false}};
+    if (const auto works = works_.find(&node); works != works_.end()) schema["oneOf"] = works->second;
+    return schema;
+  }
   if (const auto noted = notes_.find(&node); noted != notes_.end()) return noted->second.schema;
   std::vector<json::object> inner;
   for (const auto& item : node.items)
@@ -148,6 +151,7 @@ json::object FormatReader::tried(const Read& read) {
   for (const YamlNode* node : {&text, &list, &map}) {
     notes_.clear();
     keys_.clear();
+    works_.clear();
     read(*node);
     if (auto schema = found(*node)) alternatives.push_back(std::move(*schema));
   }
@@ -161,10 +165,23 @@ void FormatReader::describe_key(const YamlNode& map, std::string_view key, const
   // The nodes of this trial are on the stack, where those of others will be.
   auto notes = std::exchange(notes_, {});
   auto keys = std::exchange(keys_, {});
+  auto works = std::exchange(works_, {});
   auto schema = tried(read);
   notes_ = std::move(notes);
   keys_ = std::move(keys);
+  works_ = std::move(works);
   keys_[&map][key] = std::move(schema);
+}
+
+void FormatReader::describe_work(const YamlNode& map, std::span<const WorkKey> keys) {
+  const auto needs = [](std::string_view key) { return json::object{{"required", json::array{json::string(key)}}}; };
+  for (const auto& work : keys) {
+    json::object one = needs(work.key);
+    json::array excluded;
+    for (const auto key : work.excludes) excluded.push_back(needs(key));
+    if (!excluded.empty()) one["not"] = json::object{{"anyOf", std::move(excluded)}};
+    works_[&map].push_back(std::move(one));
+  }
 }
 
 }  // namespace godwit::jobfile

@@ -31,6 +31,7 @@ class FormatReader : public Reader {
   model::Template value(const YamlNode& node, const std::string& path, const Sight& sight) override;
   bool describes_keys() const override { return true; }
   void describe_key(const YamlNode& map, std::string_view key, const Read& read) override;
+  void describe_work(const YamlNode& map, std::span<const WorkKey> keys) override;
 
  private:
   // What was noted of a node, and whether it says more than that anything will do.
@@ -46,6 +47,7 @@ class FormatReader : public Reader {
 
   std::map<const YamlNode*, Note> notes_;
   std::map<const YamlNode*, json::object> keys_;  // of maps: their keys' schemas
+  std::map<const YamlNode*, json::array> works_;  // of maps of which one key says what is done: one schema for each
   int depth_ = 0;
 };
 

@@ -373,10 +373,10 @@ class JobWriter {
     const auto add = [&](const char* key, const std::string& value) {
       text += (text.empty() ? "" : ", ") + std::string(key) + " = " + value;
     };
-    if (!stage.wait.what.value.is_null()) add("message", lua_template(stage.wait.what.value, indent));
+    if (!stage.wait.what.value.is_null()) add("text", lua_template(stage.wait.what.value, indent));
     if (!stage.wait.who.empty()) add("who", lua_value(json::value_from(stage.wait.who), indent));
     if (stage.timeout) add("within", lua_string(base::format_duration(*stage.timeout)));
-    if (stage.wait.reminder) add("reminder", lua_string(base::format_duration(*stage.wait.reminder)));
+    if (stage.wait.reminder) add("remind", lua_string(base::format_duration(*stage.wait.reminder)));
     if (!stage.wait.goes_on) add("otherwise", "\"fail\"");
     return text.empty() ? "" : ", {" + text + "}";
   }

@@ -85,6 +85,12 @@ class Reader {
   virtual bool describes_keys() const { return false; }
   using Read = std::function<void(const YamlNode& node)>;
   virtual void describe_key(const YamlNode&, std::string_view, const Read&) {}
+  // A key that says what is done, of which a map has just one, and the keys that do not go with it.
+  struct WorkKey {
+    std::string_view key;
+    std::initializer_list<std::string_view> excludes;
+  };
+  virtual void describe_work(const YamlNode&, std::span<const WorkKey>) {}
 
  private:
   void compile(const model::Expression& expression, const Sight& sight);

@@ -298,11 +298,7 @@ constexpr std::array<Key<Draft>, 21> kStageKeys{{
 }};
 
 // What a stage does is said by one of these keys, and by some keys it cannot have then.
-struct WorkKey {
-  std::string_view key;
-  std::initializer_list<std::string_view> excludes;
-};
-const WorkKey kWorkKeys[] = {
+const Reader::WorkKey kWorkKeys[] = {
     {"uses", {}},
     {"sleep", {"with", "limits", "retry", "timeout", "retry_safe", "provider_down"}},
     {"wait_signal", {"with", "limits", "retry", "timeout", "retry_safe", "provider_down"}},
@@ -313,7 +309,8 @@ const WorkKey kWorkKeys[] = {
 };
 
 void check_work(Reader& reader, Node node, Path path, const model::Stage& stage) {
-  const WorkKey* work = nullptr;
+  if (reader.describes_keys()) return reader.describe_work(node, kWorkKeys);
+  const Reader::WorkKey* work = nullptr;
   for (const auto& candidate : kWorkKeys) {
     const YamlNode* found = node.find(candidate.key);
     if (found && work)

@@ -23,6 +23,7 @@ struct Memory {
     std::map<std::int64_t, engine::Signal> signals;
     std::map<std::string, std::string> cursors;
     std::optional<engine::RunRested> rested;
+    std::string progress;  // the last that was noted
     std::optional<engine::RunDone> done;
     std::string progress;  // the last that was noted
     int owner = 1;  // the node that has it; 0 for none
@@ -69,7 +70,10 @@ class MemoryStore : public engine::Store {
       : memory_(memory), clock_(clock), node_(node), epoch_(epoch) {}
 
   void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) override;
-  void append_relaxed(engine::Fact) override {}
+  void append_relaxed(engine::Fact fact) override {
+    if (auto* noted = std::get_if<engine::ProgressNoted>(&fact))
+      memory_.runs.at(noted->run).progress = std::move(noted->progress);
+  }
   void allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) override;
   void load_unfinished(model::RunId after, std::size_t limit,
                        engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;

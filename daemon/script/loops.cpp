@@ -388,8 +388,9 @@ bool Execution::add_item(lua_State* lua, Loop& loop, int depth) {
   return true;
 }
 
+// What was given up is not waited for any more.
 void Execution::note_progress(const Loop& loop) {
-  LoopProgress progress{loop.path, loop.count, loop.finished, loop.failed};
+  LoopProgress progress{loop.path, loop.over ? loop.finished : loop.count, loop.finished, loop.failed};
   for (auto& known : output_.loops)
     if (known.path == progress.path) return static_cast<void>(known = std::move(progress));
   output_.loops.push_back(std::move(progress));

@@ -5,8 +5,8 @@ return gw.job {
   name = "approval_lua",
   params = { text = "string" },
   run = function(p)
-    local yes = gw.approve("publish", { message = "Publish this? " .. p.text, who = { "ann", "role:operator" },
-                                        within = "24h", reminder = "8h" })
+    local yes = gw.approve("publish", { text = "Publish this? " .. p.text, who = { "ann", "role:operator" },
+                                        within = "24h", remind = "8h" })
     if yes then
       gw.stage("post", "http.request", { method = "POST", url = "https://news.example/", json = { text = p.text } },
                { retry_safe = true, output = "posted" })

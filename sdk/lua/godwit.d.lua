@@ -73,9 +73,9 @@
 ---@class godwit.ApproveOptions
 ---@field within? string after this time it counts as refused: "24h"
 ---@field who? string|string[] users or groups that may approve; every operator when absent
----@field reminder? string remind again after this time
+---@field remind? string remind again after this time
 ---@field otherwise? "fail"|"go_on" "fail": a refusal fails the step, with `rejected` or `timeout`
----@field message? string what the person reads
+---@field text? string what the person reads
 
 --- How another job is run.
 ---@class godwit.ChildOptions

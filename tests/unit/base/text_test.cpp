@@ -30,6 +30,11 @@ TEST_CASE("kinds of errors travel over the socket and back") {
 TEST_CASE("near words are suggested and far ones are not") {
   CHECK(suggest("foreech", {"foreach", "when"}) == "did you mean 'foreach'?");
   CHECK(suggest("xyzzy", {"foreach", "when"}).empty());
+  CHECK(suggest("tow", {"one", "two"}) == "did you mean 'two'?");
+  CHECK(suggest("gon", {"fail", "go_on"}) == "did you mean 'go_on'?");
+  for (const char* word : {"sum", "get", "fun"}) CHECK(suggest(word, {"all", "now", "log", "each"}).empty());
+  CHECK(suggest("cat", {"call", "map", "wait"}).empty());
+  CHECK(suggest("name", {"time", "job", "same"}) == "did you mean 'same'?");
   CHECK(suggest(std::string(1000, 'x'), {"foreach"}).empty());
 }
 

@@ -75,3 +75,16 @@ TEST_CASE("What is missing or of another type is shown as nothing") {
   CHECK(time_between({{"from", "2026-11-22T10:00:00.000Z"}, {"to", "2026-11-22T12:05:09.000Z"}}, "from", "to") == "2:05:09");
   CHECK(time_between({{"from", "2026-11-22T10:00:00.000Z"}, {"to", "2026-11-22T10:00:01.250Z"}}, "from", "to") == "1s250ms");
 }
+
+TEST_CASE("A line of the log says what step it is of, how bad it is, and what belongs to it") {
+  const auto line = [](json::object given) {
+    given["at"] = "2026-05-01T08:00:00Z";
+    const std::string text = cli::log_line(given);
+    return text.substr(std::string("2026-05-01 08:00:00 ").size());
+  };
+  CHECK(line({{"level", "info"}, {"path", ""}, {"text", "begins"}, {"fields", nullptr}}) == "begins\n");
+  CHECK(line({{"level", "warning"}, {"path", ""}, {"text", "slow"}, {"fields", json::object{{"n", 4}, {"of", "a b"}}}}) ==
+        "warning: slow n=4 of=a b\n");
+  CHECK(line({{"level", "info"}, {"path", "s[1]"}, {"text", "hi"}}) == "s[1]: hi\n");
+  CHECK(line({{"level", "error"}, {"path", "s"}, {"text", "bad"}}) == "error s: bad\n");
+}

@@ -119,6 +119,41 @@ TEST_CASE("a person gives a script's steps other outputs, or none") {
   CHECK(world.runner->sent.empty());
 }
 
+TEST_CASE("what a script caught and went on from is not done again, what it ended with is") {
+  ScriptsWorld world;
+  world.broken = true;
+  const auto run = world.submit(written(
+      "local ok = gw.try(gw.call, 'flaky', {n = 1})\n"
+      "local v = gw.call('echo', {v = 1}).v\n"
+      "local up = gw.each('e', {1, 2, 3}, {on_error = 'skip'}, function(i) return gw.stage('s', 'flaky', {i = i}) end)\n"
+      "if #up < 3 then gw.fail('few', #up .. ' are up') end\n"
+      "return {ok, v, #up}"));
+  world.run_to_end();
+  REQUIRE_THAT(world.result(run), Catch::Contains("failed few: 0 are up"));
+  world.broken = false;
+  CHECK(world.result(world.retry(run)) == "[false,1,3]");
+  CHECK(world.runner->sent.size() == 3);
+  CHECK(world.result(world.retry(run, {.set = {{"echo", R"({"v":7})"}}})) == "[false,7,3]");
+  CHECK(world.memory.faults.empty());
+}
+
+TEST_CASE("a run that slept is shown as far as it came, with the loops that are over, and in the state it is in") {
+  ScriptsWorld world;
+  std::set<std::string> states;
+  const auto run = world.submit(
+      written("gw.first {quick = function() gw.sleep('2h') end, slow = function() gw.sleep('9h') end}\n"
+              "gw.sleep('3h')\ngw.call('echo')\ngw.sleep('1s')\nreturn 1"));
+  world.engine->follow(run, [&](const json::object& event) {
+    if (event.at("event").as_string() == "progress") states.insert(std::string(event.at("state").as_string()));
+  });
+  world.run_to_end();
+  REQUIRE(world.result(run) == "1");
+  const auto progress = base::parse_json(world.run(run).progress).as_object();
+  CHECK(progress.at("done") == progress.at("total"));
+  CHECK(progress.at("stages").at(0).at("state") == "done");
+  CHECK(states.contains("waiting"));
+}
+
 TEST_CASE("a run that continues another one has its time, its random numbers and its name") {
   ScriptsWorld world;
   const auto run = world.submit(written(

@@ -51,6 +51,9 @@ TEST_CASE("the JSON Schema refuses what has no meaning") {
       {"{job: a, stages: {s: {uses: a.b, on_item_error: ignore}}}", "must be one of [\"fail\",\"skip\",\"record\"]"},
       {"{job: a, stages: {s: {uses: a.b, limits: {x: many}}}}", "limits.x"},
       {"{job: a}", "stages: is missing"},
+      {"{job: a, stages: {s: {uses: a.b, sleep: 1h}}}", "stages.s"},
+      {"{job: a, stages: {s: {needs: [t]}, t: {uses: a.b}}}", "stages.s"},
+      {"{job: a, stages: {s: {sleep: 1h, retry: {attempts: 2}}}}", "stages.s"},
   };
   for (const auto& [yaml, said] : cases) {
     std::string all;

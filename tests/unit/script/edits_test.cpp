@@ -115,9 +115,11 @@ class Maker {
       items.insert(items.begin() + static_cast<std::ptrdiff_t>(random_() % (items.size() + 1)), ++last_id_);
     }
   }
-  // What a statement has within comes to stand beside it.
+  // What a statement has within comes to stand beside it. Not of one that is no branch: a memo within would keep its
+  // name, and so what it gave.
   static void unwrap(Block& block, std::size_t at) {
-    if (block[at].blocks.empty()) return;
+    const Kind kind = block[at].kind;
+    if (block[at].blocks.empty() || kind == Kind::attempt || kind == Kind::lock || kind == Kind::part) return;
     const Block inner = std::move(block[at].blocks.front());
     block.erase(block.begin() + static_cast<std::ptrdiff_t>(at));
     block.insert(block.begin() + static_cast<std::ptrdiff_t>(at), inner.begin(), inner.end());
