@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "cli/progress.hpp"
 #include "cli/table.hpp"
+#include "wire/rpc.hpp"
 
 namespace godwit::cli {
 namespace {
