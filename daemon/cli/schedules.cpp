@@ -60,11 +60,15 @@ std::optional<base::Instant> instant_of(const CommandLine& line, const std::stri
   return instant;
 }
 
-void print_times(Session& session, const json::array& list) {
+void print_lines(Session& session, const json::array& list) {
   if (session.json) return session.print_json(list);
-  if (list.empty() && !session.quiet) session.print("No fire time is to come.\n");
   for (const auto& entry : list)
     session.print((entry.is_string() ? std::string(entry.get_string()) : json::serialize(entry)) + "\n");
+}
+
+void print_times(Session& session, const json::array& list) {
+  if (list.empty() && !session.json && !session.quiet) session.print("No fire time is to come.\n");
+  print_lines(session, list);
 }
 
 int next_of_known(Session& session) {
@@ -186,7 +190,7 @@ int schedule_backfill(Session& session) {
     return 0;
   }
   const auto& done = answer.as_object();
-  print_lines(session, done.at("runs"));
+  print_lines(session, done.at("runs").as_array());
   if (!session.quiet && number_of(done, "existing") > 0)
     session.note(text_of(done, "existing") + " fire times of the range have runs already");
   return 0;

@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "cli/progress.hpp"
 #include "cli/table.hpp"
+#include "wire/rpc.hpp"
 
 namespace godwit::cli {
 namespace {
@@ -101,14 +102,15 @@ std::string failure_text(const json::object& failure, bool with_step) {
 }
 
 std::string one_line(std::string text) {
-  const auto is_break = [](char c) { return c == '\n' || c == '\r'; };
-  while (!text.empty() && is_break(text.back())) text.pop_back();
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   std::string line;
-  for (const char c : text)
-    if (!is_break(c))
-      line += c;
-    else if (!line.ends_with(' '))
-      line += ' ';
+  bool broken = false;  // since the last thing that is to be seen
+  for (const char c : text) {
+    broken = broken || c == '\n' || c == '\r';
+    if (broken && (c == '\n' || c == '\r' || c == ' ')) continue;
+    if (std::exchange(broken, false) && !line.ends_with(' ')) line += ' ';
+    line += c;
+  }
   return line;
 }
 

@@ -160,7 +160,7 @@ struct Applier {
   }
   void operator()(const Audited& fact) { memory.audit.push_back(fact); }
   void operator()(const ArtifactStored& fact) { memory.artifacts.push_back(fact); }
-  void operator()(const ProgressNoted& fact) { memory.runs.at(fact.run).progress = fact.progress; }
+  void operator()(const ProgressNoted&) {}
   void operator()(const Logged&) {}
 };
 
@@ -381,6 +381,13 @@ void MemoryStore::load_job(std::string version, Answer<JobStored> answer) {
     if (found == memory_.jobs.end()) return answer(base::not_found("there is no version " + version));
     answer(found->second);
   });
+}
+
+// Of what may be lost only the progress is of interest here.
+void MemoryStore::append_relaxed(Fact fact) {
+  const auto* noted = std::get_if<ProgressNoted>(&fact);
+  if (const auto run = noted ? memory_.runs.find(noted->run) : memory_.runs.end(); run != memory_.runs.end())
+    run->second.progress = noted->progress;
 }
 
 void MemoryStore::load_limits(Answer<std::vector<LimitSet>> answer) {

@@ -70,10 +70,7 @@ class MemoryStore : public engine::Store {
       : memory_(memory), clock_(clock), node_(node), epoch_(epoch) {}
 
   void append(std::vector<engine::Fact> facts, std::function<void(engine::Verdict)> settled) override;
-  void append_relaxed(engine::Fact fact) override {
-    if (auto* noted = std::get_if<engine::ProgressNoted>(&fact))
-      memory_.runs.at(noted->run).progress = std::move(noted->progress);
-  }
+  void append_relaxed(engine::Fact fact) override;
   void allocate_runs(std::size_t count, engine::Answer<std::vector<model::RunId>> answer) override;
   void load_unfinished(model::RunId after, std::size_t limit,
                        engine::Answer<std::vector<engine::UnfinishedRun>> answer) override;
