@@ -25,7 +25,6 @@ struct Memory {
     std::optional<engine::RunRested> rested;
     std::string progress;  // the last that was noted
     std::optional<engine::RunDone> done;
-    std::string progress;  // the last that was noted
     int owner = 1;  // the node that has it; 0 for none
     int ends = 0;  // how often an end was written; more than one is a fault
   };
