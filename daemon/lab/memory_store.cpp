@@ -8,6 +8,20 @@ namespace godwit::lab {
 
 using namespace engine;
 
+std::optional<base::Instant> Memory::wake_at(const Run& run, base::Instant now) const {
+  for (const auto& [path, wait] : run.waits)
+    if (wait.child && !run.steps.contains(path) && runs.at(*wait.child).done) return now;
+  for (const auto& change : run.changes)
+    if (change.change == RunChange::cancel_requested) return now;
+  for (const auto& row : locks) {
+    if (row.run != run.submitted.run || !row.granted) continue;
+    if (row.path.empty() ? run.waits.empty() && run.attempts.empty()
+                         : run.waits.contains(row.path) && !run.steps.contains(row.path))
+      return now;
+  }
+  return run.rested->wake_at;
+}
+
 void MemoryStore::append(std::vector<Fact> facts, std::function<void(Verdict)> settled) {
   pending_.push_back({std::move(facts), std::move(settled)});
   if (!std::exchange(settling_, true)) clock_.post([this] { settle(); });
@@ -283,7 +297,7 @@ void MemoryStore::load_resting(Answer<std::vector<Resting>> answer) {
   clock_.post([this, answer = std::move(answer)] {
     std::vector<Resting> resting;
     for (const auto& [id, run] : memory_.runs)
-      if (run.rested && !run.done && run.owner == node_) resting.push_back({id, run.rested->wake_at});
+      if (run.rested && !run.done && run.owner == node_) resting.push_back({id, memory_.wake_at(run, clock_.now())});
     answer(std::move(resting));
   });
 }

@@ -50,6 +50,9 @@ struct Memory {
   std::map<std::int64_t, engine::Mail> mail;
   std::int64_t last_run = 0;
 
+  // When a run that rests is to wake: at once if its child has ended, it is to be cancelled, or it has the lock or the
+  // turn that it rests for, which may have been the last thing that its node did.
+  std::optional<base::Instant> wake_at(const Run& run, base::Instant now) const;
   // Whether the run rests until it can have a lock.
   bool rests_for_lock(const Run& run) const {
     return run.rested && std::any_of(locks.begin(), locks.end(), [&](const engine::LockRow& row) {

@@ -123,7 +123,7 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
         const bool begun = !run.steps.empty() || !run.attempts.empty() || !run.waits.empty();
         claimed.push_back({{id, run.submitted.options, run.submitted.submitted_at, begun, run.rested.has_value(),
                             memory_.rests_for_lock(run)}});
-        if (run.rested) claimed.back().wake_at = wake_at(run);
+        if (run.rested) claimed.back().wake_at = memory_.wake_at(run, clock_.now());
       }
       answer(claimed);
     });
@@ -234,13 +234,6 @@ class MemoryCluster : public engine::Cluster, public engine::Lease {
   }
   bool is_fenced() const { return memory_.checks_epochs && memory_.epochs[node_] != epoch_; }
   bool is_free(int owner) const { return owner == 0 || (owner != node_ && shared_.nodes.at(owner).gone); }
-  std::optional<base::Instant> wake_at(const lab::Memory::Run& run) const {
-    for (const auto& [path, wait] : run.waits)
-      if (wait.child && !run.steps.contains(path) && memory_.runs.at(*wait.child).done) return clock_.now();
-    for (const auto& change : run.changes)
-      if (change.change == engine::RunChange::cancel_requested) return clock_.now();
-    return run.rested->wake_at;
-  }
   void wait_for_answer(std::int64_t number, engine::Answer<std::string> answer, int tries) {
     if (const auto text = shared_.answers.extract(number)) {
       memory_.mail.erase(number);
