@@ -143,7 +143,7 @@ TEST_CASE("a run that slept is shown as far as it came, with the loops that are 
   const auto run = world.submit(
       written("gw.first {quick = function() gw.sleep('2h') end, slow = function() gw.sleep('9h') end}\n"
               "gw.sleep('3h')\ngw.call('echo')\ngw.sleep('1s')\nreturn 1"));
-  world.engine->follow(run, [&](const json::object& event) {
+  world.engine->follow(run, engine::Interest::everything, [&](const json::object& event) {
     if (event.at("event").as_string() == "progress") states.insert(std::string(event.at("state").as_string()));
   });
   world.run_to_end();
