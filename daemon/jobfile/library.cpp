@@ -137,9 +137,10 @@ Library::Jobs Library::choose(const std::map<std::string, std::vector<std::share
   Jobs jobs;
   for (const auto& [name, files] : found) {
     const auto before = jobs_.find(name);
-    const auto serving = std::find_if(files.begin(), files.end(), [&](const auto& job) {
+    auto serving = std::find_if(files.begin(), files.end(), [&](const auto& job) {
       return files.size() == 1 || (before != jobs_.end() && before->second->file == job->file);
     });
+    if (serving == files.end() && twins_ == Twins::first) serving = files.begin();
     if (serving != files.end()) jobs[name] = *serving;
     for (auto job = files.begin(); job != files.end(); ++job) {
       if (job == serving) continue;

@@ -15,9 +15,15 @@ namespace godwit::jobfile {
 // that went bad leaves its last good version in place and is reported; so does a second file for a job that is served.
 class Library {
  public:
+  // What becomes of files that have the same job while none of them serves it.
+  enum class Twins {
+    refused,
+    first,  // by its path: where both forms of a job may stand side by side, to be compared
+  };
   // `scripts` reads Lua jobs, which are refused without it; it must outlive the library.
-  explicit Library(std::vector<std::filesystem::path> directories, ScriptReader* scripts = nullptr)
-      : directories_(std::move(directories)), scripts_(scripts) {}
+  explicit Library(std::vector<std::filesystem::path> directories, ScriptReader* scripts = nullptr,
+                   Twins twins = Twins::refused)
+      : directories_(std::move(directories)), scripts_(scripts), twins_(twins) {}
 
   struct Report {
     std::size_t loaded = 0;   // files read without a problem
@@ -47,6 +53,7 @@ class Library {
 
   std::vector<std::filesystem::path> directories_;
   ScriptReader* scripts_;
+  Twins twins_;
   Jobs jobs_;
   Unreadable unreadable_;
   Report report_;

@@ -48,7 +48,9 @@ struct Tester::Form {
   std::map<std::string, Outcome> outcomes;  // by test
 
   explicit Form(const std::filesystem::path& path)
-      : file(path.string()), text(read_job(path)), library({path.parent_path()}, &script_reader) {
+      : file(path.string()),
+        text(read_job(path)),
+        library({path.parent_path()}, &script_reader, jobfile::Library::Twins::first) {
     library.reload();
   }
 };

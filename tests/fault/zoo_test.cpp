@@ -124,7 +124,7 @@ TEST_CASE("a reload upgrades a plugin: new runs get the new version, the running
   for (int i = 0; i < 10'000 && calls("1.0.0") < 20; ++i) ::usleep(1000);
   fs::copy_file(GODWIT_BINARY_DIR "/test-plugins-next/count.so", folder / "fresh");
   fs::rename(folder / "fresh", file);
-  CHECK(daemon.cli({"reload"}).exit_code == 0);
+  daemon.call("daemon.reload");
   CHECK(calls("2.0.0") == 0);
   CHECK(daemon.wait_for_end(search("new", 10)).at("state") == "succeeded");
   CHECK(calls("2.0.0") == 10);

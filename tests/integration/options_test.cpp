@@ -73,7 +73,7 @@ TEST_CASE("a waiting run moves to another version, with PostgreSQL and the comma
   for (int i = 0; i < 200 && daemon.query("select count(*) from godwit.waits")[0] != "1"; ++i)
     std::this_thread::sleep_for(50ms);
   write(3);
-  REQUIRE(daemon.cli({"reload"}).exit_code == 0);
+  daemon.call("daemon.reload");
   const auto dry = daemon.cli({"run", "migrate", number, "--dry"});
   INFO(dry.out << dry.err);
   CHECK(dry.exit_code == 0);
