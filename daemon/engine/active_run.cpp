@@ -82,6 +82,20 @@ bool ActiveRun::only_waits() const {
   return driver->idle();
 }
 
+bool ActiveRun::is_held() const {
+  if (tasks.empty() || starved || leaving || !may_go_on() || !is_still()) return false;
+  return std::all_of(tasks.begin(), tasks.end(), [](const auto& entry) {
+    const StepTask& task = *entry.second;
+    // How often a step lost its host is known in memory only.
+    return task.lost == 0 && (task.phase == StepTask::Phase::limit || task.phase == StepTask::Phase::breaker);
+  });
+}
+
+bool ActiveRun::is_as_submitted() const {
+  return last_end == base::Instant{} && attempts.empty() && waits.empty() && !noted && !closing &&
+         std::all_of(tasks.begin(), tasks.end(), [](const auto& entry) { return entry.second->attempt == 1; });
+}
+
 bool ActiveRun::waits_for_lock() const {
   return waits_its_turn || std::any_of(tasks.begin(), tasks.end(), [](const auto& entry) {
            const StepTask& task = *entry.second;

@@ -82,6 +82,10 @@ struct ActiveRun {
   // Whether nothing happens in it until `wakes_at()` or until something comes from outside.
   bool only_waits() const;
   std::optional<base::Instant> wakes_at() const;
+  // Whether it only waits for limits or providers.
+  bool is_held() const;
+  // Whether nothing is known of it but its submit: in the store it is queued as it was.
+  bool is_as_submitted() const;
   // Whether it waits for its turn, or a step of it for a lock.
   bool waits_for_lock() const;
   // Whether it may start steps now.

@@ -72,6 +72,7 @@ void Intake::start(std::function<void()> ready) {
 
 void Intake::refill() {
   let_in();
+  watch_crowds();
   if (!may_refill()) return;
   if (useful_room() >= std::min(kPage / 2, std::max<std::size_t>(1, active_max_ / kRoomPart))) return load_more();
   if (std::exchange(refill_due_, true)) return;
@@ -124,6 +125,11 @@ void Intake::on_loaded(Result<std::vector<UnfinishedRun>> loaded, const Looks::L
       countdown->arrived();
       continue;
     }
+    if (crowds_.contains(run.run) && run.is_as_submitted()) {
+      parts_.queues.add(id, rank(run.run), run.run.submitted_at);
+      countdown->arrived();
+      continue;
+    }
     expect(id);
     bring(std::move(run), look, [this, id, countdown](const Result<Nothing>&) {
       arrived(id);
@@ -147,7 +153,7 @@ void Intake::take_up(model::RunId run, Answer<Nothing> answer) {
     };
     if (!stored) return done(stored.error());
     if (stored->ended) return done(base::refused("run " + model::text(run) + " has already ended"));
-    parts_.queues.forget(run, rank_of(stored->run));
+    parts_.queues.forget(run, rank(stored->run));
     displaced_.erase(run);
     bring(std::move(*stored), look, done);
   });
@@ -211,7 +217,8 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, c
   for (const auto& [path, attempts] : run->attempts)
     if (attempts.in_doubt) doubtful = path;
   ActiveRun& active = *run;
-  parts_.queues.enter(active.id(), active.rank);
+  displaced_.erase(active.id());
+  parts_.queues.enter(active.id(), rank(active.record));
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
     parts_.runner.block(active,
                         unknown_outcome(active.id(), doubtful, "the daemon ended in mid-call"), doubtful);
@@ -461,16 +468,18 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   if (!belongs_here(submitted)) return release(submitted.run);
   // A refill may have found it in the store before this answer came.
   if (stopped_ || parts_.runner.find(submitted.run) || entering_.contains(submitted.run)) return;
-  if (const Rank rank = rank_of(submitted); !rank.plain()) return wait_for_turn(std::move(submitted), rank, job);
+  const Rank place = rank(submitted);
+  if (!place.plain() && !crowds_.contains(submitted)) return wait_for_turn(std::move(submitted), place, job);
   // Numbers are not stored in their order: what the cursor has passed, no refill will find.
   const bool passed = submitted.run <= cursor_;
   if (more_in_store_ || useful_room() == 0) {
-    if (passed) return wait_for_turn(std::move(submitted), {}, job);
+    if (passed) return wait_for_turn(std::move(submitted), place, job);
     if (!more_in_store_) plain_since_ = submitted.submitted_at;
     more_in_store_ = stored_meanwhile_ = true;
     return refill();
   }
   cursor_ = std::max(cursor_, submitted.run);
+  if (!place.plain()) return wait_for_turn(std::move(submitted), place, job);
   parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
 }
 

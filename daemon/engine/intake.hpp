@@ -10,6 +10,7 @@
 
 #include "base/heap_trim.hpp"
 #include "engine/cluster.hpp"
+#include "engine/crowds.hpp"
 #include "engine/engine.hpp"
 #include "engine/job_cache.hpp"
 #include "engine/looks.hpp"
@@ -38,7 +39,8 @@ class Intake {
     Cluster* cluster = nullptr;                 // of the nodes that share the store
     std::map<std::string, std::string> labels;  // of this node
   };
-  Intake(Parts parts, std::size_t active_max) : parts_(std::move(parts)), active_max_(active_max) {}
+  Intake(Parts parts, std::size_t active_max)
+      : parts_(std::move(parts)), active_max_(active_max), crowds_(parts_.queues, active_max) {}
 
   void start(std::function<void()> ready);
   void stop() { stopped_ = true; }
@@ -103,6 +105,8 @@ class Intake {
   // How long what this node cannot submit waits for another that may; none when there is no other.
   std::optional<base::Duration> time_of_others() const;
 
+  // How a stored run stands among those that wait to be at work.
+  Rank rank(const Submitted& run) const { return crowds_.rank_of(run); }
   // Whether a queue is set, in use, or named by a job of the library.
   bool knows_queue(const std::string& name) const;
   // A queue may have places that it had not.
@@ -160,6 +164,8 @@ class Intake {
   void put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, const Looks::Look& look,
                    Answer<Nothing> answer);
   void block_stored(const UnfinishedRun& run, const std::string& why);
+  void watch_crowds();
+  void set_aside(model::RunId id);
   void read_inbox();
   void take_from_inbox(InboxEntry entry, std::function<void()> done);
   void refuse_inbox(Submitted submitted, const std::string& why, std::function<void()> done);
@@ -168,6 +174,8 @@ class Intake {
   Looks looks_;
   mutable std::unordered_set<std::string> checked_;  // versions of jobs whose calls fit the installed plugins
   std::size_t active_max_;
+  Crowds crowds_;
+  bool crowds_due_ = false;  // they are looked at soon
   model::RunId cursor_{};      // stored runs up to this number are in memory, ended, or somebody's who asked for them
   bool more_in_store_ = true;  // stored plain runs may wait beyond the cursor; before the start nobody knows
   base::Instant plain_since_;  // since when the first of them waits, or a bit less
@@ -178,9 +186,10 @@ class Intake {
     base::Instant since;
   };
   std::map<model::RunId, Early> early_;
-  // Runs that had begun elsewhere, or have waited for a lock, of queues whose places are shared by the nodes: they come
-  // before all that have not.
+  // Runs that had begun, and wait for a place to go on: in queues whose places are shared by the nodes, which were lost
+  // with a node or while they waited for a lock, and in crowds. They come before all that have not begun.
   std::unordered_set<model::RunId> displaced_;
+  std::size_t loads_of_turns_ = 0;  // under way
   // Runs that are being loaded and do not rest, and what waits for them.
   std::unordered_map<model::RunId, std::vector<std::function<void(ActiveRun*)>>> entering_;
   bool refilling_ = false;

@@ -36,6 +36,7 @@ void Intake::release_rest() {
   for (const auto& [id, waiting] : entering_) kept.push_back(id);
   parts_.sleepers.clear();
   displaced_.clear();
+  crowds_.clear();
   parts_.queues.keep({kept.begin(), kept.end()});
   parts_.cluster->release_all_but(std::move(kept), [this](const Result<Nothing>& done) {
     if (!done) base::log::warning("the runs that wait were not given away: {}", done.error().what());
@@ -45,7 +46,7 @@ void Intake::release_rest() {
 
 void Intake::gave_away(const Submitted& run) {
   looks_.left(run.run);
-  parts_.queues.leave(run.run, rank_of(run));
+  parts_.queues.leave(run.run, rank(run));
   release(run.run);
 }
 
@@ -107,7 +108,7 @@ void Intake::load_claimed(std::vector<model::RunId> active) {
     for (auto& run : runs) {
       const model::RunId id = run.run.run;
       rest.erase(id);
-      parts_.queues.forget(id, rank_of(run.run));
+      parts_.queues.forget(id, rank(run.run));
       bring(std::move(run), look, [this, id](const Result<Nothing>&) { arrived(id); });
     }
     for (const auto run : rest) arrived(run);
@@ -128,6 +129,7 @@ void Intake::look_again() {
     return;
   }
   load_resting();
+  crowds_.clear();
   cursor_ = {};
   more_in_store_ = stored_meanwhile_ = true;
   refill();

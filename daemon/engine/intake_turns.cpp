@@ -81,7 +81,8 @@ bool Intake::has_room_for(const Queues::Next& next) const {
 }
 
 void Intake::let_in() {
-  if (stopped_ || draining_ || !ranked_known_) return;
+  // While some are loaded more gather, who come together then.
+  if (stopped_ || draining_ || !ranked_known_ || loads_of_turns_ > 0) return;
   std::vector<Queues::Next> taken;
   for (auto next = parts_.queues.next(); next && has_room_for(*next) && taken.size() < kTurnPage;
        next = parts_.queues.next()) {
@@ -105,6 +106,7 @@ void Intake::load_turns(std::vector<Queues::Next> taken) {
       wanted.push_back(taken[i].run);
       page.push_back(std::move(taken[i]));
     }
+    ++loads_of_turns_;
     parts_.store.load_runs(wanted, [this, page = std::move(page),
                                     look = looks_.begin()](Result<std::vector<UnfinishedRun>> loaded) {
       on_turns(page, look, std::move(loaded));
@@ -114,6 +116,7 @@ void Intake::load_turns(std::vector<Queues::Next> taken) {
 
 void Intake::on_turns(const std::vector<Queues::Next>& taken, const Looks::Look& look,
                       Result<std::vector<UnfinishedRun>> loaded) {
+  --loads_of_turns_;
   if (!loaded) base::log::warning("runs whose turn came were not loaded: {}", loaded.error().what());
   std::map<model::RunId, UnfinishedRun*> found;
   if (loaded)

@@ -52,7 +52,7 @@ void Intake::load_resting() {
 void Intake::ended(const Submitted& run, const RunDone& done) {
   looks_.left(run.run);
   parts_.locks.run_ended(run.run);
-  parts_.queues.leave(run.run, rank_of(run));
+  parts_.queues.leave(run.run, rank(run));
   if (run.parent && parts_.cluster && !is_here(*run.parent)) parts_.cluster->ring();
   if (run.parent)
     with_run(*run.parent, [this, done](ActiveRun* parent) {
@@ -64,7 +64,7 @@ void Intake::ended(const Submitted& run, const RunDone& done) {
 
 void Intake::withhold(const Submitted& run) {
   expect(run.run);
-  parts_.queues.forget(run.run, rank_of(run));
+  parts_.queues.forget(run.run, rank(run));
   displaced_.erase(run.run);
 }
 
@@ -74,10 +74,11 @@ void Intake::ended_in_store(const Submitted& run, const RunDone& done) {
 }
 
 // Who has the lock may have lost his own place to this run, as its node died: it comes back when he has ended.
+// A place in a crowd is one in memory.
 void Intake::rested(const Submitted& run, std::optional<base::Instant> wake_at, bool for_lock) {
   looks_.left(run.run);
-  const Rank rank = for_lock ? rank_of(run) : Rank();
-  if (parts_.queues.divided(rank)) parts_.queues.leave(run.run, rank);
+  const Rank place = rank(run);
+  if (crowds_.contains(run) || (for_lock && parts_.queues.divided(place))) parts_.queues.leave(run.run, place);
   parts_.sleepers.add(run.run, wake_at);
   heap_.left(parts_.runner.runs().empty());
   wake_some();

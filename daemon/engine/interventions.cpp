@@ -277,7 +277,7 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
         answer(view(model::name(model::RunState::waiting), json::array{turn_reason(turn, before)}));
       });
     }
-    list = parts_.queues.reasons(rank_of(stored->run));
+    list = parts_.queues.reasons(parts_.intake.rank(stored->run));
     if (list.empty())
       list.push_back(
           json::object{{"code", "active_runs"},

@@ -10,6 +10,7 @@ namespace json = base::json;
 namespace {
 
 constexpr std::string_view kOfSchedule = "schedule:";
+constexpr std::string_view kOfJob = "job:";
 constexpr std::size_t kRunsShown = 20;
 constexpr std::size_t kHoldersShown = 5;
 constexpr std::size_t kNoBound = std::numeric_limits<std::size_t>::max();
@@ -22,6 +23,10 @@ json::value bound(int concurrency) {
 
 std::string queue_of_schedule(const std::string& schedule) {
   return std::string(kOfSchedule) + schedule;
+}
+
+std::string queue_of_job(const std::string& job) {
+  return std::string(kOfJob) + job;
 }
 
 Queues::Queue& Queues::queue(const std::string& name) {
@@ -51,6 +56,28 @@ void Queues::set(const std::string& name, const model::QueueSpec& spec) {
   changed.spec = spec;
   changed.configured = true;
   refresh_lanes_of(name);
+}
+
+void Queues::remove(const std::string& name) {
+  const auto found = queues_.find(name);
+  if (found == queues_.end()) return;
+  for (const Rank* rank : std::set(found->second.lanes)) {
+    const auto lane = lanes_.find(*rank);
+    waiting_ -= lane->second.waiting.size();
+    if (lane->second.turn) ready_.erase(*lane->second.turn);
+    for (const auto& other : rank->queues) {
+      Queue& waited_for = queues_.at(other);
+      waited_for.waiting -= lane->second.waiting.size();
+      waited_for.lanes.erase(rank);
+    }
+    lanes_.erase(lane);
+  }
+  queues_.erase(found);
+}
+
+bool Queues::is_idle(const std::string& name) const {
+  const auto found = queues_.find(name);
+  return found == queues_.end() || (found->second.waiting == 0 && found->second.has_place());
 }
 
 std::size_t Queues::Queue::most_here() const {
@@ -237,6 +264,7 @@ std::string Queues::full_text(const std::string& name, const Queue& queue) const
             holders;
   }
   if (name.starts_with(kOfSchedule)) text += " (overlap of the schedule)";
+  if (name.starts_with(kOfJob)) text += " (most of them wait for limits or providers)";
   return text;
 }
 

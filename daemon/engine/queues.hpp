@@ -32,6 +32,10 @@ class Queues {
   // Just these are paused.
   void set_pauses(const std::map<std::string, Pause>& pauses);
   bool paused(const std::string& name) const;
+  // Forgets it; its runs wait for nothing any more.
+  void remove(const std::string& name);
+  // Whether it has a place and nobody waits for one.
+  bool is_idle(const std::string& name) const;
   // Whether anything is known of it: a setting, a pause, a run.
   bool known(const std::string& name) const { return queues_.contains(name); }
 
@@ -125,5 +129,7 @@ class Queues {
 
 // The queue of one place, on all nodes together, in which the runs of a schedule wait for each other.
 std::string queue_of_schedule(const std::string& schedule);
+// The queue that a job has while its runs crowd memory (Crowds).
+std::string queue_of_job(const std::string& job);
 
 }  // namespace godwit::engine

@@ -340,7 +340,7 @@ bool Runner::goes_elsewhere(ActiveRun& run) {
 }
 
 void Runner::put_away(ActiveRun& run) {
-  dirty_.erase(run.id());
+  if (dirty_.erase(run.id())) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   dispatcher_.forget(run);
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
@@ -349,7 +349,6 @@ void Runner::put_away(ActiveRun& run) {
 }
 
 void Runner::leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at) {
-  if (dirty_.erase(run.id())) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   tell_state(run);
   const auto keep = runs_.at(run.id());
   const bool for_lock = run.waits_for_lock();

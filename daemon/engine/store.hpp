@@ -302,6 +302,12 @@ struct UnfinishedRun {
   std::string blocked;  // why it is blocked, empty when it is not
   std::string blocked_path;
   std::optional<model::RunState> ended;  // only load_run() gives runs that have ended
+
+  // Whether nothing is stored of it but its submit, and what was sent to it.
+  bool is_as_submitted() const {
+    return steps.empty() && attempts.empty() && waits.empty() && cursors.empty() && !paused && !cancel_requested &&
+           closing.empty() && blocked.empty();
+  }
 };
 
 // A submit that came by SQL and waits to be checked and taken.

@@ -95,7 +95,7 @@ class Bench {
 
   void steps_many_runs(Report& report) {
     auto floor = this->floor();
-    const double per_batch = floor.steps(1000, 4);
+    const double per_batch = floor.steps(1000, 10, 4);
     const int runs = 30000, steps = runs * 10;
     warm_up();
     const double daemon_before = bench::cpu_seconds_of_tree(daemon_->pid()) - postgres_cpu(),
@@ -138,13 +138,13 @@ class Bench {
 
   void steps_one_run(Report& report) {
     auto floor = this->floor();
-    const double first = floor.steps(1, 2);
+    const double first = floor.steps(1, 1000, 2);
     // As long as the floor is measured, which leaves the first moments of a new daemon and its sessions out of sight.
     const int runs = 6;
     const auto start = base::tick();
     for (int i = 0; i < runs; ++i) submit_and_wait("thousand");
     const double rate = runs * 1000 / seconds_since(start);
-    const double commits = (first + floor.steps(1, 2)) / 2;
+    const double commits = (first + floor.steps(1, 1000, 2)) / 2;
     report.add({"durable steps/s of one run", figure(rate, "/s"), "floor " + figure(commits, "commits/s"),
                 rate / commits, 0.6});
     report.add({"  the same beside the best peer", figure(rate, "/s"), "DBOS " + figure(kPeerStepsOneRun, "/s"),
