@@ -27,16 +27,25 @@ bool Crowds::contains(const Submitted& run) const {
 
 std::vector<model::RunId> Crowds::look(const Runs& runs) {
   end_the_small();
-  if (runs.size() <= active_max_ / 2) return {};
   std::map<std::string, std::vector<const ActiveRun*>> held;
-  for (const auto& [id, run] : runs)
-    if (run->rank.plain() && run->is_held()) held[run->record.job].push_back(run.get());
-  std::vector<model::RunId> leaving;
-  for (auto& [job, of_job] : held) {
-    if (of_job.size() <= kept_) continue;
-    const auto some = crowd(job, std::move(of_job), runs);
-    leaving.insert(leaving.end(), some.begin(), some.end());
+  std::map<std::string, std::size_t> busy;
+  for (const auto& [id, run] : runs) {
+    if (!run->rank.plain()) continue;
+    if (run->is_held())
+      held[run->record.job].push_back(run.get());
+    else
+      ++busy[run->record.job];
   }
+  std::vector<model::RunId> leaving;
+  if (runs.size() > active_max_ / 2)
+    for (auto& [job, of_job] : held)
+      if (of_job.size() > kept_) {
+        const auto some = crowd(job, std::move(of_job), runs);
+        leaving.insert(leaving.end(), some.begin(), some.end());
+      }
+  // However many of them the limits let through at once: there are always some who wait in memory.
+  for (const auto& job : jobs_)
+    queues_.set(queue_of_job(job), {.concurrency = static_cast<int>(busy[job] + kept_)});
   return leaving;
 }
 
@@ -56,7 +65,6 @@ std::vector<model::RunId> Crowds::crowd(const std::string& job, std::vector<cons
   if (jobs_.insert(job).second) {
     base::log::info("{} runs of job '{}' wait for limits or providers: it has a queue of its own, '{}', for as long as that lasts",
                     held.size(), job, queue_of_job(job));
-    queues_.set(queue_of_job(job), {.concurrency = static_cast<int>(kept_)});
     for (const auto& [id, run] : runs)
       if (run->rank.plain() && run->record.job == job) queues_.enter(id, {{queue_of_job(job)}, 0});
   }

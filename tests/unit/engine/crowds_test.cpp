@@ -104,6 +104,14 @@ TEST_CASE("what was set aside comes in its order, once, and without a pause") {
   CHECK(world.memory.faults.empty());
 }
 
+TEST_CASE("a crowd has as many at work as its limit lets through") {
+  World world(1s);
+  world.submit_many("job: a\nlimits: {many: 40}\nstages:\n  slow: {uses: slow, limits: {many: 1}}\n", 1000);
+  world.clock.advance(27s);
+  CHECK(world.done() == 1000);
+  CHECK(world.queue("job:a").empty());
+}
+
 TEST_CASE("a crash and a cancel find what was set aside") {
   World world(1s);
   const auto runs = world.submit_many(limited("a"), 300);
