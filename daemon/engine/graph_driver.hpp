@@ -50,7 +50,10 @@ class GraphDriver : public Driver {
   // The step that records an item whose list is over.
   StepRequest close_item(Place& place);
   void mark_ready(Place& place);
-  Place& place_of(const StepRequest& request) { return *places_.at(request.scope); }
+  // Most steps are of the job's own stages.
+  Place& place_of(const StepRequest& request) {
+    return main_ && request.scope == main_->number ? *main_ : *places_.at(request.scope);
+  }
   std::vector<bool> left_out() const;
 
   std::shared_ptr<const CompiledJob> job_;

@@ -196,7 +196,12 @@ void Journal::write_all(std::deque<Group>& groups) {
   }
   if (settled_.empty()) return;
   clock_.post([settled = std::make_shared<std::vector<Settled>>(std::exchange(settled_, {}))] {
-    for (auto& it : *settled) it.callback(std::move(it.verdict));
+    for (auto& it : *settled) {
+      // Freed before the next facts are made, which then have the same memory, still at hand.
+      std::vector<engine::Fact>().swap(it.facts);
+      it.callback(std::move(it.verdict));
+      it.callback = nullptr;
+    }
   });
 }
 
@@ -395,7 +400,7 @@ pqxx::result Journal::look_up(const std::string& sql, const std::vector<ArrayCol
 }
 
 void Journal::settle(Group& group, Verdict verdict) {
-  if (group.settled) settled_.push_back({std::move(group.settled), std::move(verdict)});
+  if (group.settled) settled_.push_back({std::move(group.settled), std::move(verdict), std::move(group.facts)});
 }
 
 void Journal::settle_fenced(Groups groups) {

@@ -59,9 +59,12 @@ class Journal {
 
  private:
   using Groups = std::span<Group*>;
+  // The facts go back with it: what the engine's thread has allocated it frees itself, so that the two threads do not
+  // wait for each other's use of the heap.
   struct Settled {
     std::function<void(engine::Verdict)> callback;
     engine::Verdict verdict;
+    std::vector<engine::Fact> facts;
   };
 
   std::deque<Group> take();
