@@ -46,7 +46,8 @@ struct ActiveRun {
   std::optional<Outcome> closing;  // how it ends once the steps of its end are done
   bool starved = false;            // waits for a place among the steps in flight
   std::pair<base::Tick, std::uint64_t> in_line{};  // since when, and after whom, it waited for its turn at such places
-  base::Tick turn_ends{};                          // until when it need not wait for another turn
+  base::Tick turn_began = base::Tick::min();       // what of it is due until its turn ends need not wait for another
+  int turn_steps = 0;                              // begun in this turn
   Rank rank;                       // its queues and its priority
   struct Turn {
     std::string lock;  // its name

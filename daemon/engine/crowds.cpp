@@ -9,6 +9,7 @@ namespace godwit::engine {
 namespace {
 
 constexpr std::size_t kKeptPart = 16;  // of the runs that memory has room for
+constexpr std::size_t kWaitingMax = 100'000;
 
 }  // namespace
 
@@ -74,6 +75,12 @@ std::vector<model::RunId> Crowds::crowd(const std::string& job, std::vector<cons
   std::vector<model::RunId> leaving;
   for (std::size_t i = kept_; i < held.size(); ++i) leaving.push_back(held[i]->id());
   return leaving;
+}
+
+bool Crowds::is_full() const {
+  std::size_t waiting = 0;
+  for (const auto& job : jobs_) waiting += queues_.waiting(queue_of_job(job));
+  return waiting >= kWaitingMax;
 }
 
 void Crowds::clear() {

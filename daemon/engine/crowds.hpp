@@ -26,6 +26,8 @@ class Crowds {
   // Looks who crowds memory, and who does no more. Gives the runs that are better left in the store: who has begun and
   // who is old stays, since he comes first at the limits.
   std::vector<model::RunId> look(const Runs& runs);
+  // Whether as many wait as it keeps in mind: what comes behind them in the store is looked at later.
+  bool is_full() const;
   // Those that wait are to be found in the store again.
   void clear();
 

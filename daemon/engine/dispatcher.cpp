@@ -19,9 +19,12 @@ namespace {
 constexpr double kBlameMax = 3.5;
 // The part of the places for steps in flight that there is beside them for urgent runs.
 constexpr std::size_t kReservedPart = 8;
-// Runs take turns at the places among the steps in flight. A turn is worth several steps: what has just been touched is
-// touched again while the processor still has it at hand, and runs that were begun end before others begin.
+// Runs take turns at the places among the steps in flight. A turn is worth several steps, and the more time the longer
+// they take: what has just been touched is touched again while the processor still has it at hand, and runs that were begun
+// end before others begin.
 constexpr auto kTurnLength = std::chrono::milliseconds(100);
+constexpr auto kTurnMost = std::chrono::seconds(1);
+constexpr int kTurnSteps = 16;
 constexpr std::int64_t kTokensMax = 1'000'000'000;
 
 model::Failure failure_of(const base::Error& error, std::string code) {
@@ -130,14 +133,24 @@ bool Dispatcher::is_full(const ActiveRun& run) const {
   return in_flight_ >= in_flight_max_ + reserve;
 }
 
+namespace {
+
+bool is_turn_over(const ActiveRun& run, base::Tick now) {
+  return now >= run.turn_began + (run.turn_steps < kTurnSteps ? base::Duration(kTurnMost) : base::Duration(kTurnLength));
+}
+
+}  // namespace
+
 void Dispatcher::take_turn(ActiveRun& run) const {
   const auto now = parts_.clock.tick();
-  if (now >= run.turn_ends) run.turn_ends = now + kTurnLength;
+  if (!is_turn_over(run, now)) return;
+  run.turn_began = now;
+  run.turn_steps = 0;
 }
 
 void Dispatcher::stand_in_line(ActiveRun& run, std::uint64_t task) {
   const auto now = parts_.clock.tick();
-  if (now >= run.turn_ends) run.in_line = {now, ++last_in_line_};
+  if (is_turn_over(run, now)) run.in_line = {now, ++last_in_line_};
   const bool fresh = !run.touched && run.rank.priority >= 0;
   if (fresh) ++fresh_in_line_;
   line_.emplace(std::pair(turn_of(run.in_line.first, run.rank.priority), run.in_line.second), InLine{run.id(), task, fresh});
@@ -165,6 +178,7 @@ void Dispatcher::hold(StepTask& task, StepTask::Phase phase) {
 
 void Dispatcher::begin(ActiveRun& run, StepRequest request) {
   if (!std::exchange(run.touched, true)) take_turn(run);
+  ++run.turn_steps;
   ++in_flight_;
   auto owned = std::make_unique<StepTask>();
   StepTask& task = *owned;

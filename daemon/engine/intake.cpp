@@ -83,7 +83,8 @@ void Intake::refill() {
 }
 
 bool Intake::may_refill() const {
-  return !stopped_ && !draining_ && !refilling_ && releases_ == 0 && more_in_store_ && started_ && useful_room() > 0;
+  return !stopped_ && !draining_ && !refilling_ && releases_ == 0 && more_in_store_ && started_ && useful_room() > 0 &&
+         !crowds_.is_full();
 }
 
 std::size_t Intake::useful_room() const {

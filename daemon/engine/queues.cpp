@@ -75,6 +75,11 @@ void Queues::remove(const std::string& name) {
   queues_.erase(found);
 }
 
+std::size_t Queues::waiting(const std::string& name) const {
+  const auto found = queues_.find(name);
+  return found == queues_.end() ? 0 : found->second.waiting;
+}
+
 bool Queues::is_idle(const std::string& name) const {
   const auto found = queues_.find(name);
   return found == queues_.end() || (found->second.waiting == 0 && found->second.has_place());

@@ -75,6 +75,7 @@ class Queues {
   bool lacks_place(model::RunId run, const Rank& rank) const;
 
   std::size_t waiting() const { return waiting_; }
+  std::size_t waiting(const std::string& name) const;
   // [{"queue", "concurrency", "concurrency_total", "quota", "running", "waiting", "paused", "paused_by",
   //   "paused_since", "runs": at most 20 that have a place}]; no bound is null. `quota` is what this node has of the
   // total while nodes share it.

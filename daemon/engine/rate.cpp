@@ -130,7 +130,11 @@ double Rate::sent_lately(base::Tick before) const {
     sum += sent_[static_cast<std::size_t>(bucket) % kBuckets];
     if (++count >= 3 && sum >= kCallsLately) break;
   }
-  return count < 3 ? current_ : sum / (count * Seconds(kBucket).count());
+  if (count < 3) return current_;
+  // A few calls say nothing of a bunch that follows them: then those sent with the refused one are what was sent.
+  const double bunch = sent_[static_cast<std::size_t>(bucket_of(before)) % kBuckets];
+  if (sum < kCallsLately && bunch > sum) return bunch / Seconds(kBucket).count();
+  return sum / (count * Seconds(kBucket).count());
 }
 
 void Rate::begin_episode(Taken taken, base::Tick now) {

@@ -277,7 +277,7 @@ class Bench {
     std::vector<std::unique_ptr<support::DaemonProcess>> nodes;
     for (const char* name : {"one", "two"})
       nodes.push_back(std::make_unique<support::DaemonProcess>(
-          support::DaemonOptions{.settings = "node: {name: " + std::string(name) + ", lease: 3s}\nengine: {active_runs_max: 12000}\n",
+          support::DaemonOptions{.settings = "node: {name: " + std::string(name) + ", lease: 3s}\nengine: {active_runs_max: 12000, steps_in_flight_max: 12000}\n",
                                  .job_dirs = {(jobs_ / "jobs").string()},
                                  .database_url = url}));
     for (const auto& node : nodes) node->start();

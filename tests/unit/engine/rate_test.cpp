@@ -124,6 +124,29 @@ TEST_CASE("a rate learns from calls that take long, and not always the same time
         }
 }
 
+TEST_CASE("a rate is not lost to a burst after a silence") {
+  for (const auto silence : {100ms, 500ms, 5000ms})
+    for (const int before : {0, 3}) {
+      World world;
+      world.takes = 300ms;
+      world.limits.set("api", model::parse_limit("2000/s").value(), Limits::Source::config);
+      for (int i = 0; i < before; ++i) {
+        const auto ticket = world.limits.acquire({{"api", 1}}, "early", [] {});
+        world.limits.succeeded(ticket);
+        world.limits.release(ticket);
+      }
+      world.clock.advance(silence);
+      for (int i = 0; i < 100; ++i) world.caller();
+      world.clock.advance(30s);
+      world.answered = world.refused = 0;
+      world.clock.advance(30s);
+      INFO("after " << silence.count() << " ms, " << before << " calls before: " << world.answered << " of 3000 answered, "
+                    << world.refused << " refused");
+      CHECK(world.answered >= 0.95 * 30 * 100);
+      CHECK(world.refused <= 0.005 * 30 * 100);
+    }
+}
+
 TEST_CASE("a refusal costs no more than it has to where calls are few") {
   World world;
   world.takes = 300ms;
