@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -88,6 +89,17 @@ class EngineWorld {
     return done->failure
                ? std::string(model::name(done->state)) + " " + done->failure->code + ": " + done->failure->message
                : done->result;
+  }
+  // How many runs have ended.
+  std::size_t done() const {
+    return static_cast<std::size_t>(
+        std::count_if(memory.runs.begin(), memory.runs.end(), [](const auto& run) { return run.second.done; }));
+  }
+  // The queue as people see it; empty when there is none.
+  base::json::object queue(const std::string& name) const {
+    for (const auto& queue : engine->queues())
+      if (queue.at("queue").as_string() == name) return queue.as_object();
+    return {};
   }
 
  private:

@@ -41,11 +41,6 @@ struct World : EngineWorld {
     clock.run_posted();
     return runs;
   }
-  json::object queue(const std::string& name) const {
-    for (const auto& queue : engine->queues())
-      if (queue.at("queue").as_string() == name) return queue.as_object();
-    return {};
-  }
   std::string why(model::RunId run) {
     std::string text;
     engine->why(run, [&](engine::Result<json::object> answer) { text = json::serialize(answer->at("reasons")); });
@@ -53,10 +48,6 @@ struct World : EngineWorld {
     return text;
   }
   std::size_t in_memory() const { return engine->status().at("runs_in_memory").to_number<std::size_t>(); }
-  std::size_t done() const {
-    return static_cast<std::size_t>(
-        std::count_if(memory.runs.begin(), memory.runs.end(), [](const auto& run) { return run.second.done; }));
-  }
 };
 
 }  // namespace

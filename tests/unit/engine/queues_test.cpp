@@ -69,15 +69,6 @@ struct World : EngineWorld {
                         [](const engine::Result<std::vector<model::RunId>>& runs) { REQUIRE(runs); });
     clock.run_posted();
   }
-  std::size_t done() const {
-    return static_cast<std::size_t>(
-        std::count_if(memory.runs.begin(), memory.runs.end(), [](const auto& run) { return run.second.done; }));
-  }
-  json::object queue(const std::string& name) const {
-    for (const auto& queue : engine->queues())
-      if (queue.at("queue").as_string() == name) return queue.as_object();
-    return {};
-  }
   std::string why(model::RunId run) {
     std::string text;
     engine->why(run, [&](engine::Result<json::object> answer) {
