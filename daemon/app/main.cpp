@@ -6,6 +6,13 @@
 #include "base/paths.hpp"
 #include "config/settings.hpp"
 
+// What jemalloc reads at its start: two threads do nearly all of the work with the heap, the engine's and the journal's, and
+// each further arena would keep what was freed in it.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "narenas:2";
+}
+
 // godwitd: reads the settings, makes the parts, serves. Exit codes are those of base::ErrorKind; 0 after an orderly
 // end.
 int main(int argc, char** argv) {

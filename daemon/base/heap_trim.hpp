@@ -1,16 +1,16 @@
 #pragma once
-#include <malloc.h>
+#include "base/heap.hpp"
 
 namespace godwit::base {
 
-// Gives memory back to the system when things leave by the thousand, because malloc would keep what they had.
+// Gives memory back to the system when things leave by the thousand, because the allocator would keep what they had.
 class HeapTrim {
  public:
   // One more has left; `last`: none of them is there any more.
   void left(bool last) {
     if (++left_ < (last ? kWhenEmpty : kAlways)) return;
     left_ = 0;
-    ::malloc_trim(0);
+    give_back_heap();
   }
 
  private:

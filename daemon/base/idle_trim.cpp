@@ -1,11 +1,12 @@
 #include "base/idle_trim.hpp"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <ctime>
 #include <fstream>
 #include <utility>
+
+#include "base/heap.hpp"
 
 namespace godwit::base {
 namespace {
@@ -36,7 +37,7 @@ bool IdleTrim::look() {
 }
 
 void IdleTrim::trim() {
-  ::malloc_trim(0);
+  give_back_heap();
   trimmed_to_ = resident_bytes();
 }
 

@@ -4,7 +4,7 @@
 
 namespace godwit::base {
 
-// Gives back to the system what any peak left behind: malloc keeps what was freed, however long nobody asks for it. To be
+// Gives back to the system what any peak left behind: the allocator keeps what was freed, however long nobody asks for it. To be
 // asked now and then; HeapTrim is for what leaves by the thousand while the process is busy.
 class IdleTrim {
  public:
