@@ -29,7 +29,8 @@ class Engine::Impl {
                 {settings.steps_in_flight_max, settings.active_runs_max, settings.seed}, hooks(fenced)),
         intake_({store, steps, clock, limits_, library, jobs_, runner_, sleepers_, locks_, queues_, settings.cluster, settings.labels},
                 settings.active_runs_max),
-        interventions_({store, clock, limits_, queues_, breakers_, jobs_, runner_, intake_, [this] { nodes_.tell_others(); }}),
+        interventions_({store, clock, limits_, queues_, breakers_, jobs_, runner_, intake_, [this] { nodes_.tell_others(); },
+                        [this] { nodes_.mailed(); }}),
         scheduler_({store, clock, library, intake_, [this](model::RunId run, Caller caller, Answer<Nothing> answer) {
                       change(run, {"cancel", std::move(caller), {}}, std::move(answer));
                     },
@@ -37,7 +38,9 @@ class Engine::Impl {
         migrations_({store, steps, clock, jobs_, library, runner_, intake_}),
         orders_(interventions_, migrations_),
         nodes_({settings.cluster, store, steps, clock, limits_, queues_, runner_, intake_, orders_,
-                [this](bool draining) { set_draining(draining); }, [this] { refresh(); }, std::move(fenced)}) {
+                [this](bool draining) { set_draining(draining); }, [this] { refresh(); },
+                [this](model::RunId run, std::function<void()> done) { interventions_.cancel_waiting(run, std::move(done)); },
+                std::move(fenced)}) {
     for (const auto& [name, spec] : settings.limits) limits_.set(name, spec, Limits::Source::config);
     for (const auto& [name, spec] : settings.queues) queues_.set(name, spec);
   }
@@ -201,7 +204,7 @@ class Engine::Impl {
                            intake_.prepare_next(run, params, std::move(answer));
                          },
                      .cancel = [this](model::RunId child,
-                                      const ActiveRun& parent) { intake_.cancel_child(child, parent.id()); }}};
+                                      const ActiveRun& parent) { interventions_.cancel_child(child, parent.id()); }}};
   }
   std::uint64_t ended_ = 0;
   bool draining_ = false;

@@ -91,7 +91,6 @@ class Intake {
 
   void prepare_child(const ActiveRun& parent, const StepTask& task, const std::string& job, Answer<ChildRun> answer);
   void prepare_next(const ActiveRun& run, const std::string& params, Answer<ChildRun> answer);
-  void cancel_child(model::RunId child, model::RunId parent);
   // Lets a run that was just stored be at work if it may.
   void admit(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
 

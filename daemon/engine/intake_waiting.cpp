@@ -258,14 +258,4 @@ void Intake::allocate(ChildRun child, Answer<ChildRun> answer) {
       });
 }
 
-void Intake::cancel_child(model::RunId child, model::RunId parent) {
-  if (parts_.cluster && !is_here(child)) parts_.cluster->ring();
-  with_run(child, [this, parent](ActiveRun* run) {
-    if (!run || run->ending) return;
-    run->cancelling = true;
-    run->cancelled_by = "run " + model::text(parent);
-    parts_.runner.wind_up(*run);
-  });
-}
-
 }  // namespace godwit::engine

@@ -79,13 +79,20 @@ void Interventions::cancel_active(model::RunId run, const Caller& caller, Answer
       std::move(answer));
 }
 
+namespace {
+
+bool has_begun(const UnfinishedRun& run) {
+  return !run.steps.empty() || !run.attempts.empty() || !run.waits.empty();
+}
+
+}  // namespace
+
 void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer) {
   load_waiting(run, [this, run, caller, answer = std::move(answer)](const Result<UnfinishedRun>& stored) {
     if (!stored) return answer(stored.error());
     // Its turn came while it was looked at.
     if (parts_.intake.is_here(run)) return cancel(run, caller, answer);
-    const bool begun = !stored->steps.empty() || !stored->attempts.empty() || !stored->waits.empty();
-    if (!begun) {
+    if (!has_begun(*stored)) {
       std::vector<Fact> facts;
       facts.emplace_back(RunChanged{run, RunChange::cancel_requested, caller.name, {}, {}, parts_.clock.now()});
       facts.emplace_back(audit(caller, "run.cancel", model::text(run)));
@@ -95,12 +102,33 @@ void Interventions::cancel_stored(model::RunId run, const Caller& caller, Answer
     change(
         run, RunChange::cancel_requested, caller, "run.cancel",
         [this, run, caller](ActiveRun* active) {
-          if (active) return wind_up(*active, caller.name);
-          parts_.intake.take_up(run, [this, run, caller](const Result<Nothing>& taken) {
-            if (!taken) end_unloadable(run, caller);
-          });
+          active ? wind_up(*active, caller.name) : bring_to_end(run, caller, [] {});
         },
         answer);
+  });
+}
+
+void Interventions::bring_to_end(model::RunId run, const Caller& caller, std::function<void()> done) {
+  parts_.intake.take_up(run, [this, run, caller, done = std::move(done)](const Result<Nothing>& taken) {
+    if (!taken) end_unloadable(run, caller);
+    done();
+  });
+}
+
+void Interventions::cancel_child(model::RunId child, model::RunId parent) {
+  parts_.intake.with_run(child, [this, child, parent](ActiveRun* active) {
+    if (active) return wind_up(*active, "run " + model::text(parent));
+    // It waits for its turn here, or is another node's, and there is mail about it.
+    parts_.runner.is_here(child) ? cancel_waiting(child, [] {}) : parts_.mailed();
+  });
+}
+
+void Interventions::cancel_waiting(model::RunId run, std::function<void()> done) {
+  load_waiting(run, [this, run, done = std::move(done)](const Result<UnfinishedRun>& stored) {
+    if (!stored || !stored->cancel_requested || parts_.intake.is_here(run)) return done();
+    const Caller caller{0, stored->cancelled_by, {}};
+    has_begun(*stored) ? bring_to_end(run, caller, done)
+                       : end_stored(*stored, caller, {}, [done](const Result<Nothing>&) { done(); });
   });
 }
 
@@ -138,7 +166,7 @@ void Interventions::end_stored(const UnfinishedRun& stored, const Caller& caller
       return answer(verdict_error(verdict));
     }
     parts_.intake.ended_in_store(record, done);
-    for (const auto child : children) parts_.intake.cancel_child(child, record.run);
+    for (const auto child : children) cancel_child(child, record.run);
     answer(Nothing{});
   });
 }
@@ -205,7 +233,7 @@ void Interventions::set_limit(std::string name, std::optional<model::LimitSpec> 
     if (verdict.kind != Verdict::committed) return answer(verdict_error(verdict));
     ++changes_;
     parts_.limits.take(set);
-    parts_.changed();
+    parts_.tell_others();
     answer(Nothing{});
   });
 }
@@ -226,7 +254,7 @@ void Interventions::pause_queue(std::string name, bool paused, Caller caller, An
     ++changes_;
     parts_.queues.pause(name, paused ? std::optional(Queues::Pause{who, now}) : std::nullopt);
     parts_.intake.queues_changed();
-    parts_.changed();
+    parts_.tell_others();
     answer(Nothing{});
   });
 }

@@ -20,11 +20,16 @@ class Interventions {
     JobCache& jobs;
     Runner& runner;
     Intake& intake;
-    std::function<void()> changed;  // a limit or a queue was
+    std::function<void()> tell_others;  // nodes: what all share was changed
+    std::function<void()> mailed;       // there is mail in the store, perhaps for this node
   };
   explicit Interventions(Parts parts) : parts_(parts) {}
 
   void cancel(model::RunId run, Caller caller, Answer<Nothing> answer);
+  // What a run leaves behind ends with it; that this was asked for is stored already.
+  void cancel_child(model::RunId child, model::RunId parent);
+  // Ends a run of this node that waits in the store, if the store says that it is to be cancelled.
+  void cancel_waiting(model::RunId run, std::function<void()> done);
   void pause(model::RunId run, Caller caller, Answer<Nothing> answer);
   void resume(model::RunId run, Caller caller, Answer<Nothing> answer);
   void retry(model::RunId run, Engine::Retry how, Caller caller, Answer<model::RunId> answer);
@@ -47,6 +52,8 @@ class Interventions {
   void load_waiting(model::RunId run, Answer<UnfinishedRun> answer);
   void cancel_active(model::RunId run, const Caller& caller, Answer<Nothing> answer);
   void cancel_stored(model::RunId run, const Caller& caller, Answer<Nothing> answer);
+  // Lets a run that has begun wind itself up.
+  void bring_to_end(model::RunId run, const Caller& caller, std::function<void()> done);
   void end_unloadable(model::RunId run, const Caller& caller);
   void end_stored(const UnfinishedRun& stored, const Caller& caller, std::vector<Fact> facts, Answer<Nothing> answer);
   void wind_up(ActiveRun& run, const std::string& who);

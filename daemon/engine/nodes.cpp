@@ -92,6 +92,11 @@ void Nodes::tell_others() {
   if (others_ > 0) parts_.cluster->ring();
 }
 
+void Nodes::mailed() {
+  tell_others();
+  read_mail();
+}
+
 void Nodes::watch_lease() {
   if (lease_timer_) parts_.clock.cancel(std::exchange(lease_timer_, 0));
   const auto left = std::min<base::Duration>(parts_.cluster->lease().left(), std::chrono::hours(1));
@@ -230,7 +235,7 @@ void Nodes::open(Mail mail) {
 // lock it waits for was let go.
 void Nodes::look_at(model::RunId run, std::function<void()> done) {
   parts_.intake.with_run(run, [this, run, done = std::move(done)](ActiveRun* active) {
-    if (!active) return done();
+    if (!active) return parts_.waiting(run, done);
     parts_.store.load_run(run, [this, run, done](const Result<UnfinishedRun>& stored) {
       if (ActiveRun* found = parts_.runner.find(run); stored && found) apply(*found, *stored);
       done();

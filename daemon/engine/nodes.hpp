@@ -28,6 +28,8 @@ class Nodes {
     Orders& orders;
     std::function<void(bool draining)> draining;  // changed
     std::function<void()> refresh;                // settings that all nodes share may have changed
+    // A run of this node that waits in the store is to be looked at.
+    std::function<void(model::RunId run, std::function<void()> done)> waiting;
     std::function<void()> lost;                   // the lease is over: nothing more can be stored
   };
   explicit Nodes(Parts parts) : parts_(std::move(parts)) {}
@@ -41,6 +43,8 @@ class Nodes {
   void send(model::RunId run, Order order, Answer<base::json::value> answer);
   // What all nodes share was changed here: they look at it now, and not with their next beat.
   void tell_others();
+  // Mail was written, with facts: whoever it is for looks at it now.
+  void mailed();
   // Has the node that has the run look at it anew, if it is another one.
   void tell(model::RunId run);
   // Whether the run may be another node's.

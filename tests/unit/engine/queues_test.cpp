@@ -294,6 +294,24 @@ TEST_CASE("a child is at work in its parent's place, and as urgent") {
   CHECK(world.runner->sent.back().priority == 7);
 }
 
+TEST_CASE("a child that waits for its turn ends with its parent, not when its turn comes") {
+  World world(100, 1024, {{"one", {.concurrency = 1}}});
+  world.job("inner", "job: inner\nqueue: one\nstages: {work: {uses: work}}\n");
+  world.submit_ranked({}, "one");
+  world.pause("one", true);
+  const auto parent = world.submit("job: outer\nstages: {child: {run: inner}}\n");
+  world.clock.advance(1min);
+  const auto child = *world.run(parent).waits.at("child").child;
+  REQUIRE(world.why(child).find("paused") != std::string::npos);
+  world.engine->cancel(parent, {7, "ann", {}}, [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
+  world.clock.advance(1min);
+  REQUIRE(world.run(child).done);
+  CHECK(world.run(child).done->state == model::RunState::cancelled);
+  CHECK(world.run(child).done->failure->message == "cancelled by run " + model::text(parent));
+  CHECK(world.run(parent).done);
+  CHECK(world.memory.faults.empty());
+}
+
 TEST_CASE("many queues, priorities, pauses and restarts lose no run") {
   const auto seed = support::seed();
   INFO("GODWIT_SEED=" << seed);
