@@ -65,7 +65,8 @@ struct ActiveRun {
   std::uint64_t rest_timer = 0;  // after which it leaves memory, if it still waits
   bool resting = false;          // its leaving memory is being recorded
   bool leaving = false;          // it goes to another node as soon as nothing of it is under way
-  base::json::object fields;     // the newest fields of progress a plugin gave
+  base::json::object fields;     // the newest fields of progress that plugins and the script gave
+  bool told_of_fields = false;   // that there is no room for some of them
   bool noted = false;            // its progress may stand in the store, and so must the last of it
   bool telling = false;          // followers will be told of progress soon
 

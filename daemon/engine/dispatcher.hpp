@@ -48,6 +48,8 @@ class Dispatcher {
   void cancel(ActiveRun& run, const std::string& path);
   void log(const ActiveRun& run, const std::string& path, LogLevel level, std::string text, std::string fields,
            std::string_view stream);
+  // Shows them beside the progress of the run; what it has no room for it says once, of the step `path` or of the script.
+  void show_fields(ActiveRun& run, const std::string& path, base::json::object fields);
   // What was of unknown outcome is attempted again.
   void repeat_doubtful(ActiveRun& run);
   // Lets go of all that is under way in a run that leaves memory while it only waits.

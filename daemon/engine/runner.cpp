@@ -11,7 +11,7 @@ namespace json = base::json;
 
 namespace {
 
-constexpr auto kProgressInterval = std::chrono::seconds(1);
+constexpr auto kProgressInterval = std::chrono::milliseconds(500);  // what is noted is between one and two of them old
 // A run that only waits stays in memory for a while, in case it does not wait long: coming back costs a query.
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr auto kWorthResting = std::chrono::seconds(3);
@@ -56,7 +56,7 @@ class Runner::Control : public RunControl {
   }
   void progressed() override { runner_.note_progress(run_); }
   void show_fields(json::object fields) override {
-    engine::show_fields(run_.fields, std::move(fields));
+    runner_.dispatcher_.show_fields(run_, {}, std::move(fields));
     runner_.note_progress(run_);
   }
   void log(LogLevel level, std::string text, std::string fields) override {
@@ -340,7 +340,8 @@ bool Runner::goes_elsewhere(ActiveRun& run) {
 }
 
 void Runner::put_away(ActiveRun& run) {
-  if (dirty_.erase(run.id())) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
+  if (dirty_.erase(run.id()) + due_.erase(run.id()) > 0)
+    parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
   dispatcher_.forget(run);
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
@@ -358,19 +359,23 @@ void Runner::leave_memory(ActiveRun& run, std::optional<base::Instant> wake_at) 
 
 void Runner::note_progress(ActiveRun& run) {
   if (run.ending) return;
-  dirty_.insert(run.id());
-  if (!progress_timer_)
-    progress_timer_ = parts_.clock.at(parts_.clock.tick() + kProgressInterval, [this] { flush_progress(); });
+  if (!due_.contains(run.id())) dirty_.insert(run.id());
+  if (!progress_timer_) look_at_progress_later();
   tell_progress(run);
+}
+
+void Runner::look_at_progress_later() {
+  progress_timer_ = parts_.clock.at(parts_.clock.tick() + kProgressInterval, [this] { flush_progress(); });
 }
 
 void Runner::flush_progress() {
   progress_timer_ = 0;
-  for (const model::RunId id : std::exchange(dirty_, {}))
+  for (const model::RunId id : std::exchange(due_, std::exchange(dirty_, {})))
     if (ActiveRun* run = find(id)) {
       run->noted = true;
       parts_.store.append_relaxed(ProgressNoted{id, json::serialize(progress_of(*run))});
     }
+  if (!due_.empty()) look_at_progress_later();
 }
 
 void Runner::tell_progress(ActiveRun& run) {

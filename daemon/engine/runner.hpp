@@ -94,6 +94,7 @@ class Runner {
   void continue_as(ActiveRun& run, const std::string& params);
   void store_end(const std::shared_ptr<ActiveRun>& run, std::optional<ChildRun> next);
   void arm_timeout(ActiveRun& run);
+  void look_at_progress_later();
   void flush_progress();
 
   Parts parts_;
@@ -101,7 +102,9 @@ class Runner {
   const std::size_t runs_max_;
   Hooks hooks_;
   std::unordered_map<model::RunId, std::shared_ptr<ActiveRun>> runs_;
-  std::unordered_set<model::RunId> dirty_;  // runs whose progress changed since it was last noted
+  // Runs whose progress changed since it was last noted: of late, and since an interval ago. Who ends before that had
+  // nothing to note.
+  std::unordered_set<model::RunId> dirty_, due_;
   std::uint64_t progress_timer_ = 0;
 };
 

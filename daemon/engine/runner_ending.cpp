@@ -144,6 +144,7 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
   dirty_.erase(run.id());
+  due_.erase(run.id());
   if (parts_.followers.watched(run.id(), Interest::states)) {
     json::object event{{"event", "state"}, {"run", model::number(run.id())}, {"state", model::name(done.state)}};
     const json::object progress = run.driver->progress();

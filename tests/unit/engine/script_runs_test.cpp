@@ -154,6 +154,20 @@ TEST_CASE("a run that slept is shown as far as it came, with the loops that are 
   CHECK(states.contains("waiting"));
 }
 
+TEST_CASE("what a run has no room to show it says, once") {
+  ScriptsWorld world;
+  int told = 0;
+  const auto run = world.submit(
+      written("for n = 1, 3 do\n  gw.sleep('1s')\n  gw.progress { big = ('x'):rep(5000), small = n }\nend\nreturn 1"));
+  world.engine->follow(run, engine::Interest::everything, [&](const json::object& event) {
+    if (event.at("event") == "log" && event.at("text").as_string().starts_with("the field \"big\"")) ++told;
+  });
+  world.run_to_end();
+  REQUIRE(world.result(run) == "1");
+  CHECK(told == 1);
+  CHECK(base::parse_json(world.run(run).progress).at("fields") == json::object{{"small", 3}});
+}
+
 TEST_CASE("a run that continues another one has its time, its random numbers and its name") {
   ScriptsWorld world;
   const auto run = world.submit(written(
