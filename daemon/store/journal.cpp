@@ -22,21 +22,10 @@ constexpr std::size_t kFoldEvery = 10'000;  // ends
 // What is left to be folded at the next start, or by whoever takes over.
 constexpr std::size_t kUnfoldedMax = 100'000;
 constexpr int kGatherRounds = 20;
-// What the engine's thread writes by itself: more than this is better built beside it.
-constexpr std::size_t kExpressGroups = 16;
-constexpr std::size_t kExpressBytes = 64 << 10;
-constexpr auto kLanePause = std::chrono::seconds(1);
 constexpr auto kFencedText =
     "this node's lease is over, or another godwitd took its place: it may write nothing more";
 
 using engine::Verdict;
-
-std::vector<pqxx::binarystring> parameters(const std::vector<ArrayColumn*>& columns) {
-  std::vector<pqxx::binarystring> values;
-  values.reserve(columns.size());
-  for (auto* column : columns) values.push_back(parameter(*column));
-  return values;
-}
 
 }  // namespace
 
@@ -107,6 +96,10 @@ void Journal::finish() {
   wake_.notify_one();
 }
 
+bool Journal::relaxed_are_due() const {
+  return !relaxed_.empty() && (finishing_ || base::tick() >= relaxed_since_ + kRelaxedDelay);
+}
+
 // The next batch; empty when the journal is to end.
 std::deque<Journal::Group> Journal::take() {
   std::unique_lock lock(mutex_);
@@ -115,7 +108,7 @@ std::deque<Journal::Group> Journal::take() {
       resuming_ = true;
       return std::exchange(returned_, {});
     }
-    const bool relaxed_due = !relaxed_.empty() && (finishing_ || base::tick() >= relaxed_since_ + kRelaxedDelay);
+    const bool relaxed_due = relaxed_are_due();
     if (!lane_busy_ && (!queue_.empty() || relaxed_due)) break;
     if (finishing_ && !lane_busy_) return {};
     sleeping_ = true;
@@ -294,111 +287,6 @@ void Journal::split(Groups groups, const std::exception& error) {
   write(groups.subspan(groups.size() / 2));
 }
 
-// Finds groups that bring a key which is taken, settles them, and writes the others. False when there were none.
-bool Journal::settle_duplicates(Groups groups) {
-  const auto duplicates = find_duplicates(groups);
-  if (duplicates.empty()) return false;
-  std::vector<Group*> others;
-  for (auto* group : groups) {
-    const auto found = duplicates.find(group);
-    if (found == duplicates.end())
-      others.push_back(group);
-    else
-      settle(*group, found->second);
-  }
-  write(others);
-  return true;
-}
-
-std::map<const Journal::Group*, Verdict> Journal::find_duplicates(Groups groups) {
-  ArrayColumn runs(ColumnType::bigint), jobs(ColumnType::text), keys(ColumnType::text), uniques(ColumnType::text);
-  std::map<model::RunId, const Group*> owners;
-  for (const auto* group : groups) {
-    for (const auto& fact : group->facts) {
-      const auto* submitted = std::get_if<engine::Submitted>(&fact);
-      if (!submitted) continue;
-      owners[submitted->run] = group;
-      runs.add(model::number(submitted->run));
-      jobs.add(submitted->job);
-      keys.add(submitted->from_inbox ? std::string_view() : submitted->key);
-      uniques.add(submitted->unique);
-    }
-  }
-  auto duplicates = find_taken_fires(groups);
-  if (owners.empty()) return duplicates;
-  const auto result = look_up(
-      // A run of the inbox that another node was faster to take is a duplicate of itself.
-      fmt::format(
-          "SELECT u.run, coalesce(k.run, r.id, q.run), coalesce(k.run, r.id) IS NULL FROM unnest($1::bigint[], "
-          "$2::text[], "
-          "$3::text[], $4::text[]) AS u (run, job, key, only_one) "
-          "LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
-          "LEFT JOIN godwit.run_unique q ON u.only_one <> '' AND q.job = u.job AND q.key = u.only_one AND q.run <> "
-          "u.run "
-          "LEFT JOIN godwit.run r ON r.id = u.run AND r.node <> {} WHERE coalesce(k.run, r.id, q.run) IS NOT NULL",
-          seat_.node),
-      {&runs, &jobs, &keys, &uniques});
-  for (const auto& row : result) {
-    const auto existing = model::RunId(row[1].as<std::int64_t>());
-    duplicates.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())),
-                       Verdict{Verdict::duplicate, existing, row[2].as<bool>(),
-                               "run " + model::text(existing) + " has this key already"});
-  }
-  return duplicates;
-}
-
-// Groups whose fire time of a schedule led to another run, or was decided to lead to none.
-std::map<const Journal::Group*, Verdict> Journal::find_taken_fires(Groups groups) {
-  ArrayColumn schedules(ColumnType::text), instants(ColumnType::timestamptz), runs(ColumnType::bigint),
-      made_up(ColumnType::smallint);
-  std::map<model::RunId, const Group*> owners;
-  for (const auto* group : groups) {
-    for (const auto& fact : group->facts) {
-      const auto* fired = std::get_if<engine::Fired>(&fact);
-      if (!fired) continue;
-      owners[fired->run] = group;
-      schedules.add(fired->schedule);
-      instants.add(fired->instant);
-      runs.add(model::number(fired->run));
-      made_up.add(std::int64_t(fired->made_up));
-    }
-  }
-  std::map<const Group*, Verdict> taken;
-  if (owners.empty()) return taken;
-  const auto result = look_up(
-      "SELECT u.run, f.run, f.why FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::smallint[]) AS u (schedule, "
-      "instant, run, made_up) JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run IS DISTINCT "
-      "FROM u.run AND (f.run IS NOT NULL OR u.made_up = 0)",
-      {&schedules, &instants, &runs, &made_up});
-  for (const auto& row : result) {
-    Verdict verdict{Verdict::duplicate, {}, false, {}};
-    if (row[1].is_null()) {
-      verdict.message = row[2].as<std::string>();
-    } else {
-      verdict.existing = model::RunId(row[1].as<std::int64_t>());
-      verdict.message = "run " + model::text(*verdict.existing) + " is for this fire time already";
-    }
-    taken.emplace(owners.at(model::RunId(row[0].as<std::int64_t>())), std::move(verdict));
-  }
-  return taken;
-}
-
-// A query about what other transactions have written, repeated until it is answered.
-pqxx::result Journal::look_up(const std::string& sql, const std::vector<ArrayColumn*>& columns) {
-  for (;;) {
-    try {
-      const auto values = parameters(columns);
-      return uplink_.get().query(sql, pqxx::prepare::make_dynamic_params(values));
-    } catch (const std::exception& error) {
-      health_.set(Health::State::down, describe(error));
-      if (classify(error) == Trouble::lost)
-        uplink_.drop();
-      else
-        uplink_.back_off();
-    }
-  }
-}
-
 void Journal::settle(Group& group, Verdict verdict) {
   if (group.settled) settled_.push_back({std::move(group.settled), std::move(verdict), std::move(group.facts)});
 }
@@ -427,133 +315,6 @@ void Journal::fold_if_due() {
 // Whether anybody waits for the commit; facts that may be lost are not worth a wait for the disk.
 bool Journal::durable_wanted(Groups groups) const {
   return std::any_of(groups.begin(), groups.end(), [](const Group* group) { return bool(group->settled); });
-}
-
-// --- the express lane: on the engine's thread
-
-void Journal::use_express_lane(SocketWatch& watch) {
-  lane_ = std::make_unique<ExpressLane>(watch, uplink_.site().watchdog, uplink_.site().call_limit);
-}
-
-// The journal's thread makes the session, since that takes a wait.
-void Journal::open_express_lane() {
-  const auto now = base::tick();
-  {
-    const std::lock_guard lock(mutex_);
-    if (!lane_ || !lane_wanted_ || finishing_ || now < lane_tried_ + kLanePause) return;
-  }
-  lane_tried_ = now;
-  try {
-    const auto& site = uplink_.site();
-    auto session = std::make_unique<AsyncSession>(site.url, "express", site.watchdog, site.call_limit);
-    const std::lock_guard lock(mutex_);
-    lane_session_ = std::move(session);
-    lane_wanted_ = false;
-  } catch (const std::exception&) {
-    // All goes by this thread meanwhile, which says what is wrong with the database.
-  }
-}
-
-// On the engine's thread, under mutex_.
-bool Journal::lane_is_open() {
-  if (!lane_) return false;
-  if (lane_session_) lane_->adopt(std::move(lane_session_));
-  lane_wanted_ = !lane_->open();
-  return lane_->open();
-}
-
-// Whether the lane was lost with a batch on it, so that this was perhaps committed: else the server refused it whole.
-bool Journal::lane_in_doubt() const {
-  const std::lock_guard lock(mutex_);
-  return lost_backend_ != 0;
-}
-
-// What the lane sent last may still be at work there, on rows that are about to be written again.
-void Journal::end_lane_session() {
-  int backend = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    backend = lost_backend_;
-  }
-  if (backend == 0) return;
-  uplink_.end_session(backend);
-  const std::lock_guard lock(mutex_);
-  lost_backend_ = 0;
-}
-
-void Journal::express() {
-  express_due_ = false;
-  {
-    const std::lock_guard lock(mutex_);
-    // The thread has woken since and takes the queue itself.
-    if (!sleeping_ || lane_busy_ || queue_.empty()) return;
-    if (queue_.size() + relaxed_.size() > kExpressGroups || totals_.waiting_bytes + relaxed_bytes_ > kExpressBytes ||
-        !lane_is_open()) {
-      sleeping_ = false;
-    } else {
-      lane_busy_ = true;
-      on_lane_ = std::exchange(queue_, {});
-      std::move(relaxed_.begin(), relaxed_.end(), std::back_inserter(on_lane_));
-      relaxed_.clear();
-      relaxed_bytes_ = 0;
-      totals_.waiting = totals_.waiting_bytes = 0;
-    }
-  }
-  on_lane_.empty() ? wake_.notify_one() : send_express();
-}
-
-void Journal::send_express() {
-  std::vector<Group*> groups;
-  for (auto& group : on_lane_) groups.push_back(&group);
-  fill(groups);
-  const auto form = lane_->form_for({batch_.mask(), false, !durable_wanted(groups)});
-  std::vector<std::string_view> columns;
-  for (auto* column : batch_.columns(form.mask)) columns.push_back(column->bytes());
-  lane_->send(form, seat_, columns,
-              [this](bool committed) { on_express(committed); });
-}
-
-void Journal::on_express(bool committed) {
-  if (!committed) return give_back_express();
-  settle_express();
-  bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    wake = finishing_ || (!relaxed_.empty() && base::tick() >= relaxed_since_ + kRelaxedDelay);
-    if (wake) sleeping_ = false;
-  }
-  if (wake)
-    wake_.notify_one();
-  else if (!express_due_)
-    express();
-}
-
-// The batch is committed: the writer's tools are free again before anybody hears of it, for who hears may append.
-void Journal::settle_express() {
-  note_committed();
-  const auto groups = std::exchange(on_lane_, {});
-  fold_if_due();
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& group : groups) totals_.facts += group.facts.size();
-    ++totals_.batches;
-    ++totals_.express;
-    lane_busy_ = false;
-  }
-  for (const auto& group : groups)
-    if (group.settled) group.settled({});
-}
-
-// The journal's thread finds out what became of it.
-void Journal::give_back_express() {
-  {
-    const std::lock_guard lock(mutex_);
-    returned_ = std::exchange(on_lane_, {});
-    if (!lane_->open()) lost_backend_ = lane_->closed_backend();
-    lane_busy_ = false;
-    sleeping_ = false;
-  }
-  wake_.notify_one();
 }
 
 }  // namespace godwit::store

@@ -68,6 +68,7 @@ class Journal {
   };
 
   std::deque<Group> take();
+  bool relaxed_are_due() const;  // under mutex_
   void gather(std::unique_lock<std::mutex>& lock);
   void write_all(std::deque<Group>& groups);
   void write(Groups groups);

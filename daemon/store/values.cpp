@@ -76,6 +76,13 @@ pqxx::binarystring parameter(ArrayColumn& column) {
   return {bytes.data(), bytes.size()};
 }
 
+std::vector<pqxx::binarystring> parameters(const std::vector<ArrayColumn*>& columns) {
+  std::vector<pqxx::binarystring> values;
+  values.reserve(columns.size());
+  for (auto* column : columns) values.push_back(parameter(*column));
+  return values;
+}
+
 pqxx::binarystring array_of(const std::vector<std::int64_t>& values) {
   ArrayColumn column(ColumnType::bigint);
   for (const auto value : values) column.add(value);

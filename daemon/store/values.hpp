@@ -33,6 +33,7 @@ base::json::value json_text(const pqxx::field& field);
 base::json::value json_instant(const pqxx::field& field);
 
 pqxx::binarystring parameter(ArrayColumn& column);
+std::vector<pqxx::binarystring> parameters(const std::vector<ArrayColumn*>& columns);
 pqxx::binarystring array_of(const std::vector<std::int64_t>& values);
 
 }  // namespace godwit::store
