@@ -511,11 +511,16 @@ int main(int argc, char** argv) {
       {"fan", &Bench::fan_out},           {"recovery", &Bench::recovery},      {"memory", &Bench::idle_memory},
       {"asleep", &Bench::asleep},         {"million", &Bench::million},       {"limits", &Bench::cost_of_limits},
       {"learning", &Bench::learning},  {"overtaking", &Bench::overtaking}, {"takeover", &Bench::takeover}};
-  Report report;
-  Bench bench;
-  for (const auto& [name, measure] : parts)
-    if (argc < 2 ||
-        std::any_of(argv + 1, argv + argc, [&](const char* wanted) { return std::strcmp(wanted, name) == 0; }))
-      (bench.*measure)(report);
-  return report.print() ? 0 : 1;
+  try {
+    Report report;
+    Bench bench;
+    for (const auto& [name, measure] : parts)
+      if (argc < 2 ||
+          std::any_of(argv + 1, argv + argc, [&](const char* wanted) { return std::strcmp(wanted, name) == 0; }))
+        (bench.*measure)(report);
+    return report.print() ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "godwit_bench: %s\n", error.what());
+    return 2;
+  }
 }
