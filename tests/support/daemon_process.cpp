@@ -1,5 +1,4 @@
 #include "support/daemon_process.hpp"
-#include "support/file_text.hpp"
 
 #include <fcntl.h>
 #include <libpq-fe.h>
@@ -12,6 +11,10 @@
 #include <fstream>
 #include <stdexcept>
 #include <thread>
+
+#include "support/cluster_template.hpp"
+#include "support/file_text.hpp"
+#include "support/lives.hpp"
 
 namespace godwit::support {
 
@@ -95,11 +98,12 @@ DaemonProcess::~DaemonProcess() {
   const pid_t server = postmaster();
   if (server > 0) {
     ::kill(server, SIGQUIT);
-    wait_until(std::chrono::seconds(10), [&] { return ::kill(server, 0) != 0; });
+    wait_until(std::chrono::seconds(10), [&] { return !lives(server); });
   }
 }
 
 void DaemonProcess::launch() {
+  if (options_.database_url.empty() && !fs::exists(dir_ / "state")) lay_cluster(dir_ / "state");
   const auto err = open_file(dir_ / "daemon.log");
   std::vector<std::string> arguments{
       "--config", (dir_ / "godwit.yaml").string(), "--state-dir", (dir_ / "state").string(), "--socket", socket()};
@@ -191,7 +195,7 @@ pid_t DaemonProcess::postmaster() const {
   std::ifstream in(dir_ / "state" / "postgres" / "data" / "postmaster.pid");
   pid_t pid = 0;
   in >> pid;
-  return in && ::kill(pid, 0) == 0 ? pid : 0;
+  return in && lives(pid) ? pid : 0;
 }
 
 std::vector<pid_t> DaemonProcess::hosts(const std::string& plugin) {

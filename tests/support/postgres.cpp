@@ -10,6 +10,7 @@
 
 #include "store/connection.hpp"
 #include "store/postgres_binaries.hpp"
+#include "support/cluster_template.hpp"
 
 namespace godwit::support {
 
@@ -19,6 +20,7 @@ Postgres& Postgres::shared() {
 }
 
 Postgres::Postgres(bool waits_for_disk) : cluster_(folder_.path(), "") {
+  lay_cluster(folder_.path());
   cluster_.start();
   if (waits_for_disk) return;
   connect_when_ready("ALTER SYSTEM SET fsync = off");

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "support/daemon_process.hpp"
+#include "support/lives.hpp"
 #include "support/temp_dir.hpp"
 
 namespace godwit::support {
@@ -52,7 +53,7 @@ class Installation {
     std::ifstream(dir_ / "pid") >> pid;
     std::filesystem::remove(dir_ / "pid");
     if (pid <= 0 || ::kill(pid, SIGTERM) != 0) return;
-    for (int i = 0; i < 600 && ::kill(pid, 0) == 0; ++i) ::usleep(50'000);
+    for (int i = 0; i < 600 && lives(pid); ++i) ::usleep(50'000);
   }
 
  private:

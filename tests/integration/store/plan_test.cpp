@@ -42,7 +42,8 @@ double rows_read(const json::object& node) {
 // The statements that the server has executed since this was made, as far as their text has a word in it.
 class Executed {
  public:
-  Executed() : log_(Postgres::shared().log_path()), from_(std::filesystem::file_size(log_)) {}
+  // The log begins anew, which the server's supervisor else does in between, once it is long.
+  Executed() : log_(Postgres::shared().log_path()) { std::filesystem::resize_file(log_, 0); }
 
   struct Statement {
     std::string text, plan;
@@ -51,7 +52,6 @@ class Executed {
   std::vector<Statement> with(std::string_view word) const {
     std::vector<Statement> found;
     std::ifstream in(log_);
-    in.seekg(static_cast<std::streamoff>(from_));
     std::string plan;
     bool inside = false;
     for (std::string line; std::getline(in, line);) {
@@ -77,7 +77,6 @@ class Executed {
   }
 
   std::string log_;
-  std::uintmax_t from_;
 };
 
 // The only statement since then with this word in its text has not read more than so many rows.

@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-#include <iostream>
 
 #include "integration/store/facts.hpp"
 #include "store/expiry.hpp"
@@ -8,15 +7,7 @@ using namespace godwit;
 using namespace godwit::support;
 using engine::Verdict;
 
-namespace {
-
-double milliseconds_since(base::Tick begin) {
-  return std::chrono::duration<double, std::milli>(base::tick() - begin).count();
-}
-
-}  // namespace
-
-TEST_CASE("A thousand unfinished runs among many ended ones are loaded in a moment", "[store]") {
+TEST_CASE("A thousand unfinished runs are found among many ended ones, of which the newest are not folded yet", "[store]") {
   const auto url = Postgres::shared().make_database();
   {
     Life life(url);
@@ -31,19 +22,13 @@ TEST_CASE("A thousand unfinished runs among many ended ones are loaded in a mome
         "VALUES (1, 190000)");
     sql(url, "VACUUM ANALYZE");
   }
-  const auto begin = base::tick();
   Life life(url);
-  const double opened = milliseconds_since(begin);
   const auto runs = life.unfinished(1000);
-  const double loaded = milliseconds_since(begin) - opened;
-  std::cout << "1,000 runs with 10 steps: start " << opened << " ms, load " << loaded << " ms\n";
   REQUIRE(runs.size() == 1000);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     CHECK(model::number(runs[i].run.run) == static_cast<std::int64_t>(200 * (i + 1)));
     CHECK(runs[i].steps.size() == 10);
   }
-  // A bound that only a plan that reads whole tables would miss, however busy the machine.
-  CHECK(loaded < 1000);
 }
 
 TEST_CASE("Unfinished runs are given page by page, whenever they were committed", "[store]") {
