@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/connection.hpp"
+#include "store/migrator.hpp"
 #include "store/postgres_binaries.hpp"
 #include "support/cluster_template.hpp"
 
@@ -61,8 +62,22 @@ Postgres::~Postgres() {
 }
 
 std::string Postgres::make_database() {
+  if (!std::exchange(has_model_, true)) {
+    connect_when_ready("CREATE DATABASE model");
+    store::Watchdog watchdog;
+    store::Connection connection(cluster_.url("model"), "test", watchdog, std::chrono::seconds(30));
+    store::migrate(connection, store::migrations());
+  }
+  return copy_database("model");
+}
+
+std::string Postgres::make_empty_database() {
+  return copy_database("template1");
+}
+
+std::string Postgres::copy_database(const std::string& model) {
   const std::string name = "test" + std::to_string(++databases_);
-  connect_when_ready("CREATE DATABASE " + name);
+  connect_when_ready("CREATE DATABASE " + name + " TEMPLATE " + model);
   return cluster_.url(name);
 }
 

@@ -25,8 +25,9 @@ class Postgres {
   // One that waits for the disk at each commit is for measuring; tests kill processes, not machines.
   explicit Postgres(bool waits_for_disk);
 
-  // Makes an empty database and gives its URL.
+  // Makes a database with godwit's tables, or one without, and gives its URL.
   std::string make_database();
+  std::string make_empty_database();
   ~Postgres();
   // Starts it again in the namespaces of this thread, so that it is reached by TCP at these addresses from this range.
   void listen(const std::string& addresses, const std::string& range);
@@ -38,11 +39,13 @@ class Postgres {
 
  private:
   void connect_when_ready(const std::string& statement);
+  std::string copy_database(const std::string& model);
 
   TempDir folder_;
   store::PrivateCluster cluster_;
   std::optional<process::Child> server_;  // that listens
   int databases_ = 0;
+  bool has_model_ = false;  // a database with godwit's tables, which others are copies of
 };
 
 // An engine's thread for tests: work is posted from anywhere and done in wait().

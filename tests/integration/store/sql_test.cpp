@@ -171,7 +171,7 @@ TEST_CASE("The view of one run reads no whole table", "[store]") {
 }
 
 TEST_CASE("A migration that was cut off is done again, and two daemons at once do it once", "[store]") {
-  const auto url = Postgres::shared().make_database();
+  const auto url = Postgres::shared().make_empty_database();
   store::Watchdog watchdog;
   const std::array cut{
       store::Migration{1, "one", "CREATE TABLE godwit.one (a int)"},
