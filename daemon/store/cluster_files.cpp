@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "store/postgres_binaries.hpp"
 
 namespace godwit::store {
 namespace {
@@ -84,11 +85,11 @@ ClusterUser cluster_user() {
                     "make a user postgres, or set database.url");
 }
 
-ClusterFiles::ClusterFiles(const std::string& state_dir, fs::path binaries)
+ClusterFiles::ClusterFiles(const std::string& state_dir, std::string bin_dir)
     : root_(fs::absolute(state_dir)),
       home_(root_ / "postgres"),
       data_(home_ / "data"),
-      binaries_(std::move(binaries)),
+      bin_dir_(std::move(bin_dir)),
       user_(cluster_user()) {}
 
 void ClusterFiles::make() {
@@ -106,10 +107,18 @@ void ClusterFiles::make() {
   if (rename(fresh.c_str(), home_.c_str()) != 0) fail("the new cluster cannot be put in its place", home_);
 }
 
-void ClusterFiles::run_initdb(const fs::path& data) const {
+// Looked for when a program is to be started, since that takes others: who finds a server at work need not.
+const fs::path& ClusterFiles::binaries() {
+  if (!binaries_.empty()) return binaries_;
+  int made_by = 0;
+  std::ifstream(data_ / "PG_VERSION") >> made_by;
+  return binaries_ = find_postgres_binaries(bin_dir_, made_by);
+}
+
+void ClusterFiles::run_initdb(const fs::path& data) {
   const auto log = open_log();
   process::SpawnOptions options;
-  options.program = binaries_ / "initdb";
+  options.program = binaries() / "initdb";
   options.arguments = {
       "-D", data, "-U", "godwit", "-E", "UTF8", "--locale=C", "--data-checksums", "--auth=peer", "--no-instructions"};
   options.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
@@ -159,9 +168,9 @@ void ClusterFiles::write_settings() {
   write_file(home_ / "pg_ident.conf", map);
 }
 
-process::SpawnOptions ClusterFiles::server(int log) const {
+process::SpawnOptions ClusterFiles::server(int log) {
   process::SpawnOptions options;
-  options.program = binaries_ / "postgres";
+  options.program = binaries() / "postgres";
   const auto setting = [&](const std::string& name, const std::string& value) {
     options.arguments.push_back("-c");
     options.arguments.push_back(name + "=" + value);

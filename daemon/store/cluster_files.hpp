@@ -23,14 +23,15 @@ ClusterUser cluster_user();
 // belong to the daemon; the operator's own go to postgres/local.conf.
 class ClusterFiles {
  public:
-  ClusterFiles(const std::string& state_dir, std::filesystem::path binaries);
+  // `bin_dir` has PostgreSQL's programs; they are looked for when it is empty.
+  ClusterFiles(const std::string& state_dir, std::string bin_dir);
 
   // Makes the cluster if there is none; one that was being made when we were killed is thrown away. Throws Error.
   void make();
   // Writes the settings anew for this life and makes the folder of the socket.
   void write_settings();
-  // What the server is started with; its output goes to the log.
-  process::SpawnOptions server(int log) const;
+  // What the server is started with; its output goes to the log. Throws Error when this machine has no program for it.
+  process::SpawnOptions server(int log);
 
   const std::filesystem::path& data() const { return data_; }
   const std::filesystem::path& socket_dir() const { return socket_dir_; }
@@ -43,10 +44,13 @@ class ClusterFiles {
   std::string log_tail() const;
 
  private:
-  void run_initdb(const std::filesystem::path& data) const;
+  const std::filesystem::path& binaries();
+  void run_initdb(const std::filesystem::path& data);
   void choose_socket_dir();
 
-  std::filesystem::path root_, home_, data_, socket_dir_, binaries_;
+  std::filesystem::path root_, home_, data_, socket_dir_;
+  std::string bin_dir_;
+  std::filesystem::path binaries_;  // once they were needed
   ClusterUser user_;
 };
 

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <vector>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
@@ -42,16 +42,16 @@ int version_in(const fs::path& folder) {
   return parse_postgres_version(output_of(folder / "postgres", "--version"));
 }
 
-std::vector<fs::path> usual_folders() {
-  std::vector<fs::path> folders;
+std::set<fs::path> usual_folders() {
+  std::set<fs::path> folders;
   for (const fs::path program : {"/usr/bin/pg_config", "/usr/local/bin/pg_config", "/usr/local/pgsql/bin/pg_config"}) {
     std::string folder = output_of(program, "--bindir");
     folder.erase(std::find(folder.begin(), folder.end(), '\n'), folder.end());
-    if (!folder.empty()) folders.emplace_back(folder);
+    if (!folder.empty()) folders.emplace(folder);
   }
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", error))
-    folders.push_back(entry.path() / "bin");
+    folders.insert(entry.path() / "bin");
   return folders;
 }
 
@@ -66,10 +66,16 @@ int parse_postgres_version(const std::string& text) {
   return version;
 }
 
-fs::path find_postgres_binaries(const std::string& wanted) {
+fs::path find_postgres_binaries(const std::string& wanted, int made_by) {
+  const std::string cluster = fmt::format("the cluster was made by PostgreSQL {}", made_by);
+  constexpr auto kBringOver =
+      "install that version beside the newer one (Debian: apt-get install postgresql-N), or bring the cluster over with pg_upgrade";
   if (!wanted.empty()) {
     const int version = version_in(wanted);
-    if (version >= kOldest) return wanted;
+    if (version >= kOldest && (made_by == 0 || version == made_by)) return wanted;
+    if (version >= kOldest)
+      throw base::Error(base::ErrorKind::failed, fmt::format("{} has PostgreSQL {}, but {}", wanted, version, cluster), {},
+                        kBringOver);
     throw base::Error(base::ErrorKind::failed,
                       version == 0
                           ? fmt::format("there are no programs initdb and postgres in {}", wanted)
@@ -80,12 +86,13 @@ fs::path find_postgres_binaries(const std::string& wanted) {
   fs::path found;
   for (const auto& folder : usual_folders()) {
     const int version = version_in(folder);
-    if (version > best) {
-      best = version;
-      found = folder;
-    }
+    if (version <= best || (made_by != 0 && version != made_by)) continue;
+    best = version;
+    found = folder;
   }
   if (best >= kOldest) return found;
+  if (made_by != 0)
+    throw base::Error(base::ErrorKind::failed, cluster + ", whose programs are not installed", {}, kBringOver);
   throw base::Error(base::ErrorKind::failed,
                     best == 0
                         ? std::string("PostgreSQL's programs initdb and postgres are not installed")

@@ -95,7 +95,7 @@ void Postmaster::end_leftovers(const ClusterFiles& files) {
   }
 }
 
-Postmaster Postmaster::spawn(const ClusterFiles& files) {
+Postmaster Postmaster::spawn(ClusterFiles& files) {
   const auto log = files.open_log();
   return Postmaster(process::spawn(files.server(log.get())));
 }

@@ -23,7 +23,7 @@ class Postmaster {
  public:
   // Takes over the server that runs on these files, if there is one.
   static std::optional<Postmaster> adopt(ClusterFiles& files);
-  static Postmaster spawn(const ClusterFiles& files);
+  static Postmaster spawn(ClusterFiles& files);
   // Ends what a killed server left on these files. Such processes end by themselves once they notice, seconds later;
   // until then PostgreSQL refuses to start. Their data survives it.
   static void end_leftovers(const ClusterFiles& files);

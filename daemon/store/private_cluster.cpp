@@ -9,7 +9,6 @@
 
 #include "base/log.hpp"
 #include "store/connection.hpp"
-#include "store/postgres_binaries.hpp"
 
 namespace godwit::store {
 namespace {
@@ -32,7 +31,7 @@ PrivateCluster::~PrivateCluster() {
 }
 
 void PrivateCluster::start() {
-  files_.emplace(state_dir_, find_postgres_binaries(bin_dir_));
+  files_.emplace(state_dir_, bin_dir_);
   files_->make();
   files_->write_settings();
   launch();

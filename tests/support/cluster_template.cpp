@@ -42,7 +42,7 @@ fs::path cluster_template() {
   const fs::path fresh = home.string() + ".new";
   fs::remove_all(fresh);
   const TempDir dir;
-  store::ClusterFiles(dir.path(), binaries).make();
+  store::ClusterFiles(dir.path(), {}).make();
   copy_folder(dir / "postgres", fresh);
   fs::rename(fresh, home);
   return home;

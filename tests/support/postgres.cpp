@@ -10,7 +10,6 @@
 
 #include "store/connection.hpp"
 #include "store/migrator.hpp"
-#include "store/postgres_binaries.hpp"
 #include "support/cluster_template.hpp"
 
 namespace godwit::support {
@@ -45,7 +44,7 @@ void Postgres::connect_when_ready(const std::string& statement) {
 
 void Postgres::listen(const std::string& addresses, const std::string& range) {
   cluster_.stop();
-  store::ClusterFiles files(folder_.path(), store::find_postgres_binaries({}));
+  store::ClusterFiles files(folder_.path(), {});
   files.make();
   files.write_settings();
   std::ofstream(folder_ / "postgres/pg_hba.conf", std::ios::app) << "host all all " << range << " trust\n";

@@ -7,6 +7,8 @@
 #include <fstream>
 
 #include "integration/store/facts.hpp"
+#include "store/postgres_binaries.hpp"
+#include "store/private_cluster.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace godwit;
@@ -127,6 +129,23 @@ TEST_CASE("A cluster that was half made is made anew", "[store]") {
   Own own(folder / "state");
   CHECK(own.store.status().at("state") == "up");
   CHECK_FALSE(std::filesystem::exists(folder / "state/postgres.new"));
+}
+
+TEST_CASE("A cluster is served by the version that made it, or the error says which that is", "[store]") {
+  const TempDir folder;
+  std::filesystem::create_directories(folder / "state/postgres/data");
+  std::ofstream(folder / "state/postgres/data/PG_VERSION") << "9\n";
+  const auto refusal = [&](const std::string& bin_dir) {
+    try {
+      store::PrivateCluster(folder / "state", bin_dir).start();
+    } catch (const base::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(refusal("").find("the cluster was made by PostgreSQL 9, whose programs are not installed") != std::string::npos);
+  const auto newer = store::find_postgres_binaries({});
+  CHECK(refusal(newer).find(", but the cluster was made by PostgreSQL 9") != std::string::npos);
 }
 
 TEST_CASE("Where PostgreSQL is not installed the error says what to do", "[store]") {
