@@ -83,9 +83,15 @@ TEST_CASE("upgrades under 500 calls a second lose and repeat none") {
 }
 
 TEST_CASE("a running call ends in the version it began in, new ones go to the new version") {
+  // Longer than a process takes to start and serve a call.
+#ifdef __SANITIZE_ADDRESS__
+  const std::string takes = R"({"delay_ms": 10000})";
+#else
+  const std::string takes = R"({"delay_ms": 1000})";
+#endif
   UpgradeWorld upgrade;
   PoolWorld world = upgrade.make({});
-  Listener& old = world.start("count.search", R"({"delay_ms": 300})");
+  Listener& old = world.start("count.search", takes);
   world.run_until([&] { return old.starts == 1; });
   install(kVersion2, upgrade.folder / "count.so");
   CHECK(world.pool().resolve("count.search")->version == "1.0.0");
