@@ -8,14 +8,15 @@ namespace {
 // The part of the places for steps in flight that there is beside them for urgent runs.
 constexpr std::size_t kReservedPart = 8;
 // Runs take turns at the places among the steps in flight. A turn is worth several steps, and the more time the longer
-// they take: what has just been touched is touched again while the processor still has it at hand, and runs that were begun
-// end before others begin.
+// they take: what has just been touched is touched again while the processor still has it at hand, and runs that were
+// begun end before others begin.
 constexpr auto kTurnLength = std::chrono::milliseconds(100);
 constexpr auto kTurnMost = std::chrono::seconds(1);
 constexpr int kTurnSteps = 16;
 
 bool is_turn_over(const ActiveRun& run, base::Tick now) {
-  return now >= run.turn_began + (run.turn_steps < kTurnSteps ? base::Duration(kTurnMost) : base::Duration(kTurnLength));
+  return now >=
+         run.turn_began + (run.turn_steps < kTurnSteps ? base::Duration(kTurnMost) : base::Duration(kTurnLength));
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ void Dispatcher::stand_in_line(ActiveRun& run, std::uint64_t task) {
   if (is_turn_over(run, now)) run.in_line = {now, ++last_in_line_};
   const bool fresh = !run.touched && run.rank.priority >= 0;
   if (fresh) ++fresh_in_line_;
-  line_.emplace(std::pair(turn_of(run.in_line.first, run.rank.priority), run.in_line.second), InLine{run.id(), task, fresh});
+  line_.emplace(std::pair(turn_of(run.in_line.first, run.rank.priority), run.in_line.second),
+                InLine{run.id(), task, fresh});
 }
 
 // A step that has waited for something else comes back; its limits it has already.

@@ -81,8 +81,10 @@ std::map<const Journal::Group*, Verdict> Journal::find_taken_fires(Groups groups
   std::map<const Group*, Verdict> taken;
   if (owners.empty()) return taken;
   const auto result = look_up(
-      "SELECT u.run, f.run, f.why FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::smallint[]) AS u (schedule, "
-      "instant, run, made_up) JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run IS DISTINCT "
+      "SELECT u.run, f.run, f.why FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::smallint[]) AS u "
+      "(schedule, "
+      "instant, run, made_up) JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run IS "
+      "DISTINCT "
       "FROM u.run AND (f.run IS NOT NULL OR u.made_up = 0)",
       {&schedules, &instants, &runs, &made_up});
   for (const auto& row : result) {

@@ -89,8 +89,7 @@ void Journal::send_express() {
   const auto form = lane_->form_for({batch_.mask(), false, !durable_wanted(groups)});
   std::vector<std::string_view> columns;
   for (auto* column : batch_.columns(form.mask)) columns.push_back(column->bytes());
-  lane_->send(form, seat_, columns,
-              [this](bool committed) { on_express(committed); });
+  lane_->send(form, seat_, columns, [this](bool committed) { on_express(committed); });
 }
 
 void Journal::on_express(bool committed) {

@@ -50,8 +50,7 @@ std::set<fs::path> usual_folders() {
     if (!folder.empty()) folders.emplace(folder);
   }
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", error))
-    folders.insert(entry.path() / "bin");
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", error)) folders.insert(entry.path() / "bin");
   return folders;
 }
 
@@ -69,13 +68,14 @@ int parse_postgres_version(const std::string& text) {
 fs::path find_postgres_binaries(const std::string& wanted, int made_by) {
   const std::string cluster = fmt::format("the cluster was made by PostgreSQL {}", made_by);
   constexpr auto kBringOver =
-      "install that version beside the newer one (Debian: apt-get install postgresql-N), or bring the cluster over with pg_upgrade";
+      "install that version beside the newer one (Debian: apt-get install postgresql-N), or bring the cluster over "
+      "with pg_upgrade";
   if (!wanted.empty()) {
     const int version = version_in(wanted);
     if (version >= kOldest && (made_by == 0 || version == made_by)) return wanted;
     if (version >= kOldest)
-      throw base::Error(base::ErrorKind::failed, fmt::format("{} has PostgreSQL {}, but {}", wanted, version, cluster), {},
-                        kBringOver);
+      throw base::Error(base::ErrorKind::failed, fmt::format("{} has PostgreSQL {}, but {}", wanted, version, cluster),
+                        {}, kBringOver);
     throw base::Error(base::ErrorKind::failed,
                       version == 0
                           ? fmt::format("there are no programs initdb and postgres in {}", wanted)
