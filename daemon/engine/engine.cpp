@@ -204,7 +204,7 @@ class Engine::Impl {
                            intake_.prepare_next(run, params, std::move(answer));
                          },
                      .cancel = [this](model::RunId child,
-                                      const ActiveRun& parent) { interventions_.cancel_child(child, parent.id()); }}};
+                                      model::RunId parent) { interventions_.cancel_child(child, parent); }}};
   }
   std::uint64_t ended_ = 0;
   bool draining_ = false;

@@ -64,11 +64,11 @@ void Runner::close(ActiveRun& run, Outcome outcome) {
                                 .who = "godwitd",
                                 .detail = outcome_text(outcome),
                                 .at = parts_.clock.now()});
-  parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
+  parts_.store.append(std::move(facts), [this, id = run.id(), children = std::exchange(run.orphans, {})](const Verdict& verdict) {
     if (verdict.kind == Verdict::fenced) return fenced();
+    for (const auto child : children) hooks_.children.cancel(child, id);
     parts_.locks.run_closes(id);
   });
-  for (const auto child : std::exchange(run.orphans, {})) hooks_.children.cancel(child, run);
   run.failure.reset();
   run.cancelling = false;
   run.closing = std::move(outcome);
@@ -159,7 +159,7 @@ void Runner::end(ActiveRun& run, const RunDone& done) {
   const auto keep = runs_.at(run.id());
   runs_.erase(run.id());
   parts_.locks.run_ended(run.id());
-  for (const auto child : keep->orphans) hooks_.children.cancel(child, *keep);
+  for (const auto child : keep->orphans) hooks_.children.cancel(child, keep->id());
   hooks_.ended(*keep, done);
 }
 

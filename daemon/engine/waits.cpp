@@ -175,10 +175,10 @@ void Waits::give_up(const ActiveRun& run, const StepTask& task) {
 }
 
 void Waits::cancel_child(const ActiveRun& run, model::RunId child) {
-  store_.append({cancellation(run.id(), child)}, [this](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) runner_.fenced();
+  // Who looks at a child that waits finds this in the store.
+  store_.append({cancellation(run.id(), child)}, [this, child, parent = run.id()](const Verdict& verdict) {
+    verdict.kind == Verdict::fenced ? runner_.fenced() : children_.cancel(child, parent);
   });
-  children_.cancel(child, run);
 }
 
 RunChanged Waits::cancellation(model::RunId run, model::RunId child) const {
@@ -241,7 +241,7 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
     return true;
   }
   task.more.emplace_back(cancellation(run.id(), *task.wait->child));
-  children_.cancel(*task.wait->child, run);
+  children_.cancel(*task.wait->child, run.id());
   fail(run, task, "timeout", "run " + model::text(*task.wait->child) + " did not end in time: " + since_text(task));
   return true;
 }

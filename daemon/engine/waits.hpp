@@ -28,7 +28,7 @@ struct Children {
   // Makes the run that goes on where a run ends, with these parameters (JSON text).
   std::function<void(const ActiveRun& run, const std::string& params, Answer<ChildRun>)> prepare_next;
   // Lets the child know that its end was asked for in the store.
-  std::function<void(model::RunId child, const ActiveRun& parent)> cancel;
+  std::function<void(model::RunId child, model::RunId parent)> cancel;
 };
 
 // The steps that wait for something outside their run: an instant, a signal, a person, another run. What they wait for

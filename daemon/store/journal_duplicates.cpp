@@ -45,8 +45,7 @@ std::map<const Journal::Group*, Verdict> Journal::find_duplicates(Groups groups)
       // A run of the inbox that another node was faster to take is a duplicate of itself.
       fmt::format(
           "SELECT u.run, coalesce(k.run, r.id, q.run), coalesce(k.run, r.id) IS NULL FROM unnest($1::bigint[], "
-          "$2::text[], "
-          "$3::text[], $4::text[]) AS u (run, job, key, only_one) "
+          "$2::text[], $3::text[], $4::text[]) AS u (run, job, key, only_one) "
           "LEFT JOIN godwit.run_key k ON u.key <> '' AND k.job = u.job AND k.key = u.key AND k.run <> u.run "
           "LEFT JOIN godwit.run_unique q ON u.only_one <> '' AND q.job = u.job AND q.key = u.only_one AND q.run <> "
           "u.run "
@@ -82,10 +81,8 @@ std::map<const Journal::Group*, Verdict> Journal::find_taken_fires(Groups groups
   if (owners.empty()) return taken;
   const auto result = look_up(
       "SELECT u.run, f.run, f.why FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::smallint[]) AS u "
-      "(schedule, "
-      "instant, run, made_up) JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND f.run IS "
-      "DISTINCT "
-      "FROM u.run AND (f.run IS NOT NULL OR u.made_up = 0)",
+      "(schedule, instant, run, made_up) JOIN godwit.fire f ON f.schedule = u.schedule AND f.instant = u.instant AND "
+      "f.run IS DISTINCT FROM u.run AND (f.run IS NOT NULL OR u.made_up = 0)",
       {&schedules, &instants, &runs, &made_up});
   for (const auto& row : result) {
     Verdict verdict{Verdict::duplicate, {}, false, {}};

@@ -67,15 +67,16 @@ int parse_postgres_version(const std::string& text) {
 
 fs::path find_postgres_binaries(const std::string& wanted, int made_by) {
   const std::string cluster = fmt::format("the cluster was made by PostgreSQL {}", made_by);
-  constexpr auto kBringOver =
-      "install that version beside the newer one (Debian: apt-get install postgresql-N), or bring the cluster over "
-      "with pg_upgrade";
+  const std::string bring_over = fmt::format(
+      "install that version beside the newer one (Debian: apt-get install postgresql-{}), or bring the cluster over with "
+      "pg_upgrade",
+      made_by);
   if (!wanted.empty()) {
     const int version = version_in(wanted);
     if (version >= kOldest && (made_by == 0 || version == made_by)) return wanted;
     if (version >= kOldest)
       throw base::Error(base::ErrorKind::failed, fmt::format("{} has PostgreSQL {}, but {}", wanted, version, cluster),
-                        {}, kBringOver);
+                        {}, bring_over);
     throw base::Error(base::ErrorKind::failed,
                       version == 0
                           ? fmt::format("there are no programs initdb and postgres in {}", wanted)
@@ -92,7 +93,7 @@ fs::path find_postgres_binaries(const std::string& wanted, int made_by) {
   }
   if (best >= kOldest) return found;
   if (made_by != 0)
-    throw base::Error(base::ErrorKind::failed, cluster + ", whose programs are not installed", {}, kBringOver);
+    throw base::Error(base::ErrorKind::failed, cluster + ", whose programs are not installed", {}, bring_over);
   throw base::Error(base::ErrorKind::failed,
                     best == 0
                         ? std::string("PostgreSQL's programs initdb and postgres are not installed")

@@ -331,3 +331,27 @@ TEST_CASE("a child whose branch lost a race is cancelled at once, whenever the d
     CHECK(world.memory.faults == std::vector<std::string>{});
   }
 }
+
+TEST_CASE("a child that waits for its turn ends with the branch that lost, and with the run whose end has begun") {
+  ScriptsWorld world;
+  world.job("held", "job: held\nqueue: shut\nstages:\n  nap: {sleep: 1s}\n");
+  world.engine->pause_queue("shut", true, {7, "ann", {}}, [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
+  const auto run = world.submit(
+      written("gw.first {child = function() return gw.child('held') end,\n"
+              "  quick = function() gw.sleep('1h') return 'quick' end}\n"
+              "gw.sleep('10h')\nreturn 1"));
+  // Its end takes ten hours, for which nobody who waits for a turn need wait.
+  const auto failed = world.submit(
+      "job: outer\nstages:\n  child: {run: held}\n  bad: {uses: flaky}\non_failure: {nap: {sleep: 10h}}\n");
+  world.clock.advance(2h);
+  CHECK(world.result(run) == "not ended");
+  CHECK(world.result(failed) == "not ended");
+  int children = 0;
+  for (const auto& [id, other] : world.memory.runs) {
+    if (!other.submitted.parent) continue;
+    ++children;
+    CHECK_THAT(world.result(id), Catch::Contains("cancelled by run " + model::text(*other.submitted.parent)));
+  }
+  CHECK(children == 2);
+  CHECK(world.memory.faults == std::vector<std::string>{});
+}
