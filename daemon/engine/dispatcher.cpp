@@ -295,13 +295,16 @@ void Dispatcher::on_outcome(ActiveRun& run, StepTask& task, StepOutcome outcome)
   teach_limits(task, outcome);
   teach_breaker(task, outcome);
   parts_.limits.release(std::exchange(task.ticket, 0));
-  if (auto* success = std::get_if<StepSucceeded>(&outcome)) return on_success(run, task, *success);
-  if (run.failure || run.cancelling || std::holds_alternative<StepCancelled>(outcome)) {
+  if (auto* success = std::get_if<StepSucceeded>(&outcome))
+    on_success(run, task, *success);
+  else if (run.failure || run.cancelling || std::holds_alternative<StepCancelled>(outcome))
     drop(run, task);
-    return runner_.advance(run);
-  }
-  if (auto* failed = std::get_if<StepFailed>(&outcome)) return on_failure(run, task, std::move(failed->failure));
-  on_loss(run, task, std::move(std::get<StepLost>(outcome)));
+  else if (auto* failed = std::get_if<StepFailed>(&outcome))
+    on_failure(run, task, std::move(failed->failure));
+  else
+    on_loss(run, task, std::move(std::get<StepLost>(outcome)));
+  // Its place is free, and who takes it builds nothing on it: that need not wait for the commit.
+  runner_.advance(run);
 }
 
 void Dispatcher::on_success(ActiveRun& run, StepTask& task, StepSucceeded& success) {

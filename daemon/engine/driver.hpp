@@ -93,8 +93,8 @@ class Driver {
   // Once, before all that follows. `control` outlives the driver.
   virtual void start(RunControl& control, Recorded recorded) = 0;
 
-  // Hands out a step that may start now, each once. Asked until it gives nothing, whenever something was recorded or
-  // wake() was called, while there is room for more steps.
+  // Hands out a step that may start now, each once. Asked until it gives nothing, whenever a step has left or was
+  // recorded, or wake() was called, while there is room for more steps.
   virtual std::optional<StepRequest> next() = 0;
   // A call succeeded: makes its output and rows what shall be kept of them. An Error fails the attempt.
   virtual void shape(const StepRequest& request, StepSucceeded& success) = 0;

@@ -54,8 +54,7 @@ void Plan::grow(std::size_t index, std::int64_t items) {
 }
 
 bool Plan::has_room(const Stage& stage) const {
-  const std::int64_t unrecorded_max = std::max<std::int64_t>(stage.parallel, 64);
-  return stage.counts.in_flight < stage.parallel && stage.counts.unrecorded < unrecorded_max;
+  return stage.counts.in_flight < stage.parallel && stage.counts.unrecorded < stage.parallel;
 }
 
 std::optional<StepRef> Plan::next_step() {

@@ -47,7 +47,8 @@ class Plan {
   // Hands out a step that may be started now; each once.
   std::optional<StepRef> next_step();
   // The step's attempt is over and its place is free for the next; what it did is not recorded yet. The steps that are
-  // done with but not recorded are bounded too, so that a store that is away stops the stage.
+  // done with but not recorded are bounded by the parallelism too: a store that is away stops the stage, a lost process
+  // repeats fewer than twice as many, and one at a time means one after the other's record.
   void left(StepRef step);
   // The step is recorded. Also for a step of an earlier life, once its stage is open.
   void finished(StepRef step, model::StepState state);

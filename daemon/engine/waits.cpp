@@ -240,10 +240,17 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
     succeed(run, task, json::object{{"until", base::format_instant(*task.wait->until)}});
     return true;
   }
-  task.more.emplace_back(cancellation(run.id(), *task.wait->child));
-  children_.cancel(*task.wait->child, run.id());
-  fail(run, task, "timeout", "run " + model::text(*task.wait->child) + " did not end in time: " + since_text(task));
+  give_up_child(run, task, *task.wait->child);
   return true;
+}
+
+// The child's cancellation is stored with the step. Who looks at a child that waits finds it there.
+void Waits::give_up_child(ActiveRun& run, StepTask& task, model::RunId child) {
+  task.more.emplace_back(cancellation(run.id(), child));
+  fail(run, task, "timeout", "run " + model::text(child) + " did not end in time: " + since_text(task));
+  store_.append({}, [this, child, parent = run.id()](const Verdict& verdict) {
+    verdict.kind == Verdict::fenced ? runner_.fenced() : children_.cancel(child, parent);
+  });
 }
 
 bool Waits::settle_signal(ActiveRun& run, StepTask& task, const SignalWork& work) {

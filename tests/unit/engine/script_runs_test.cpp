@@ -332,7 +332,7 @@ TEST_CASE("a child whose branch lost a race is cancelled at once, whenever the d
   }
 }
 
-TEST_CASE("a child that waits for its turn ends with the branch that lost, and with the run whose end has begun") {
+TEST_CASE("a child that waits for its turn ends with the branch that lost, with the run whose end has begun, and when its time is up") {
   ScriptsWorld world;
   world.job("held", "job: held\nqueue: shut\nstages:\n  nap: {sleep: 1s}\n");
   world.engine->pause_queue("shut", true, {7, "ann", {}}, [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
@@ -343,15 +343,17 @@ TEST_CASE("a child that waits for its turn ends with the branch that lost, and w
   // Its end takes ten hours, for which nobody who waits for a turn need wait.
   const auto failed = world.submit(
       "job: outer\nstages:\n  child: {run: held}\n  bad: {uses: flaky}\non_failure: {nap: {sleep: 10h}}\n");
+  const auto late = world.submit("job: patient\nstages:\n  child: {run: held, timeout: 1h}\n");
   world.clock.advance(2h);
   CHECK(world.result(run) == "not ended");
   CHECK(world.result(failed) == "not ended");
+  CHECK_THAT(world.result(late), Catch::Contains("timeout"));
   int children = 0;
   for (const auto& [id, other] : world.memory.runs) {
     if (!other.submitted.parent) continue;
     ++children;
     CHECK_THAT(world.result(id), Catch::Contains("cancelled by run " + model::text(*other.submitted.parent)));
   }
-  CHECK(children == 2);
+  CHECK(children == 3);
   CHECK(world.memory.faults == std::vector<std::string>{});
 }
