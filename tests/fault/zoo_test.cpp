@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include "support/daemon_process.hpp"
-#include "support/file_text.hpp"
 #include "support/zoo.hpp"
 
 using namespace godwit;
@@ -15,12 +14,12 @@ namespace json = base::json;
 
 namespace {
 
-support::DaemonOptions zoo_options() {
+support::DaemonOptions zoo_options(const support::ZooFolder& zoo) {
   support::DaemonOptions options;
   options.settings = "plugin_ping: 500ms\nplugins:\n";
   for (const auto& animal : support::zoo())
     options.settings += std::string("  zoo.") + animal.name + ": " + animal.settings + "\n";
-  options.plugin_dirs = {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins", GODWIT_BINARY_DIR "/plugins"};
+  options.plugin_dirs = {zoo.path(), GODWIT_BINARY_DIR "/test-plugins", GODWIT_BINARY_DIR "/plugins"};
   return options;
 }
 
@@ -29,22 +28,15 @@ std::int64_t submit(DaemonProcess& daemon, const std::string& name, const std::s
   return daemon.call("run.submit", {{"file", name + ".yaml"}, {"text", text}}).at("run").to_number<std::int64_t>();
 }
 
-// The processes that serve a plugin of the zoo, and all that they have started.
-int zoo_processes() {
-  int count = 0;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string line = support::file_text(entry.path() / "cmdline");
-    count += line.find("godwit-host") != std::string::npos && line.find("/zoo/") != std::string::npos;
-  }
-  return count;
-}
-
 }  // namespace
 
 TEST_CASE("the daemon lives through the whole zoo while a neighbour's 200 calls succeed") {
+  const support::ZooFolder zoo;
   {
-    DaemonProcess daemon(zoo_options());
+    DaemonProcess daemon(zoo_options(zoo));
     daemon.start();
+    CHECK(daemon.wait_for_end(submit(daemon, "before", "{uses: zoo.prints}")).at("state") == "succeeded");
+    CHECK(zoo.served() == std::vector{zoo.path() + "/prints.so"});
     const pid_t pid = daemon.pid();
     const auto neighbour = submit(daemon, "neighbour",
                                   "{foreach: '${ range(1, 200) }', parallel: 4, uses: count-search/1.search, with: {n: "
@@ -71,12 +63,13 @@ TEST_CASE("the daemon lives through the whole zoo while a neighbour's 200 calls 
     CHECK(daemon.wait_for_end(submit(daemon, "after", "{uses: noop, with: {v: 7}}")).at("result").at("v") == 7);
     daemon.stop();
   }
-  for (int i = 0; i < 10'000 && zoo_processes() > 0; ++i) ::usleep(1000);
-  CHECK(zoo_processes() == 0);
+  for (int i = 0; i < 10'000 && !zoo.served().empty(); ++i) ::usleep(1000);
+  CHECK(zoo.served() == std::vector<std::string>{});
 }
 
 TEST_CASE("a plugin in quarantine fails its runs at once with the report, until it is reset, which the audit tells") {
-  DaemonProcess daemon(zoo_options());
+  const support::ZooFolder zoo;
+  DaemonProcess daemon(zoo_options(zoo));
   daemon.start();
   const auto crash = [&](int number) {
     const auto run =

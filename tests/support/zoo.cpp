@@ -1,5 +1,9 @@
 #include "support/zoo.hpp"
 
+#include <filesystem>
+
+#include "support/file_text.hpp"
+
 namespace godwit::support {
 
 const std::vector<Animal>& zoo() {
@@ -48,6 +52,21 @@ const std::vector<Animal>& zoo() {
         {"exits_loading", "exit code 0"}, {"refuses_to_open", "not today"}, {"dies_closing", "and now close"},
   };
   return kZoo;
+}
+
+ZooFolder::ZooFolder() {
+  std::filesystem::create_directory_symlink(GODWIT_BINARY_DIR "/zoo", path());
+}
+
+std::vector<std::string> ZooFolder::served() const {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string line = file_text(entry.path() / "cmdline");
+    const auto place = line.find(path() + "/");
+    if (line.find("godwit-host") == std::string::npos || place == std::string::npos) continue;
+    found.emplace_back(line.substr(place).c_str());  // to the end of the argument
+  }
+  return found;
 }
 
 }  // namespace godwit::support

@@ -2,6 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "support/temp_dir.hpp"
+
 namespace godwit::support {
 
 // One bad plugin of tests/plugins/zoo and what must become of a call to it.
@@ -13,5 +15,17 @@ struct Animal {
   const char* input = "null";   // JSON
 };
 const std::vector<Animal>& zoo();
+
+// The animals under a path of its own: their processes are told from those of other tests by it.
+class ZooFolder {
+ public:
+  ZooFolder();
+  std::string path() const { return (folder_ / "zoo").string(); }
+  // The plugins that are served by a process now, or by one that such a process has started.
+  std::vector<std::string> served() const;
+
+ private:
+  TempDir folder_;
+};
 
 }  // namespace godwit::support

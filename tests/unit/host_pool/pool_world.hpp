@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "host_pool/host_pool.hpp"
-#include "support/file_text.hpp"
 
 namespace godwit::support {
 
@@ -75,15 +74,6 @@ class Listener : public engine::StepListener {
 
 inline std::size_t open_fds() {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
-}
-
-// Whether no process has `part` in its command line: none that serves a plugin, nor one that such a process started.
-inline bool no_process_with(const std::string& part) {
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string line = file_text(entry.path() / "cmdline");
-    if (line.find("godwit-host") != std::string::npos && line.find(part) != std::string::npos) return false;
-  }
-  return true;
 }
 
 // Settings without quarantine.

@@ -14,7 +14,6 @@
 
 using namespace godwit;
 using support::Listener;
-using support::no_process_with;
 using support::open_fds;
 using support::PoolWorld;
 namespace json = base::json;
@@ -40,11 +39,12 @@ host_pool::HostSettings settings_for(const support::Animal& animal) {
 
 TEST_CASE("each animal of the zoo costs its own call, and the report names the cause") {
   REQUIRE(support::zoo().size() >= 25);
+  const support::ZooFolder zoo;
   for (const support::Animal& animal : support::zoo()) {
     INFO(animal.name);
     const std::size_t fds = open_fds();
     {
-      PoolWorld world(settings_for(animal), {GODWIT_BINARY_DIR "/zoo", GODWIT_BINARY_DIR "/test-plugins"});
+      PoolWorld world(settings_for(animal), {zoo.path(), GODWIT_BINARY_DIR "/test-plugins"});
       Listener& bad =
           world.start(std::string("zoo.") + animal.name, animal.input, std::chrono::milliseconds(animal.timeout_ms));
       std::vector<Listener*> neighbours;
@@ -55,7 +55,7 @@ TEST_CASE("each animal of the zoo costs its own call, and the report names the c
       world.stop();
       CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
       // What a plugin had started is somebody else's child, who may take his time with it.
-      world.run_until([&] { return no_process_with(std::string("/zoo/") + animal.name + ".so"); });
+      world.run_until([&] { return zoo.served().empty(); });
     }
     CHECK(open_fds() == fds);
   }
