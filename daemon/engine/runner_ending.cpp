@@ -64,11 +64,12 @@ void Runner::close(ActiveRun& run, Outcome outcome) {
                                 .who = "godwitd",
                                 .detail = outcome_text(outcome),
                                 .at = parts_.clock.now()});
-  parts_.store.append(std::move(facts), [this, id = run.id(), children = std::exchange(run.orphans, {})](const Verdict& verdict) {
-    if (verdict.kind == Verdict::fenced) return fenced();
-    for (const auto child : children) hooks_.children.cancel(child, id);
-    parts_.locks.run_closes(id);
-  });
+  parts_.store.append(std::move(facts),
+                      [this, id = run.id(), children = std::exchange(run.orphans, {})](const Verdict& verdict) {
+                        if (verdict.kind == Verdict::fenced) return fenced();
+                        for (const auto child : children) hooks_.children.cancel(child, id);
+                        parts_.locks.run_closes(id);
+                      });
   run.failure.reset();
   run.cancelling = false;
   run.closing = std::move(outcome);

@@ -68,8 +68,8 @@ int parse_postgres_version(const std::string& text) {
 fs::path find_postgres_binaries(const std::string& wanted, int made_by) {
   const std::string cluster = fmt::format("the cluster was made by PostgreSQL {}", made_by);
   const std::string bring_over = fmt::format(
-      "install that version beside the newer one (Debian: apt-get install postgresql-{}), or bring the cluster over with "
-      "pg_upgrade",
+      "install that version beside the newer one (Debian: apt-get install postgresql-{}), or bring the cluster over "
+      "with pg_upgrade",
       made_by);
   if (!wanted.empty()) {
     const int version = version_in(wanted);

@@ -143,7 +143,8 @@ TEST_CASE("A cluster is served by the version that made it, or the error says wh
     }
     return std::string();
   };
-  CHECK(refusal("").find("the cluster was made by PostgreSQL 9, whose programs are not installed") != std::string::npos);
+  CHECK(refusal("").find("the cluster was made by PostgreSQL 9, whose programs are not installed") !=
+        std::string::npos);
   const auto newer = store::find_postgres_binaries({});
   CHECK(refusal(newer).find(", but the cluster was made by PostgreSQL 9") != std::string::npos);
 }

@@ -227,8 +227,9 @@ TEST_CASE("an item takes the place of one whose outcome is not stored yet, as lo
   auto plugin = echo();
   plugin.takes = [](const auto&) { return 20ms; };
   world.plugin("echo", plugin);
-  const auto run = world.submit("job: items\nstages:\n  each: {foreach: '${ range(1, 40) }', parallel: " +
-                                std::to_string(parallel) + ", uses: echo}\nresult: '${ stages.each.count }'\n");
+  const auto run =
+      world.submit("job: items\nstages:\n  each: {foreach: '${ range(1, 40) }', parallel: " + std::to_string(parallel) +
+                   ", uses: echo}\nresult: '${ stages.each.count }'\n");
   world.clock.run_posted();
   world.store->set_away(true);
   world.clock.advance(1h);

@@ -332,14 +332,17 @@ TEST_CASE("a child whose branch lost a race is cancelled at once, whenever the d
   }
 }
 
-TEST_CASE("a child that waits for its turn ends with the branch that lost, with the run whose end has begun, and when its time is up") {
+TEST_CASE(
+    "a child that waits for its turn ends with the branch that lost, with the run whose end has begun, and when its "
+    "time is up") {
   ScriptsWorld world;
   world.job("held", "job: held\nqueue: shut\nstages:\n  nap: {sleep: 1s}\n");
-  world.engine->pause_queue("shut", true, {7, "ann", {}}, [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
-  const auto run = world.submit(
-      written("gw.first {child = function() return gw.child('held') end,\n"
-              "  quick = function() gw.sleep('1h') return 'quick' end}\n"
-              "gw.sleep('10h')\nreturn 1"));
+  world.engine->pause_queue("shut", true, {7, "ann", {}},
+                            [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
+  const auto run =
+      world.submit(written("gw.first {child = function() return gw.child('held') end,\n"
+                           "  quick = function() gw.sleep('1h') return 'quick' end}\n"
+                           "gw.sleep('10h')\nreturn 1"));
   // Its end takes ten hours, for which nobody who waits for a turn need wait.
   const auto failed = world.submit(
       "job: outer\nstages:\n  child: {run: held}\n  bad: {uses: flaky}\non_failure: {nap: {sleep: 10h}}\n");
