@@ -175,8 +175,13 @@ void Waits::give_up(const ActiveRun& run, const StepTask& task) {
 }
 
 void Waits::cancel_child(const ActiveRun& run, model::RunId child) {
-  // Who looks at a child that waits finds this in the store.
-  store_.append({cancellation(run.id(), child)}, [this, child, parent = run.id()](const Verdict& verdict) {
+  tell_child_after(run, child, {cancellation(run.id(), child)});
+}
+
+// Who looks at a child that waits finds its cancellation in the store: it is told once `facts`, and what was appended
+// before them, are there.
+void Waits::tell_child_after(const ActiveRun& run, model::RunId child, std::vector<Fact> facts) {
+  store_.append(std::move(facts), [this, child, parent = run.id()](const Verdict& verdict) {
     verdict.kind == Verdict::fenced ? runner_.fenced() : children_.cancel(child, parent);
   });
 }
@@ -248,9 +253,7 @@ bool Waits::settle(ActiveRun& run, StepTask& task) {
 void Waits::give_up_child(ActiveRun& run, StepTask& task, model::RunId child) {
   task.more.emplace_back(cancellation(run.id(), child));
   fail(run, task, "timeout", "run " + model::text(child) + " did not end in time: " + since_text(task));
-  store_.append({}, [this, child, parent = run.id()](const Verdict& verdict) {
-    verdict.kind == Verdict::fenced ? runner_.fenced() : children_.cancel(child, parent);
-  });
+  tell_child_after(run, child, {});
 }
 
 bool Waits::settle_signal(ActiveRun& run, StepTask& task, const SignalWork& work) {

@@ -69,6 +69,7 @@ class Waits {
   void on_lock(model::RunId run, std::uint64_t task, const LockRow& wanted, Result<Locks::Taken> taken);
   void end_with_child(ActiveRun& run, StepTask& task, const RunDone& done);
   void give_up_child(ActiveRun& run, StepTask& task, model::RunId child);
+  void tell_child_after(const ActiveRun& run, model::RunId child, std::vector<Fact> facts);
   void arm(ActiveRun& run, StepTask& task);
   void on_timer(ActiveRun& run, StepTask& task);
   void remind(ActiveRun& run, StepTask& task);
