@@ -57,14 +57,23 @@ void check_stored(const std::string& url, const Load& load, int total) {
   CHECK(count(url, "SELECT count(DISTINCT detail) FROM godwit.run_change") == total);
 }
 
-// The server's processes that write for the store: the journal's, and that of the express lane.
-std::vector<int> writing_backends(const std::string& url) {
+std::vector<int> backends_with(const std::string& url, const std::string& condition) {
   std::vector<int> backends;
-  for (const auto& row : sql(url,
-                             "SELECT pid FROM pg_stat_activity WHERE application_name IN ('godwit journal', 'godwit "
-                             "express') AND datname = current_database()"))
+  for (const auto& row :
+       sql(url, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND " + condition))
     backends.push_back(row[0].as<int>());
   return backends;
+}
+
+// The server's processes that write for the store: the journal's, and that of the express lane.
+constexpr auto kWriting = "application_name IN ('godwit journal', 'godwit express')";
+std::vector<int> writing_backends(const std::string& url) {
+  return backends_with(url, kWriting);
+}
+
+// Those of `which` that wait for a row that a test holds.
+std::vector<int> blocked_backends(const std::string& url, const std::string& which) {
+  return backends_with(url, "wait_event_type = 'Lock' AND " + which);
 }
 
 }  // namespace
@@ -109,11 +118,10 @@ TEST_CASE("A submit by SQL that another node took while this one's commit was in
     work.exec("SELECT FROM godwit.node WHERE name = 'one' FOR UPDATE");
     for (const auto& facts : {std::vector<engine::Fact>{fact, done(run)}, std::vector<engine::Fact>{bystander}})
       one.store.append(facts, [&](const Verdict& verdict) { verdicts.push_back(verdict); });
-    one.loop.wait([] { return false; }, std::chrono::milliseconds(300));
+    REQUIRE(one.loop.wait([&] { return !blocked_backends(url, kWriting).empty(); }));
     REQUIRE(two.append({fact}).kind == Verdict::committed);
-    for (const int backend : writing_backends(url))
-      sql(url, "SELECT pg_terminate_backend(" + std::to_string(backend) + ") WHERE EXISTS (SELECT FROM pg_stat_activity WHERE pid = " +
-                   std::to_string(backend) + " AND wait_event_type = 'Lock')");
+    for (const int backend : blocked_backends(url, kWriting))
+      sql(url, "SELECT pg_terminate_backend(" + std::to_string(backend) + ")");
   }
   REQUIRE(one.loop.wait([&] { return verdicts.size() == 2; }));
   CHECK(verdicts[0].kind == Verdict::duplicate);
@@ -143,9 +151,12 @@ TEST_CASE("Who has taken over runs without hearing of it finds them, and numbers
     pqxx::work work(holder.session());
     work.exec("SELECT FROM godwit.node WHERE name = 'one' FOR UPDATE");
     life.store.cluster()->claim(10, true, [&](auto given) { claimed.emplace(std::move(given)); });
-    life.loop.wait([] { return false; }, std::chrono::milliseconds(300));
-    CHECK(count(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'godwit nodes' AND "
-                     "datname = current_database() AND wait_event_type = 'Lock'") == 1);
+    std::vector<int> blocked;
+    REQUIRE(life.loop.wait([&] {
+      blocked = blocked_backends(url, "application_name = 'godwit nodes'");
+      return blocked.size() == 1;
+    }));
+    sql(url, "SELECT pg_terminate_backend(" + std::to_string(blocked.front()) + ")");
   }
   REQUIRE(life.loop.wait([&] { return claimed.has_value(); }));
   REQUIRE(*claimed);
@@ -203,13 +214,11 @@ TEST_CASE("A frozen backend is given up after the limit and its batch is written
   REQUIRE_FALSE(backends.empty());
   for (const int backend : backends) kill(backend, SIGSTOP);
   std::optional<Verdict> verdict;
-  const auto begin = base::tick();
   life.store.append({step(run, "s")}, [&](Verdict given) { verdict = std::move(given); });
   CHECK(life.loop.wait([&] { return verdict.has_value(); }));
   for (const int backend : backends) kill(backend, SIGCONT);
   REQUIRE(verdict);
   CHECK(verdict->kind == Verdict::committed);
-  CHECK(base::tick() - begin < std::chrono::seconds(8));
   CHECK(count(url, "SELECT count(*) FROM godwit.step") == 1);
 }
 
