@@ -35,9 +35,9 @@ struct NullHandler {
   bool on_comment(Text, Code&) { return true; }
 };
 
-json::parse_options options() {
+json::parse_options options(std::size_t depth_max) {
   json::parse_options result;
-  result.max_depth = kJsonDepthMax;
+  result.max_depth = depth_max;
   return result;
 }
 
@@ -52,6 +52,17 @@ Place place_of(std::string_view text, std::size_t offset, const std::string& fil
     }
   }
   return place;
+}
+
+bool is_deeper(const json::value& value, std::size_t levels) {
+  const auto* array = value.if_array();
+  const auto* object = value.if_object();
+  if (!array && !object) return false;
+  if (levels == 0) return true;
+  if (array)
+    return std::any_of(array->begin(), array->end(), [&](const auto& item) { return is_deeper(item, levels - 1); });
+  return std::any_of(object->begin(), object->end(),
+                     [&](const auto& member) { return is_deeper(member.value(), levels - 1); });
 }
 
 void append_canonical(const json::value& value, std::string& out) {
@@ -82,7 +93,7 @@ void append_canonical(const json::value& value, std::string& out) {
 }  // namespace
 
 json::value parse_json(std::string_view text, const std::string& file) {
-  json::parser parser({}, options());
+  json::parser parser({}, options(kJsonDepthMax + kJsonWrapMax));
   boost::system::error_code error;
   const std::size_t used = parser.write_some(text.data(), text.size(), error);
   if (!error && used < text.size()) error = json::error::extra_data;
@@ -91,13 +102,17 @@ json::value parse_json(std::string_view text, const std::string& file) {
 }
 
 bool is_json(std::string_view text, std::string* why) {
-  json::basic_parser<NullHandler> parser(options());
+  json::basic_parser<NullHandler> parser(options(kJsonDepthMax));
   boost::system::error_code error;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
   if (!error && used < text.size()) error = json::error::extra_data;
   if (!error && !parser.done()) error = json::error::incomplete;
   if (error && why) *why = error.message() + " at byte " + std::to_string(used);
   return !error;
+}
+
+bool is_too_deep(const json::value& value) {
+  return is_deeper(value, kJsonDepthMax);
 }
 
 std::string canonical(const json::value& value) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <ctime>
 
 namespace godwit::base {
 namespace {
@@ -26,6 +27,12 @@ const Unit* find_unit(std::string_view name) {
 }
 
 }  // namespace
+
+std::chrono::nanoseconds thread_cpu_time() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 Instant now() {
   return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());

@@ -16,6 +16,9 @@ Instant now();
 inline Tick tick() {
   return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now());
 }
+// The processor time that this thread has used. What a computation may cost is measured in it: a machine may stop a
+// thread for as long as it likes.
+std::chrono::nanoseconds thread_cpu_time();
 
 // "250ms", "2s", "1m30s", "3d", "0"; units us ms s m h d w. Empty for anything else, negative values and overflow.
 std::optional<Duration> parse_duration(std::string_view text);

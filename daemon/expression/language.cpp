@@ -107,15 +107,19 @@ std::shared_ptr<const Compiled> Language::compile(const model::Expression& expre
 }
 
 json::value Language::evaluate(const Compiled& compiled, const Scope& scope) {
+  return evaluate_at(compiled, scope, 1);
+}
+
+json::value Language::evaluate_at(const Compiled& compiled, const Scope& scope, std::size_t depth) {
   if (!compiled.path_.empty()) {
     if (const json::value* found = follow(compiled.path_, scope)) try {
-        return bounded_copy(*found, budget_.output);
+        return bounded_copy(*found, budget_.output, depth);
       } catch (const std::runtime_error& error) {
         throw base::refused("the expression ${" + compiled.source_.source + "} failed: " + error.what(),
                             compiled.source_.place);
       }
   }
-  return lua_->call(compiled.function_, scope, compiled.source_);
+  return lua_->call(compiled.function_, scope, compiled.source_, depth);
 }
 
 std::shared_ptr<const CompiledTemplate> Language::compile(const model::Template& source) {
@@ -178,15 +182,15 @@ CompiledTemplate::Node Language::compile_text(std::string_view text, const model
 }
 
 json::value Language::render(const CompiledTemplate& compiled, const Scope& scope) {
-  return render_node(compiled.root_, scope);
+  return render_node(compiled.root_, scope, 1);
 }
 
-json::value Language::render_node(const Node& node, const Scope& scope) {
+json::value Language::render_node(const Node& node, const Scope& scope, std::size_t depth) {
   switch (node.kind) {
     case Node::Kind::constant:
       return node.constant;
     case Node::Kind::expression:
-      return evaluate(*node.expression, scope);
+      return evaluate_at(*node.expression, scope, depth);
     case Node::Kind::text: {
       std::string text;
       for (const auto& piece : node.pieces)
@@ -196,13 +200,13 @@ json::value Language::render_node(const Node& node, const Scope& scope) {
     case Node::Kind::list: {
       json::array list;
       list.reserve(node.items.size());
-      for (const auto& item : node.items) list.push_back(render_node(item, scope));
+      for (const auto& item : node.items) list.push_back(render_node(item, scope, depth + 1));
       return list;
     }
     case Node::Kind::object: {
       json::object object;
       object.reserve(node.members.size());
-      for (const auto& [key, member] : node.members) object.emplace(key, render_node(member, scope));
+      for (const auto& [key, member] : node.members) object.emplace(key, render_node(member, scope, depth + 1));
       return object;
     }
   }

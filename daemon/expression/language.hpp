@@ -13,8 +13,8 @@ struct Budget {
   std::size_t memory = 64u << 20;  // bytes of Lua's heap beyond what stood there before
   std::size_t text = 4u << 20;     // bytes of one string
   std::size_t output = 16u << 20;  // bytes of the result as JSON, about
-  base::Duration time =
-      std::chrono::seconds(2);  // for work that counts few instructions, such as comparing long strings
+  // Of the processor, for work that counts few instructions, such as comparing long strings.
+  base::Duration time = std::chrono::seconds(2);
 };
 
 // An expression that Lua cannot read; `offset` is where in its source.
@@ -49,7 +49,9 @@ class Language {
                                       std::vector<Reference>& references);
   CompiledTemplate::Node compile_text(std::string_view text, const model::Template& source, const std::string& path,
                                       std::vector<Reference>& references);
-  json::value render_node(const CompiledTemplate::Node& node, const Scope& scope);
+  // `depth` is how deep in the whole the value will stand: together they must be JSON that can be read again.
+  json::value evaluate_at(const Compiled& compiled, const Scope& scope, std::size_t depth);
+  json::value render_node(const CompiledTemplate::Node& node, const Scope& scope, std::size_t depth);
 
   Budget budget_;
   std::shared_ptr<LuaState> lua_;

@@ -24,7 +24,7 @@ class LuaState final : public Heap {
   int compile(const model::Expression& source);
   void release(int function);
   // Throws Error(refused).
-  json::value call(int function, const Scope& scope, const model::Expression& source);
+  json::value call(int function, const Scope& scope, const model::Expression& source, std::size_t depth);
 
   static LuaState& of(lua_State* lua) { return static_cast<LuaState&>(Heap::of(lua)); }
   void charge(lua_State* lua, std::int64_t work) override;
@@ -36,6 +36,7 @@ class LuaState final : public Heap {
   static void* allocate(void* self, void* old, std::size_t old_size, std::size_t new_size);
   void start(const Scope* scope);
   void finish();
+  bool is_out_of_time();
   [[noreturn]] void fail(const model::Expression& source, int status);
   std::string stopped_because(int status) const;
 
@@ -46,7 +47,8 @@ class LuaState final : public Heap {
   std::size_t used_at_start_ = 0;
   std::int64_t instructions_left_ = 0;
   std::int64_t unclocked_ = 0;  // work since the clock was looked at
-  base::Tick deadline_{};
+  base::Tick look_at_{};        // before then the time cannot be over
+  std::optional<std::chrono::nanoseconds> cpu_end_;
   std::uint64_t evaluation_ = 0;
   const Scope* scope_ = nullptr;
   std::string stop_;            // the budget that was used up

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "base/utf8.hpp"
 #include "expression/heap.hpp"
 
 namespace godwit::expression {
@@ -101,9 +102,8 @@ class Exporter {
   Exporter(lua_State* lua, std::size_t budget) : lua_(lua), left_(budget) {}
 
   json::value value(int index, std::size_t depth) {
-    if (depth > base::kJsonDepthMax || !lua_checkstack(lua_, 4))
-      throw std::runtime_error("the value is nested deeper than " + std::to_string(base::kJsonDepthMax) +
-                               " levels, or contains itself");
+    check_depth(depth);
+    if (!lua_checkstack(lua_, 4)) throw_too_deep();
     take(8);
     switch (lua_type(lua_, index)) {
       case LUA_TNIL:
@@ -113,7 +113,7 @@ class Exporter {
       case LUA_TNUMBER:
         return number(index);
       case LUA_TSTRING:
-        return json::value(json::string(text(index)));
+        return json::value(json::string(whole_text(text(index))));
       case LUA_TTABLE:
         return table(lua_absindex(lua_, index), depth);
       case LUA_TLIGHTUSERDATA:
@@ -121,12 +121,13 @@ class Exporter {
       default:
         break;
     }
-    if (const View* view = view_at(lua_, index)) return view->value ? copy(*view->value) : members(*view->members);
+    if (const View* view = view_at(lua_, index))
+      return view->value ? copy(*view->value, depth) : members(*view->members, depth);
     throw std::runtime_error(std::string("a ") + kind_name(lua_, index) + " cannot be part of the value");
   }
 
-  json::value copy(const json::value& value) {
-    weigh(value);
+  json::value copy(const json::value& value, std::size_t depth) {
+    weigh(value, depth);
     return value;
   }
 
@@ -136,16 +137,35 @@ class Exporter {
     left_ -= bytes;
   }
 
-  void weigh(const json::value& value) {
+  [[noreturn]] static void throw_too_deep() {
+    throw std::runtime_error("the value is nested deeper than " + std::to_string(base::kJsonDepthMax) +
+                             " levels, or contains itself");
+  }
+  static void check_depth(std::size_t depth) {
+    if (depth > base::kJsonDepthMax) throw_too_deep();
+  }
+
+  // Lua's texts are bytes, of which a function may have cut a part of a letter off.
+  static std::string_view whole_text(std::string_view text) {
+    if (!base::is_utf8(text))
+      throw std::runtime_error(
+          "the value has text that is not UTF-8, or has a zero byte (utf8.offset() tells where a "
+          "letter begins)");
+    return text;
+  }
+
+  void weigh(const json::value& value, std::size_t depth) {
     take(8);
     if (const auto* text = value.if_string()) {
       take(text->size());
     } else if (const auto* array = value.if_array()) {
-      for (const auto& item : *array) weigh(item);
+      check_depth(depth);
+      for (const auto& item : *array) weigh(item, depth + 1);
     } else if (const auto* object = value.if_object()) {
+      check_depth(depth);
       for (const auto& member : *object) {
         take(member.key().size());
-        weigh(member.value());
+        weigh(member.value(), depth + 1);
       }
     }
   }
@@ -164,9 +184,9 @@ class Exporter {
     return {data, size};
   }
 
-  json::value members(const Scope::Root& root) {
+  json::value members(const Scope::Root& root, std::size_t depth) {
     json::object result;
-    for (const auto& [key, member] : root.members) result.emplace(key, copy(*member));
+    for (const auto& [key, member] : root.members) result.emplace(key, copy(*member, depth + 1));
     return result;
   }
 
@@ -194,7 +214,7 @@ class Exporter {
       take(key.size());
       lua_pushlstring(lua_, key.data(), key.size());
       lua_rawget(lua_, index);
-      result.emplace(key, value(-1, depth + 1));
+      result.emplace(whole_text(key), value(-1, depth + 1));
       lua_pop(lua_, 1);
     }
     keys_.pop_back();
@@ -272,11 +292,11 @@ void push_root(lua_State* lua, const Scope::Root& root) {
   push_view(lua, {nullptr, &root, Heap::of(lua).evaluation()});
 }
 
-json::value to_json(lua_State* lua, int index, std::size_t budget) {
-  return Exporter(lua, budget).value(index, 1);
+json::value to_json(lua_State* lua, int index, std::size_t budget, std::size_t depth) {
+  return Exporter(lua, budget).value(index, depth);
 }
-json::value bounded_copy(const json::value& value, std::size_t budget) {
-  return Exporter(nullptr, budget).copy(value);
+json::value bounded_copy(const json::value& value, std::size_t budget, std::size_t depth) {
+  return Exporter(nullptr, budget).copy(value, depth);
 }
 
 bool is_null(lua_State* lua, int index) {

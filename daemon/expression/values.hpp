@@ -13,11 +13,12 @@ void add_value_types(lua_State* lua);
 // evaluation.
 void push_json(lua_State* lua, const json::value& value);
 void push_root(lua_State* lua, const Scope::Root& root);
-// The JSON value of what stands at `index`. Throws std::runtime_error for what JSON cannot say and for more than
-// `budget` bytes; raises no Lua error, so it may be called outside of a protected call.
-json::value to_json(lua_State* lua, int index, std::size_t budget);
-// A copy of `value`. Throws std::runtime_error when it has more than `budget` bytes.
-json::value bounded_copy(const json::value& value, std::size_t budget);
+// The JSON value of what stands at `index`, which has its place `depth` levels deep in a larger one. Throws
+// std::runtime_error for what JSON cannot say, for more than `budget` bytes and for more than base::kJsonDepthMax
+// levels; raises no Lua error, so it may be called outside of a protected call.
+json::value to_json(lua_State* lua, int index, std::size_t budget, std::size_t depth = 1);
+// A copy of `value`. Throws std::runtime_error when it has more than `budget` bytes or too many levels.
+json::value bounded_copy(const json::value& value, std::size_t budget, std::size_t depth = 1);
 
 // What a value is to a person: "nil", "null", "list", "object", "text", "number", ...
 const char* kind_name(lua_State* lua, int index);

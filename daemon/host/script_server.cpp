@@ -245,7 +245,7 @@ void ScriptServer::watch() {
     const std::int64_t used = static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec - began;
     if (used < allowed_ns_ + kGraceNs || began != script::State::newest_stretch()) continue;
     pthread_kill(script_thread_, SIGUSR1);
-    for (int i = 0; i < 100 && !g_trace.ready; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 2'000 && !g_trace.ready; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     give_up(g_trace.ready ? std::string(g_trace.text, g_trace.size) : std::string());
   }
 }

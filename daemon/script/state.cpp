@@ -27,12 +27,6 @@ int set_up(lua_State* lua) {
 
 }  // namespace
 
-std::int64_t thread_cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
 State::State(const Budget& budget) : budget_(budget) {
   lua_ = lua_newstate(&State::allocate, this);
   if (!lua_) throw std::bad_alloc();
@@ -70,7 +64,7 @@ void* State::allocate(void* self_pointer, void* old, std::size_t old_size, std::
 
 void State::begin_stretch(lua_State* thread) {
   unclocked_ = 0;
-  stretch_started_ = thread_cpu_ns();
+  stretch_started_ = base::thread_cpu_time().count();
   running_thread_ = thread;
   newest_stretch_ = stretch_started_;
 }
@@ -94,7 +88,7 @@ void State::charge(lua_State* lua, std::int64_t work) {
   unclocked_ += work;
   if (unclocked_ < kClockInterval) return;
   unclocked_ = 0;
-  const auto used = std::chrono::nanoseconds(thread_cpu_ns() - stretch_started_);
+  const auto used = base::thread_cpu_time() - std::chrono::nanoseconds(stretch_started_);
   if (used > budget_.cpu)
     stop(lua, {"cpu", "it computed for longer than " + base::format_duration(budget_.cpu) +
                           " without a step; do the work in a plugin, or in smaller parts with gw.memo between them"});

@@ -69,7 +69,4 @@ class State final : public expression::Heap {
   static inline std::atomic<lua_State*> running_thread_{nullptr};
 };
 
-// CPU time of the calling thread in nanoseconds.
-std::int64_t thread_cpu_ns();
-
 }  // namespace godwit::script

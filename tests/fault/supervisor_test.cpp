@@ -47,7 +47,7 @@ class Supervisor {
 TEST_CASE("systemd hears of a daemon that began anew as before") {
   Supervisor supervisor;
   const auto url = support::Postgres::shared().make_database();
-  support::DaemonProcess daemon({.settings = "node: {name: one, lease: 3s}\n",
+  support::DaemonProcess daemon({.settings = "node: {name: one, lease: 20s}\n",
                                  .database_url = url,
                                  .environment = {"NOTIFY_SOCKET=" + supervisor.path(), "WATCHDOG_USEC=1000000"}});
   daemon.launch();

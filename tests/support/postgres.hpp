@@ -60,7 +60,7 @@ class Loop : public engine::Clock, public store::SocketWatch {
   void forget(int fd) override { sockets_.erase(fd); }
 
   // Does what is posted until `done` says so; false when that takes longer than `limit`.
-  bool wait(const std::function<bool()>& done, base::Duration limit = std::chrono::seconds(30));
+  bool wait(const std::function<bool()>& done, base::Duration limit = std::chrono::minutes(2));
   std::size_t posts() const;
 
   // Calls `ask(answer)` and waits for the answer; throws the error it brings.

@@ -8,7 +8,9 @@
 
 #include "integration/store/facts.hpp"
 #include "store/postgres_binaries.hpp"
+#include "store/postmaster.hpp"
 #include "store/private_cluster.hpp"
+#include "support/file_text.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace godwit;
@@ -86,11 +88,12 @@ TEST_CASE("A server left behind by a killed daemon is taken over, and ended with
   close(ready[0]);
   close(ready[1]);
   {
-    // It is up when it has written its file and its socket.
+    // It is up when it has its socket and has written where that is.
     Loop loop;
-    loop.wait([&] { return std::filesystem::exists(folder / "state/postgres/socket/.s.PGSQL.5432"); },
-              std::chrono::seconds(1));
-    while (!std::filesystem::exists(folder / "state/postgres/socket/.s.PGSQL.5432")) usleep(1000);
+    REQUIRE(loop.wait([&] {
+      const auto file = store::parse_postmaster_file(file_text(folder / "state/postgres/data/postmaster.pid"));
+      return file && !file->socket_dir.empty();
+    }));
   }
   kill(daemon, SIGKILL);
   waitpid(daemon, nullptr, 0);
@@ -112,12 +115,12 @@ TEST_CASE("What a killed server leaves behind does not keep the next one from st
   const auto leftover = static_cast<pid_t>(PQbackendPID(session.get()));
   const auto killed = own.pid();
   kill(static_cast<pid_t>(killed), SIGKILL);
-  CHECK(own.loop.wait([&] { return own.pid() != killed; }, std::chrono::seconds(30)));
-  CHECK(own.store.status().at("cluster").at("restarts") == 1);
+  CHECK(own.loop.wait([&] { return own.pid() != killed; }));
   const auto numbers =
       own.loop.get<std::vector<model::RunId>>([&](auto answer) { own.store.allocate_runs(1, std::move(answer)); });
   CHECK(numbers.size() == 1);
-  CHECK(own.store.status().at("cluster").at("restarts") == 1);
+  // One more, should the leftover take long to end: the first server then finds its memory in use.
+  CHECK(own.store.status().at("cluster").at("restarts").to_number<int>() <= 2);
   // Ended, though perhaps not reaped: such a process works in no folder any more.
   std::error_code ended;
   CHECK(std::filesystem::read_symlink("/proc/" + std::to_string(leftover) + "/cwd", ended).empty());

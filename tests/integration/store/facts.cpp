@@ -9,6 +9,11 @@ model::RunId Life::submit(const std::string& job) {
   return run;
 }
 
+void Life::leave(const std::string& url) {
+  store.stop();
+  sql(url, "SELECT godwit.end_lease(node) FROM godwit.lease WHERE until > '-infinity'");
+}
+
 base::Instant moment(int second) {
   return base::from_microseconds(1'763'800'000'123'456 + std::int64_t(second) * 1'000'000);
 }
@@ -48,7 +53,7 @@ engine::RunDone done(model::RunId run) {
 
 pqxx::result sql(const std::string& url, const std::string& statement) {
   static store::Watchdog watchdog;
-  store::Connection connection(url, "test", watchdog, std::chrono::seconds(30));
+  store::Connection connection(url, "test", watchdog, std::chrono::minutes(5));
   return connection.exec(statement);
 }
 

@@ -31,6 +31,8 @@ class Life {
     return loop.get<std::vector<engine::UnfinishedRun>>(
         [&](auto answer) { store.load_unfinished(after, limit, std::move(answer)); });
   }
+  // Stops the store and makes sure that the node's lease ended with it: a busy server may not hear of it in time.
+  void leave(const std::string& url);
   // Submits a run and gives its number.
   model::RunId submit(const std::string& job = "flock");
 

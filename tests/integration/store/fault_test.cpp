@@ -57,6 +57,9 @@ void check_stored(const std::string& url, const Load& load, int total) {
   CHECK(count(url, "SELECT count(DISTINCT detail) FROM godwit.run_change") == total);
 }
 
+// A session that holds a row for as long as its test takes.
+constexpr auto kHoldsLong = "SET idle_in_transaction_session_timeout = 0";
+
 std::vector<int> backends_with(const std::string& url, const std::string& condition) {
   std::vector<int> backends;
   for (const auto& row :
@@ -112,6 +115,7 @@ TEST_CASE("A submit by SQL that another node took while this one's commit was in
   const auto bystander = submitted(one.numbers(1).front());
   store::Watchdog watchdog;
   store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  holder.exec(kHoldsLong);
   std::vector<Verdict> verdicts;
   {
     pqxx::work work(holder.session());
@@ -143,6 +147,7 @@ TEST_CASE("Who has taken over runs without hearing of it finds them, and numbers
   const auto before = last_block();
   store::Watchdog watchdog;
   store::Connection holder(url, "test", watchdog, std::chrono::seconds(10));
+  holder.exec(kHoldsLong);
   // The statement that is carried out and whose answer nobody hears.
   const store::NodeSeat seat{.node = 1, .epoch = count(url, "SELECT epoch FROM godwit.node WHERE id = 1")};
   REQUIRE(store::claim_runs(holder, seat, 10, true).runs.size() == 1);

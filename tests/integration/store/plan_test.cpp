@@ -223,7 +223,7 @@ TEST_CASE("Taking over runs reads no more than is taken", "[store]") {
   number_from(url, 2 * kRuns);
   {
     Life gone(url);
-    gone.store.stop();
+    gone.leave(url);
   }
   explain_all(url);
   Life life(url, "two");

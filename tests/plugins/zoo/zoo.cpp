@@ -290,7 +290,7 @@ UNUSED gw_status steals_frames(gw_call*, const std::string&) {
   }
 }
 void* abort_later(void*) {
-  usleep(50'000);
+  usleep(500'000);
   abort();
 }
 UNUSED gw_status outlives(gw_call* call, const std::string&) {

@@ -38,7 +38,7 @@ class BusyDaemon {
     const base::UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     const timeval turn{0, 20'000};
     ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &turn, sizeof turn);
-    const auto until = base::tick() + 10s;
+    const auto until = base::tick() + 60s;
     for (bool ended = false;;) {
       char bytes[4096];
       const ssize_t got = ::recv(client.get(), bytes, sizeof bytes, 0);
@@ -75,5 +75,5 @@ TEST_CASE("The lines of a run that never pauses are shown while it runs") {
     CHECK(cli::logs(session) == 0);
   }
   CHECK(daemon.looks() >= 3);
-  CHECK(base::tick() - begin < 9s);
+  CHECK(base::tick() - begin < 50s);
 }

@@ -219,6 +219,28 @@ TEST_CASE("a template keeps the types of whole expressions and writes text into 
                                                                      {"params", "tags"}});
 }
 
+TEST_CASE("what JSON cannot hold is refused, as a whole value and as a part of a template") {
+  World world;
+  CHECK_THAT(world.error("params.name:sub(1, 1) .. '\\xe6'"), Catch::Contains("not UTF-8"));
+  CHECK_THAT(world.error("{['\\xff'] = 1}"), Catch::Contains("not UTF-8"));
+  CHECK_THAT(world.error("'a\\0b'"), Catch::Contains("zero byte"));
+  json::value deep = 1, whole = "${ params.nested }";
+  for (int level = 0; level < 60; ++level) deep = json::array{deep};
+  world.params.as_object()["nested"] = deep;
+  const auto render = [&] {
+    return world.language.render(*world.language.compile(model::Template{.value = whole}), world.scope);
+  };
+  for (int level = 0; level < 4; ++level) {
+    CHECK(base::is_json(json::serialize(render())));
+    whole = level % 2 == 0 ? json::value(json::array{whole}) : json::value(json::object{{"a", whole}});
+  }
+  CHECK(base::is_json(json::serialize(render())));
+  whole = json::array{whole};
+  CHECK_THROWS_WITH(render(), Catch::Contains("nested deeper than 64 levels"));
+  whole = "${ {{{{{params.nested}}}}} }";
+  CHECK_THROWS_WITH(render(), Catch::Contains("nested deeper than 64 levels"));
+}
+
 TEST_CASE("a template without expressions is serialised once") {
   World world;
   model::Template source;

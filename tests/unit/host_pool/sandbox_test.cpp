@@ -35,15 +35,8 @@ std::string tried(PoolWorld& world, json::object what) {
 class Listeners {
  public:
   Listeners() {
-    tcp_ = base::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(tcp_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    tcp_ = tcp_socket(port);
     REQUIRE(::listen(tcp_.get(), 16) == 0);
-    REQUIRE(::getsockname(tcp_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port = ntohs(address.sin_port);
     path = (dir_ / "socket").string();
     datagram_path = (dir_ / "datagrams").string();
     abstract = "godwit-test-" + std::to_string(::getpid());
@@ -52,10 +45,28 @@ class Listeners {
     abstract_ = unix_socket(abstract, true, SOCK_STREAM);
   }
 
+  // A port that nobody has, as far as one can know.
+  static std::uint16_t free_port() {
+    std::uint16_t port = 0;
+    tcp_socket(port);
+    return port;
+  }
+
   std::uint16_t port = 0;
   std::string path, datagram_path, abstract;
 
  private:
+  static base::UniqueFd tcp_socket(std::uint16_t& port) {
+    base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port = ntohs(address.sin_port);
+    return fd;
+  }
   static base::UniqueFd unix_socket(const std::string& name, bool is_abstract, int type) {
     base::UniqueFd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
@@ -104,11 +115,11 @@ TEST_CASE("each grant of the network opens what it names and no more") {
     CHECK(tried(world, {{"try", "unix"}, {"path", listeners.path}}) == "EPERM");
   }
   SECTION("a TCP port to serve") {
-    PoolWorld world(
-        granting([&](auto& grants) { grants.network.listen = {static_cast<std::uint16_t>(listeners.port ^ 1)}; }));
-    CHECK(tried(world, {{"try", "listen"}, {"port", listeners.port ^ 1}}) == "ok");
+    const auto port = Listeners::free_port();
+    PoolWorld world(granting([&](auto& grants) { grants.network.listen = {port}; }));
+    CHECK(tried(world, {{"try", "listen"}, {"port", port}}) == "ok");
     if (process::landlock_abi() >= 4) {
-      CHECK(tried(world, {{"try", "listen"}, {"port", listeners.port ^ 2}}) == "EACCES");
+      CHECK(tried(world, {{"try", "listen"}, {"port", port ^ 2}}) == "EACCES");
     }
   }
   SECTION("UDP") {
