@@ -28,6 +28,7 @@ struct ActiveRun {
   std::map<std::string, UnfinishedRun::Wait> waits;         // likewise
   std::vector<Signal> signals;                              // that no step has taken
   std::vector<model::RunId> orphans;                        // children that are cancelled with the run's end
+  Limits::Declaration limits;                               // by its job's word
 
   base::json::object pins;         // what each `uses` meant at the submit: {"callable","plugin","version"}
   bool accepts_installed = false;  // a person said to go on with the versions that are installed

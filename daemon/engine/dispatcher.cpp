@@ -79,7 +79,17 @@ class Dispatcher::Listener : public StepListener {
   void quota(std::string limit, model::Quota quota) override {
     dispatcher_.parts_.limits.quota(task_.ticket, limit, quota);
   }
-  void finished(StepOutcome outcome) override { dispatcher_.on_outcome(run_, task_, std::move(outcome)); }
+  void finished(StepOutcome outcome) override {
+    // This goes with the step, which may end in here.
+    Runner& runner = dispatcher_.runner_;
+    const model::RunId run = run_.id();
+    try {
+      dispatcher_.on_outcome(run_, task_, std::move(outcome));
+    } catch (const base::Error& error) {
+      // The plugin whose frame this was did nothing wrong.
+      runner.on_defect(run, error);
+    }
+  }
 
  private:
   Dispatcher& dispatcher_;

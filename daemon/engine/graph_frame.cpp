@@ -274,8 +274,13 @@ void GraphFrame::recorded(StepRef step, model::StepState state) {
 
 bool GraphFrame::is_last(StepRef step) {
   if (!plan_.is_last(step) || stage(step).grow) return false;
-  publish(step.stage);
-  return true;
+  try {
+    publish(step.stage);
+    return true;
+  } catch (const base::Error&) {
+    // Told by recorded(), once the step is.
+    return false;
+  }
 }
 
 std::string GraphFrame::last_output() const {
@@ -302,13 +307,14 @@ StepRequest GraphFrame::item_request(StepRef item, const GraphFrame& body) const
 void GraphFrame::publish(std::size_t index) {
   StageData& data = stages_[index];
   const CompiledStage& compiled = graph_.stages()[index];
-  if (!data.wanted || std::exchange(data.published, true)) return;
+  if (!data.wanted || data.published) return;
   if (data.skipped)
     data.value = nullptr;
   else if (compiled.foreach)
     data.value = list_value(index);
   else
     data.value = data.outputs.empty() || data.outputs[0].empty() ? json::value() : base::parse_json(data.outputs[0]);
+  data.published = true;
   data.outputs = {};
   scope_.set_member("stages", compiled.spec->name, data.value);
 }

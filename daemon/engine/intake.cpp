@@ -4,6 +4,7 @@
 #include "base/suggest.hpp"
 #include "engine/countdown.hpp"
 #include "engine/progress.hpp"
+#include "jobfile/place_finder.hpp"
 #include "jobfile/stage_reader.hpp"
 
 namespace godwit::engine {
@@ -47,6 +48,11 @@ Outcome outcome_from(const std::string& text) {
     outcome.failure = model::Failure{
         std::string(failure->at("code").as_string()), std::string(failure->at("message").as_string()), false, {}};
   return outcome;
+}
+
+// Of a path that begins in what stands at `path`.
+std::string path_below(const std::string& path, const std::string& inner) {
+  return inner.empty() || inner.front() == '[' ? path + inner : base::below(path, inner);
 }
 
 }  // namespace
@@ -196,7 +202,7 @@ void Intake::bring(UnfinishedRun run, Looks::Look look, Answer<Nothing> answer) 
 void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, const Looks::Look& look,
                          Answer<Nothing> answer) {
   if (parts_.runner.find(run->id()) || looks_.is_old(look, run->id())) return answer(Nothing{});
-  declare_limits(*run->job);
+  declare_limits(*run, words_on_limits(run->job->job()));
   run->touched = !stored.steps.empty() || !stored.attempts.empty() || !stored.waits.empty();
   run->noted = run->touched;
   for (const auto& step : stored.steps) run->last_end = std::max(run->last_end, step.finished_at);
@@ -255,62 +261,93 @@ std::string Intake::pins(const CompiledJob& job) const {
   return json::serialize(pins);
 }
 
-void Intake::check_call(const CompiledStage& stage) const {
+std::vector<base::Error::Problem> Intake::call_problems(const CompiledStage& stage) const {
   const auto callable = parts_.steps.resolve(stage.spec->uses);
-  if (!callable->args_schema.empty())
-    jobfile::InputSchema(callable->args_schema, callable->name).check(stage.spec->with);
+  if (callable->args_schema.empty()) return {};
+  const jobfile::InputSchema schema(callable->args_schema, callable->name);
+  try {
+    schema.check(stage.spec->with);
+    return {};
+  } catch (const base::Error& error) {
+    const std::string with = stage.spec->place.path + ".with";
+    auto problems = error.problems();
+    for (auto& problem : problems) problem.place.path = path_below(with, problem.place.path);
+    return problems;
+  }
+}
+
+std::vector<base::Error::Problem> Intake::limit_problems(const CompiledJob& job, const CompiledStage& stage) const {
+  std::vector<base::Error::Problem> problems;
+  for (const auto& [name, use] : stage.spec->limits) {
+    // Of a name that is only known when the step is, the template says how much there is.
+    const std::string limit = use.key ? Limits::template_of(name) : name;
+    const auto numbers = parts_.limits.spec_with(limit, job.job().name, job.job().limits);
+    try {
+      Limits::check(limit, use.count, numbers ? &*numbers : nullptr);
+    } catch (const base::Error& error) {
+      for (auto problem : error.problems()) {
+        problem.place.path = base::below(stage.spec->place.path + ".limits", name);
+        problems.push_back(std::move(problem));
+      }
+    }
+  }
+  return problems;
 }
 
 std::vector<base::Error::Problem> Intake::problems(const CompiledJob& job) const {
   std::vector<base::Error::Problem> problems;
   // Plugins do not change while the process lives, and a submit has no time for what was checked before.
   const bool known = checked_.contains(job.job().version);
-  const auto add = [&](const base::Error& error, const base::Place& place) {
-    for (const auto& problem : error.problems()) {
-      base::Place where = place;
-      if (!problem.place.path.empty()) where.path += (where.path.empty() ? "" : ".") + problem.place.path;
-      problems.push_back({problem.what, where, problem.hint});
-    }
-  };
   job.each_stage([&](const CompiledStage& stage) {
     if (stage.body) return;
+    const auto add = [&](std::vector<base::Error::Problem> found) {
+      for (auto& problem : found) problems.push_back(std::move(problem));
+    };
     try {
       if (stage.spec->kind == model::StageKind::child) parts_.library.find(stage.spec->uses);
-      if (stage.spec->kind == model::StageKind::call && !known) check_call(stage);
+      if (stage.spec->kind == model::StageKind::call && !known) add(call_problems(stage));
     } catch (const base::Error& error) {
-      add(error, stage.spec->uses_place);
-    }
-    for (const auto& [name, use] : stage.spec->limits) {
-      // Of a name that is only known when the step is, the template says how much there is.
-      const std::string limit = use.key ? Limits::template_of(name) : name;
-      auto declared = job.job().limits.find(limit);
-      if (declared == job.job().limits.end()) declared = job.job().limits.find(Limits::template_of(limit));
-      const auto* numbers = parts_.limits.spec(limit);
-      base::Place place = stage.spec->place;
-      place.path = "stages." + stage.spec->name + ".limits." + name;
-      try {
-        Limits::check(limit, use.count,
-                      numbers || declared == job.job().limits.end() ? numbers : &declared->second);
-      } catch (const base::Error& error) {
-        add(error, place);
+      for (auto problem : error.problems()) {
+        problem.place.path = path_below(stage.spec->uses_place.path, problem.place.path);
+        problems.push_back(std::move(problem));
       }
     }
+    add(limit_problems(job, stage));
   });
-  if (problems.empty()) {
-    if (checked_.size() >= kCheckedMax) checked_.clear();
-    checked_.insert(job.job().version);
+  if (!problems.empty()) {
+    jobfile::find_places(job.job(), problems);
+    return problems;
   }
+  if (checked_.size() >= kCheckedMax) checked_.clear();
+  checked_.insert(job.job().version);
   return problems;
 }
 
-void Intake::declare_limits(const CompiledJob& job) {
-  for (const auto& [name, spec] : job.job().limits) parts_.limits.set(name, spec, Limits::Source::job);
+// A run that was stored has the numbers of its job's newest version, as it had since that was submitted: it may be that
+// only an earlier life saw runs of it.
+Limits::Words Intake::words_on_limits(const model::Job& job) const {
+  Limits::Words words = job.limits;
+  if (words.empty()) return words;
+  if (const auto newest = parts_.library.look_up(job.name))
+    for (auto& [name, spec] : words)
+      if (const auto word = newest->limits.find(name); word != newest->limits.end()) spec = word->second;
+  return words;
+}
+
+void Intake::declare_limits(ActiveRun& run, const Limits::Words& words) {
+  run.limits = parts_.limits.declare(run.record.job, words);
   // A limit that was known at the submit and is gone from the settings since would leave its waiters without an answer.
-  job.each_stage([this](const CompiledStage& stage) {
+  run.job->each_stage([this](const CompiledStage& stage) {
     for (const auto& [name, use] : stage.spec->limits)
       if (const auto limit = use.key ? Limits::template_of(name) : name; !parts_.limits.known(limit))
         parts_.limits.set(limit, use.count, Limits::Source::job);
   });
+}
+
+void Intake::begin_new(Submitted submitted, const std::shared_ptr<const CompiledJob>& job) {
+  auto run = std::make_shared<ActiveRun>(std::move(submitted), job);
+  declare_limits(*run, job->job().limits);
+  parts_.runner.take_up(std::move(run));
 }
 
 Intake::Accepted Intake::accept(const SubmitRequest& request) {
@@ -324,7 +361,6 @@ Intake::Accepted Intake::accept(const SubmitRequest& request) {
     throw base::refused("'" + request.queue.substr(0, 100) + "' cannot be the name of a queue", {.path = "queue"},
                         "use letters, digits and _, and no digit first");
   accepted.pins = pins(*accepted.job);
-  declare_limits(*accepted.job);
   return accepted;
 }
 
@@ -481,7 +517,7 @@ void Intake::admit(Submitted submitted, const std::shared_ptr<const CompiledJob>
   }
   cursor_ = std::max(cursor_, submitted.run);
   if (!place.plain()) return wait_for_turn(std::move(submitted), place, job);
-  parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(submitted), job));
+  begin_new(std::move(submitted), job);
 }
 
 }  // namespace godwit::engine

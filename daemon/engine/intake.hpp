@@ -129,8 +129,12 @@ class Intake {
   static void check_stages(const CompiledJob& job, const SubmitRequest& request);
   static Result<SubmitReceipt> not_unique(const CompiledJob& job, const Verdict& verdict);
   void allocate(ChildRun child, Answer<ChildRun> answer);
-  void check_call(const CompiledStage& stage) const;
-  void declare_limits(const CompiledJob& job);
+  std::vector<base::Error::Problem> call_problems(const CompiledStage& stage) const;
+  std::vector<base::Error::Problem> limit_problems(const CompiledJob& job, const CompiledStage& stage) const;
+  // The limits by the word of the run's job, from here on for as long as it is in memory.
+  void declare_limits(ActiveRun& run, const Limits::Words& words);
+  Limits::Words words_on_limits(const model::Job& job) const;
+  void begin_new(Submitted submitted, const std::shared_ptr<const CompiledJob>& job);
   std::vector<Fact> facts_of(const CompiledJob& job) const;
   bool belongs_here(const Submitted& run) const;
   void drain();

@@ -64,7 +64,7 @@ void Intake::wait_for_turn(Submitted run, const Rank& rank, const std::shared_pt
   const auto next = parts_.queues.next();
   if (!next || next->run != run.run || !has_room_for(*next)) return refill();
   parts_.queues.take();
-  parts_.runner.take_up(std::make_shared<ActiveRun>(std::move(run), job));
+  begin_new(std::move(run), job);
 }
 
 // What a node had of a queue goes to the others with its lease, so its runs need places anew, before all that have not

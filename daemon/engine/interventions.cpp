@@ -275,6 +275,7 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
           json::object{{"code", "ended"}, {"text", "the run has ended; see `godwit show " + model::text(run) + "`"}});
       return answer(view(model::name(*stored->ended), std::move(list)));
     }
+    if (stored->paused) list.push_back(paused_reason(run));
     if (!stored->blocked.empty()) {
       list.push_back(json::object{{"code", "blocked"}, {"text", stored->blocked}, {"step", stored->blocked_path}});
       return answer(view(model::name(model::RunState::blocked), std::move(list)));
@@ -293,7 +294,8 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
       std::optional<ActiveRun::Turn> known;
       if (const auto* given = options.as_object().if_contains("concurrency"))
         turn = &known.emplace(ActiveRun::turn_of(stored->run.job, given->as_object()));
-      if (!turn || !list.empty()) return answer(view(model::name(model::RunState::waiting), std::move(list)));
+      const auto state = stored->paused ? model::RunState::paused : model::RunState::waiting;
+      if (!turn || !list.empty()) return answer(view(model::name(state), std::move(list)));
       // It rests before its first step: for its turn.
       return parts_.store.read_locks(turn->lock, [run, view, turn = *turn, answer](Result<std::vector<LockRow>> rows) {
         if (!rows) return answer(rows.error());
@@ -305,6 +307,7 @@ void Interventions::why(model::RunId run, Answer<json::object> answer) {
         answer(view(model::name(model::RunState::waiting), json::array{turn_reason(turn, before)}));
       });
     }
+    if (stored->paused) return answer(view(model::name(model::RunState::paused), std::move(list)));
     list = parts_.queues.reasons(parts_.intake.rank(stored->run));
     if (list.empty())
       list.push_back(

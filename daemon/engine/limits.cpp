@@ -20,6 +20,12 @@ bool is_template(const std::string& name) {
   return name.ends_with(":*");
 }
 
+// Permits and rates cannot be compared; one of the two must be the smaller for everybody.
+bool is_smaller(const model::LimitSpec& a, const model::LimitSpec& b) {
+  if (a.is_rate() != b.is_rate()) return b.is_rate();
+  return std::pair(a.rate, a.permits) < std::pair(b.rate, b.permits);
+}
+
 }  // namespace
 
 std::string_view Limits::name(Source source) {
@@ -63,6 +69,67 @@ void Limits::set(const std::string& name, const model::LimitSpec& spec, Source s
 void Limits::keep_below(const std::string& name, const model::LimitSpec& spec, Source source) {
   const auto [below, is_new] = below_.try_emplace(name, source, spec);
   if (!is_new && source >= below->second.first) below->second = {source, spec};
+}
+
+Limits::Declaration::Declaration(Declaration&& other) noexcept
+    : limits_(std::move(other.limits_)), job_(std::move(other.job_)), names_(std::exchange(other.names_, {})) {}
+
+Limits::Declaration& Limits::Declaration::operator=(Declaration&& other) noexcept {
+  std::swap(limits_, other.limits_);
+  std::swap(job_, other.job_);
+  std::swap(names_, other.names_);
+  return *this;
+}
+
+Limits::Declaration::~Declaration() {
+  if (names_.empty()) return;
+  if (const auto limits = limits_.lock()) (*limits)->withdraw(job_, names_);
+}
+
+Limits::Declaration Limits::declare(const std::string& job, const Words& words) {
+  Declaration declaration;
+  if (words.empty()) return declaration;
+  declaration.limits_ = self_;
+  declaration.job_ = job;
+  for (const auto& [name, spec] : words) {
+    Word& word = words_[name][job];
+    word.spec = spec;
+    ++word.declarations;
+    declaration.names_.push_back(name);
+    set(name, *smallest_word(name, job, nullptr), Source::job);
+  }
+  return declaration;
+}
+
+// A limit keeps its numbers when nobody has a word on it any more: rates remember.
+void Limits::withdraw(const std::string& job, const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    const auto words = words_.find(name);
+    const auto word = words->second.find(job);
+    if (--word->second.declarations > 0) continue;
+    words->second.erase(word);
+    if (words->second.empty()) {
+      words_.erase(words);
+      continue;
+    }
+    // Whoever gives a word back is in the middle of something, and a limit that grows lets others begin.
+    clock_.post([self = std::weak_ptr<Limits*>(self_), name] {
+      const auto limits = self.lock();
+      if (!limits) return;
+      if (const auto spec = (*limits)->smallest_word(name, {}, nullptr)) (*limits)->set(name, *spec, Source::job);
+    });
+  }
+}
+
+std::optional<model::LimitSpec> Limits::smallest_word(const std::string& name, const std::string& job,
+                                                      const model::LimitSpec* own) const {
+  std::optional<model::LimitSpec> smallest;
+  if (own) smallest = *own;
+  const auto words = words_.find(name);
+  if (words == words_.end()) return smallest;
+  for (const auto& [who, word] : words->second)
+    if (!(own && who == job) && (!smallest || is_smaller(word.spec, *smallest))) smallest = word.spec;
+  return smallest;
 }
 
 void Limits::take(const LimitSet& said) {
@@ -115,6 +182,17 @@ const model::LimitSpec* Limits::spec(const std::string& name) const {
   auto found = limits_.find(name);
   if (found == limits_.end()) found = limits_.find(template_of(name));
   return found == limits_.end() ? nullptr : &found->second.spec;
+}
+
+std::optional<model::LimitSpec> Limits::spec_with(const std::string& name, const std::string& job,
+                                                  const Words& words) const {
+  auto found = limits_.find(name);
+  if (found == limits_.end()) found = limits_.find(template_of(name));
+  auto word = words.find(name);
+  if (word == words.end()) word = words.find(template_of(name));
+  const bool decided = found != limits_.end() && found->second.source != Source::job;
+  if (word != words.end() && !decided) return smallest_word(word->first, job, &word->second);
+  return found == limits_.end() ? std::nullopt : std::optional(found->second.spec);
 }
 
 void Limits::check(const std::string& name, int count, const model::LimitSpec* numbers) {
@@ -433,7 +511,13 @@ std::vector<Limits::View> Limits::missing(Ticket ticket) const {
   const auto* wanting = find(ticket);
   if (!wanting || !wanting->waiting) return {};
   std::map<const Limit*, View> views;
-  for (const auto& part : wanting->demand) views.try_emplace(part.limit, view_of(*part.limit->name, *part.limit));
+  for (const auto& part : wanting->demand) {
+    View& view = views.try_emplace(part.limit, view_of(*part.limit->name, *part.limit)).first->second;
+    if (view.spec.is_rate()) continue;
+    const Request& first = part.count > view.spec.permits ? *wanting : *front(*part.limit);
+    if (const int count = count_of(first, *part.limit); count > view.spec.permits) view.too_many = count;
+    if (view.too_many > 0 && &first != wanting) view.before = first.holder;
+  }
   add_holders([&](const Limit* limit) {
     const auto wanted = views.find(limit);
     return wanted == views.end() ? nullptr : &wanted->second;

@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ struct Asker {
 // waiting request of one owner counts as having come later, by as much as its fair share of the limit makes it wait: a
 // run that asks for a thousand at once does not shut out the others.
 //
+// Jobs may declare one limit differently: the smallest of their words counts for as long as runs keep them (see
+// Declaration), so that none has more than its file says. Of one job the last word counts.
+//
 // A name with a colon, "tenant:acme", is a key: unless it is declared itself it has the numbers of "tenant:*", is there
 // from the first request for it, and is forgotten when nothing is held, waited for or remembered of it.
 class Limits {
@@ -42,6 +46,8 @@ class Limits {
   // Whose word on the size of a limit counts: a later one wins over an earlier one, never the other way.
   enum class Source { job, config, operator_ };
   static std::string_view name(Source source);
+  // What limits have by the word of one job.
+  using Words = std::map<std::string, model::LimitSpec>;
 
   // What one request asks for, by limit.
   using Demand = std::map<std::string, int>;
@@ -54,6 +60,21 @@ class Limits {
   void set(const std::string& name, int permits, Source source) {
     set(name, model::LimitSpec{.permits = permits}, source);
   }
+  // A job's word on limits, given back with it. Who holds one may outlive the limits.
+  class Declaration {
+   public:
+    Declaration() = default;
+    Declaration(Declaration&& other) noexcept;
+    Declaration& operator=(Declaration&& other) noexcept;
+    ~Declaration();
+
+   private:
+    friend class Limits;
+    std::weak_ptr<Limits*> limits_;
+    std::string job_;
+    std::vector<std::string> names_;
+  };
+  Declaration declare(const std::string& job, const Words& words);
   // What an operator said, here or at another node, or that no operator says anything any more: then it has the numbers
   // again that it would have without. One that has none keeps those it has while anybody asks for it, and is gone otherwise.
   void take(const LimitSet& said);
@@ -62,6 +83,8 @@ class Limits {
   // Its numbers, or those a key has from its template; null for one that nobody has declared.
   const model::LimitSpec* spec(const std::string& name) const;
   bool known(const std::string& name) const { return spec(name) != nullptr; }
+  // The numbers it would have once the job has declared these; empty for one that would still be unknown.
+  std::optional<model::LimitSpec> spec_with(const std::string& name, const std::string& job, const Words& words) const;
   // Throws Error(refused) when so much of a limit with these numbers can never be had. Of a rate more than its burst is
   // had by waiting longer.
   // One with 0 permits lets nothing through for now, which is waited for.
@@ -120,6 +143,10 @@ class Limits {
     std::string why;          // a rate is not what is configured; empty when it is
     base::Duration until{};   // how long that lasts, where it is known
     std::optional<std::int64_t> quota;  // of this node, while the limits are shared; see QuotaAsk
+    // Of missing() only, while more permits are asked for than there are: how many, and by whom when that is another
+    // one, who came before.
+    int too_many = 0;
+    std::string before;
   };
   std::vector<View> view() const;
   // The limits a waiting ticket still lacks, empty when it is granted or unknown.
@@ -178,6 +205,10 @@ class Limits {
   void apply(Limit& limit, const model::LimitSpec& spec);
   void unset(const std::string& name);
   void keep_below(const std::string& name, const model::LimitSpec& spec, Source source);
+  // The smallest of the jobs' words, with `own` for that of `job`; none when no job says anything.
+  std::optional<model::LimitSpec> smallest_word(const std::string& name, const std::string& job,
+                                                const model::LimitSpec* own) const;
+  void withdraw(const std::string& job, const std::vector<std::string>& names);
   // Forgets keys of which nothing is left.
   void fade(Limit& limit);
   void sweep();
@@ -199,6 +230,12 @@ class Limits {
   std::map<std::string, Limit> limits_;
   // What would count of those whose numbers somebody else's word has taken the place of.
   std::map<std::string, std::pair<Source, model::LimitSpec>> below_;
+  struct Word {
+    model::LimitSpec spec;
+    std::size_t declarations = 0;
+  };
+  std::map<std::string, std::map<std::string, Word>> words_;         // of jobs, by limit and job
+  std::shared_ptr<Limits*> self_ = std::make_shared<Limits*>(this);  // gone with the limits
   std::uint64_t sweep_timer_ = 0;
   // Each in its place for as long as it is open; places are used again, with the memory they have.
   std::deque<Request> requests_;

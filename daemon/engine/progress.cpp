@@ -63,6 +63,11 @@ json::object limit_reason(const StepTask& task, const Limits::View& limit) {
     if (limit.until.count() > 0) text += ", for another " + base::format_duration(limit.until);
   } else if (limit.spec.permits == 0) {
     text += "it lets nothing through for now (godwit limit set or unset " + limit.name + ")";
+  } else if (limit.too_many > 0) {
+    text += (limit.before.empty() ? "it" : limit.before + ", which came before it,") + " needs " +
+            std::to_string(limit.too_many) + " of " + std::to_string(limit.spec.permits) +
+            " permits and can never start; raise the limit (godwit limit set " + limit.name + " " +
+            std::to_string(limit.too_many) + ")";
   } else {
     text += std::to_string(limit.used) + " of " + std::to_string(limit.spec.permits) + " permits are taken" +
             (holders.empty() ? "" : " by " + holders);
@@ -230,6 +235,10 @@ json::object live_view(const ActiveRun& run) {
   return view;
 }
 
+json::object paused_reason(model::RunId run) {
+  return {{"code", "paused"}, {"text", "paused by a person; `godwit resume " + model::text(run) + "` lets it go on"}};
+}
+
 json::array reasons(const ActiveRun& run, const Limits& limits, const Breakers& breakers, const Store& store) {
   json::array out;
   const auto status = store.status();
@@ -237,10 +246,7 @@ json::array reasons(const ActiveRun& run, const Limits& limits, const Breakers& 
     out.push_back(json::object{
         {"code", "database"},
         {"text", "the database is " + std::string(state->as_string()) + "; nothing is recorded until it is back"}});
-  if (run.paused)
-    out.push_back(
-        json::object{{"code", "paused"},
-                     {"text", "paused by a person; `godwit resume " + model::text(run.id()) + "` lets it go on"}});
+  if (run.paused) out.push_back(paused_reason(run.id()));
   if (run.waits_its_turn) out.push_back(turn_reason(*run.concurrency, run.before));
   if (!run.blocked.empty())
     out.push_back(json::object{{"code", "blocked"}, {"text", run.blocked}, {"step", run.blocked_path}});

@@ -21,6 +21,7 @@ base::json::object live_view(const ActiveRun& run);
 
 // Why a step that waits has not ended: {"code","step","text"[,"until"]}.
 base::json::object wait_reason(const WaitOpened& wait);
+base::json::object paused_reason(model::RunId run);
 
 // Why a run is blocked of whose call nobody knows whether it went through, and what a person can do; `how` is how it came.
 std::string unknown_outcome(model::RunId run, const std::string& path, const std::string& how);

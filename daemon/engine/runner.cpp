@@ -188,12 +188,22 @@ void Runner::advance(ActiveRun& run) {
 
 void Runner::ask_driver(ActiveRun& run) {
   run.advancing = true;
-  while (run.may_go_on() && dispatcher_.has_room_for(run)) {
-    auto request = run.driver->next();
-    if (!request) break;
-    dispatcher_.begin(run, std::move(*request));
+  try {
+    while (run.may_go_on() && dispatcher_.has_room_for(run)) {
+      auto request = run.driver->next();
+      if (!request) break;
+      dispatcher_.begin(run, std::move(*request));
+    }
+  } catch (const base::Error& error) {
+    on_defect(run.id(), error);
   }
   run.advancing = false;
+}
+
+// What nobody foresaw is the affair of one run: the others go on, and a person has to look at this one.
+void Runner::on_defect(model::RunId id, const base::Error& error) {
+  base::log::error("run {} cannot go on: {}", model::text(id), error.what());
+  if (ActiveRun* run = find(id)) block(*run, std::string("godwitd cannot go on with it: ") + error.what(), {});
 }
 
 namespace {

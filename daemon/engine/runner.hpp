@@ -45,6 +45,8 @@ class Runner {
 
   // Stops a run until a person decides, and lets it go on: what was of unknown outcome is attempted again.
   void block(ActiveRun& run, std::string why, std::string path, base::json::object sides = {});
+  // What went wrong with the run in the engine itself; it is blocked, if it is still there.
+  void on_defect(model::RunId run, const base::Error& error);
   void unblock(ActiveRun& run);
   // The run cannot go on; the first failure counts.
   void fail(ActiveRun& run, model::Failure failure, std::string path);

@@ -56,11 +56,11 @@ class Dependencies {
   void check_needs(const Stages& stages, model::Stage& stage) {
     const std::vector<std::string> names = names_of(stages);
     std::vector<std::string> known;
-    for (const auto& need : stage.needs) {
-      base::Place place = stage.place;
-      place.path = base::below(place.path, "needs");
+    for (std::size_t i = 0; i < stage.needs.size(); ++i) {
+      const auto& need = stage.needs[i];
       if (!is_known(need, names)) {
-        reader_.problem(place, "needs the unknown stage '" + need + "'", base::suggest(need, names));
+        const auto path = base::below(stage.place.path + ".needs", i);
+        reader_.problem(reader_.place(path), "needs the unknown stage '" + need + "'", base::suggest(need, names));
       } else if (!is_known(need, known)) {
         known.push_back(need);
       }

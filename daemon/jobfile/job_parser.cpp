@@ -1,6 +1,7 @@
 #include "jobfile/job_parser.hpp"
 
 #include "base/digest.hpp"
+#include "base/utf8.hpp"
 #include "jobfile/dependencies.hpp"
 #include "jobfile/format_reader.hpp"
 #include "jobfile/params_reader.hpp"
@@ -14,15 +15,21 @@ namespace {
 using Node = const YamlNode&;
 using Path = const std::string&;
 
+constexpr std::size_t kNameMax = 100;
+
 void read_name(Reader& reader, Node node, Path path, model::Job& job) {
   job.name = reader.text(node, path);
-  const bool good = job.name.size() <= 100 && std::all_of(job.name.begin(), job.name.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                             c == '-' || c == '.';
-                    });
+  if (job.name.size() > kNameMax)
+    return reader.problem(node, path,
+                          "'" + base::repaired_utf8(job.name.substr(0, 40)) +
+                              "...' is too long for a job's name: it has " + std::to_string(job.name.size()) + " bytes",
+                          "use at most " + std::to_string(kNameMax));
+  const bool good = std::all_of(job.name.begin(), job.name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  });
   if (!good || job.name.starts_with('.') || job.name.starts_with('-'))
-    reader.problem(node, path, "'" + job.name.substr(0, 100) + "' cannot be a job's name",
-                   "use letters, digits, _, - and .");
+    reader.problem(node, path, "'" + job.name + "' cannot be a job's name", "use letters, digits, _, - and .");
 }
 
 constexpr std::array<Key<model::Check>, 3> kCheckKeys{{

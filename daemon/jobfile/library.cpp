@@ -156,9 +156,13 @@ Library::Jobs Library::choose(const std::map<std::string, std::vector<std::share
   return jobs;
 }
 
-std::shared_ptr<const model::Job> Library::find(const std::string& name) const {
+std::shared_ptr<const model::Job> Library::look_up(const std::string& name) const {
   const auto found = jobs_.find(name);
-  if (found != jobs_.end()) return found->second;
+  return found == jobs_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const model::Job> Library::find(const std::string& name) const {
+  if (auto found = look_up(name)) return found;
   if (const auto bad = unreadable_.find(name); bad != unreadable_.end())
     throw base::Error(base::ErrorKind::refused, bad->second);
   std::vector<std::string> names;

@@ -39,6 +39,8 @@ class Library {
 
   // Throws Error(not_found) with a suggestion, and Error(refused) with what is wrong with the file that has the job.
   std::shared_ptr<const model::Job> find(const std::string& name) const;
+  // The same, and null when the library does not have it.
+  std::shared_ptr<const model::Job> look_up(const std::string& name) const;
   std::vector<std::shared_ptr<const model::Job>> list() const;
 
  private:

@@ -1,6 +1,20 @@
 #include "jobfile/parameters.hpp"
 
+#include "jobfile/wording.hpp"
+
 namespace godwit::jobfile {
+namespace {
+
+// A shell takes one pair of quotes away, so whoever gives a parameter there needs two.
+void add_shell_hints(std::vector<base::Error::Problem>& problems, const json::object& params) {
+  for (auto& problem : problems) {
+    const auto* given = params.if_contains(problem.place.path);
+    if (!given || !problem.hint.starts_with(kQuotingHint)) continue;
+    problem.hint += ", on a command line -p '" + problem.place.path + "=" + quoted_text(*given) + "'";
+  }
+}
+
+}  // namespace
 
 ParameterSchema::ParameterSchema(const model::Job& job, expression::Language& language)
     : job_(job.name), language_(language) {
@@ -11,6 +25,11 @@ ParameterSchema::ParameterSchema(const model::Job& job, expression::Language& la
 }
 
 json::object ParameterSchema::check(json::object given) const {
+  // Before anything goes down into them.
+  for (const auto& member : given)
+    if (base::is_too_deep(member.value()))
+      throw base::refused("it is nested deeper than " + std::to_string(base::kJsonDepthMax) + " levels",
+                          {.path = std::string(member.key())});
   if (!schema_) {
     if (given.empty()) return given;
     throw base::refused("job '" + job_ + "' has no parameters", {{}, 0, 0, std::string(given.begin()->key())});
@@ -18,6 +37,7 @@ json::object ParameterSchema::check(json::object given) const {
   json::value value(std::move(given));
   schema_->fill_defaults(value);
   auto problems = schema_->violations(value);
+  add_shell_hints(problems, value.get_object());
   if (problems.empty()) problems = failed_checks(value);
   if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
   return std::move(value.get_object());

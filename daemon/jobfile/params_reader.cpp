@@ -1,6 +1,7 @@
 #include "jobfile/params_reader.hpp"
 
 #include "base/suggest.hpp"
+#include "jobfile/format.hpp"
 #include "jobfile/keyword.hpp"
 #include "jobfile/schema.hpp"
 
@@ -75,6 +76,7 @@ class SchemaReader {
       return result;
     }
     if (keyword.name == "type") check_type(node, path);
+    if (keyword.name == "format") reader_.choice(node, path, kFormats);
     return reader_.any(node, path);
   }
 

@@ -9,6 +9,7 @@
 #include "config/yaml_document.hpp"
 #include "expression/language.hpp"
 #include "jobfile/locator.hpp"
+#include "jobfile/place_finder.hpp"
 #include "model/job.hpp"
 
 namespace godwit::jobfile {
@@ -52,6 +53,7 @@ class Reader {
   base::Place place(const YamlNode::Member& member, const std::string& path) const {
     return document_.place(member, path);
   }
+  base::Place place(const std::string& path) const { return find_place(document_, path); }
 
   virtual std::string text(const YamlNode& node, const std::string& path);
   virtual bool flag(const YamlNode& node, const std::string& path);

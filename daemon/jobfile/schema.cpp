@@ -1,6 +1,7 @@
 #include "jobfile/schema.hpp"
 
 #include <algorithm>
+#include <optional>
 
 // Without this valijson ends the program where a schema is wrong.
 #define VALIJSON_USE_EXCEPTIONS 1
@@ -11,6 +12,8 @@
 #include <valijson/validation_visitor.hpp>
 
 #include "jobfile/schema_walk.hpp"
+#include "jobfile/whole_number.hpp"
+#include "jobfile/wording.hpp"
 
 namespace godwit::jobfile {
 namespace {
@@ -19,7 +22,8 @@ using Adapter = valijson::adapters::BoostJsonAdapter;
 using Visitor = valijson::ValidationVisitor<Adapter>;
 
 // The schema without what SchemaWalk checks itself: valijson's formats are matched by a recursive matcher that a long
-// text overflows, and its uniqueItems compares every item with every other.
+// text overflows, and its uniqueItems compares every item with every other. To it 5 is another value than 5.0, so there
+// is one of them only, here and in what is checked.
 json::value for_validator(const json::value& schema) {
   if (const auto* array = schema.if_array()) {
     json::array result;
@@ -35,7 +39,7 @@ json::value for_validator(const json::value& schema) {
     if (is_format || is_unique) continue;
     // What these hold is data, not schemas.
     const bool data = member.key() == "enum" || member.key() == "const" || member.key() == "default";
-    result.emplace(member.key(), data ? member.value() : for_validator(member.value()));
+    result.emplace(member.key(), data ? with_whole_numbers(member.value()) : for_validator(member.value()));
   }
   return result;
 }
@@ -63,87 +67,9 @@ Spot find_spot(const std::vector<std::string>& context, const json::value& root)
   return spot;
 }
 
-// The text between the first and the last apostrophe.
-std::string quoted(const std::string& description) {
-  const std::size_t begin = description.find('\'');
-  const std::size_t end = description.rfind('\'');
-  return begin == std::string::npos || end <= begin ? std::string() : description.substr(begin + 1, end - begin - 1);
-}
-
-// Descriptions that only say that something below is wrong, which is told there.
-bool is_summary(const std::string& description) {
-  for (const char* start : {"Failed to validate item", "Failed to validate against schema associated",
-                            "Failed to validate against child schema",
-                            "Failed to validate against additional properties", "Cannot validate item"})
-    if (description.starts_with(start)) return true;
-  return false;
-}
-
-std::string kind_of(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      return "null";
-    case json::kind::bool_:
-      return value.get_bool() ? "true" : "false";
-    case json::kind::int64:
-    case json::kind::uint64:
-    case json::kind::double_:
-      return "the number " + json::serialize(value);
-    case json::kind::string:
-      return "text";
-    case json::kind::array:
-      return "a list";
-    case json::kind::object:
-      return "an object";
-  }
-  return "a value";
-}
-
-std::string type_text(const json::value& type) {
-  const auto one = [](const json::value& name) -> std::string {
-    const std::string_view text = name.is_string() ? std::string_view(name.get_string()) : std::string_view();
-    if (text == "string") return "text";
-    if (text == "integer") return "a whole number";
-    if (text == "number") return "a number";
-    if (text == "boolean") return "true or false";
-    if (text == "array") return "a list";
-    if (text == "object") return "an object";
-    return std::string(text);
-  };
-  const auto* list = type.if_array();
-  if (!list) return one(type);
-  std::string text;
-  for (const auto& name : *list) text += (text.empty() ? "" : " or ") + one(name);
-  return text;
-}
-
-const json::value* find_keyword(const std::vector<const json::object*>& schemas, std::string_view keyword) {
-  for (const auto* schema : schemas)
-    if (const auto* found = schema->if_contains(keyword)) return found;
-  return nullptr;
-}
-
-// valijson's words in ours, with what the schema wants at that place.
-base::Error::Problem explain(const std::string& description, const Spot& spot,
-                             const std::vector<const json::object*>& schemas) {
-  base::Error::Problem problem{description, {{}, 0, 0, spot.path}, {}};
-  const json::value* value = spot.value;
-  const json::value* keyword = nullptr;
-  if (description.starts_with("Missing required property")) {
-    problem.place.path = base::below(spot.path, quoted(description));
-    problem.what = "is missing";
-  } else if (description.starts_with("Value type") && (keyword = find_keyword(schemas, "type")) && value) {
-    problem.what = "must be " + type_text(*keyword) + ", not " + kind_of(*value);
-  } else if (description.starts_with("Failed to match against any enum") && (keyword = find_keyword(schemas, "enum"))) {
-    problem.what = "must be one of " + json::serialize(*keyword);
-  } else if (description.starts_with("Failed to match expected value") && (keyword = find_keyword(schemas, "const"))) {
-    problem.what = "must be " + json::serialize(*keyword);
-  } else if (description.starts_with("Failed to match regex") && (keyword = find_keyword(schemas, "pattern")) &&
-             value) {
-    problem.what =
-        json::serialize(*value).substr(0, 100) + " does not match the pattern " + std::string(keyword->as_string());
-  }
-  return problem;
+bool refuses_names(const std::vector<const json::object*>& schemas) {
+  return std::any_of(schemas.begin(), schemas.end(),
+                     [](const auto* schema) { return schema->contains("additionalProperties"); });
 }
 
 }  // namespace
@@ -175,8 +101,10 @@ std::vector<base::Error::Problem> Schema::violations(const json::value& value) c
   // The walk first: when a text is too long for a pattern, the validator must not see it.
   auto problems = impl_->walk.violations(value);
   if (!problems.empty() && !impl_->patterns.empty() && impl_->walk.has_long_text(value)) return problems;
+  std::optional<json::value> whole;
+  if (has_fractionless(value)) whole = with_whole_numbers(value);
   valijson::ValidationResults results;
-  Visitor visitor(Adapter(value), {"<root>"}, true, &results, impl_->patterns);
+  Visitor visitor(Adapter(whole ? *whole : value), {"<root>"}, true, &results, impl_->patterns);
   if (visitor.validateSchema(*impl_->schema.root())) return problems;
   std::vector<base::Error::Problem> found;
   std::vector<base::Error::Problem> summaries;
@@ -184,12 +112,11 @@ std::vector<base::Error::Problem> Schema::violations(const json::value& value) c
   while (results.popError(error)) {
     if (found.size() + problems.size() >= SchemaWalk::kViolationsMax) break;
     const Spot spot = find_spot(error.context, value);
-    const auto schemas = impl_->walk.at(value, spot.path);
+    const Wording wording{error.description, spot.path, spot.value, impl_->walk.at(value, spot.path)};
     // The walk has told each unknown name, with a suggestion; valijson tells one.
-    if (error.description.starts_with("Object contains a property") && find_keyword(schemas, "additionalProperties"))
-      continue;
-    auto problem = explain(error.description, spot, schemas);
-    (is_summary(error.description) ? summaries : found).push_back(std::move(problem));
+    if (error.description.starts_with("Object contains a property") && refuses_names(wording.schemas)) continue;
+    if (wording.is_of_choice()) continue;
+    (wording.is_summary() ? summaries : found).push_back(wording.problem());
   }
   found.insert(found.begin(), problems.begin(), problems.end());
   if (!found.empty()) return found;
@@ -240,6 +167,7 @@ class Sketch {
   void check_container(const json::object& schema, const json::value& part, const std::string& path) {
     std::vector<base::Error::Problem> found;
     SchemaWalk::find_unknown_names(schema, part, path, found);
+    SchemaWalk::find_choices(schema, part, path, found);
     const auto* required = schema.if_contains("required");
     if (required && required->is_array() && part.is_object())
       for (const auto& name : required->get_array())

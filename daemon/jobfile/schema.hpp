@@ -26,7 +26,8 @@ class Schema {
   std::vector<base::Error::Problem> violations(const json::value& value) const;
   // The same for a value of which the parts at these paths are not known yet: what is wrong whatever they will be.
   std::vector<base::Error::Problem> violations(const json::value& value, const std::set<std::string>& unknown) const;
-  // Puts in the `default` of every property that an object of `value` lacks, at any depth.
+  // Puts in the `default` of every property that an object of `value` lacks, at any depth; and makes 5 of a 5.0 where
+  // an integer is wanted.
   void fill_defaults(json::value& value) const;
 
  private:

@@ -6,8 +6,10 @@
 #include <unordered_map>
 
 #include "base/suggest.hpp"
+#include "jobfile/choice.hpp"
 #include "jobfile/format.hpp"
 #include "jobfile/keyword.hpp"
+#include "jobfile/whole_number.hpp"
 
 namespace godwit::jobfile {
 namespace {
@@ -44,6 +46,13 @@ std::optional<std::pair<std::size_t, std::size_t>> find_equal(const json::array&
     if (!is_new) return std::pair(first->second, i);
   }
   return std::nullopt;
+}
+
+bool wants_whole(const json::object& schema) {
+  const auto* type = schema.if_contains("type");
+  const auto* list = type ? type->if_array() : nullptr;
+  if (!list) return type && *type == json::value("integer");
+  return std::find(list->begin(), list->end(), json::value("integer")) != list->end();
 }
 
 }  // namespace
@@ -181,6 +190,7 @@ void SchemaWalk::fill(const json::object& schema, json::value& value, int& left,
   if (const auto* all = schema.if_contains("allOf"))
     for (const auto& part : all->as_array())
       if (part.is_object()) fill(part.get_object(), value, left, depth + 1);
+  if (is_fractionless(value) && wants_whole(schema)) make_whole(value);
   if (auto* object = value.if_object()) {
     const auto* properties = schema.if_contains("properties");
     if (!properties) return;
@@ -229,6 +239,16 @@ void SchemaWalk::find_unknown_names(const json::object& schema, const json::valu
   }
 }
 
+void SchemaWalk::find_choices(const json::object& schema, const json::value& value, const std::string& path,
+                              Problems& problems) {
+  const auto* object = value.if_object();
+  if (!object) return;
+  for (const char* keyword : {"oneOf", "anyOf"})
+    if (const auto choice = Choice::of(schema, keyword))
+      if (auto complaint = choice->complaint(*object); !complaint.empty())
+        problems.push_back({std::move(complaint), {{}, 0, 0, path}, {}});
+}
+
 SchemaWalk::Problems SchemaWalk::violations(const json::value& value) const {
   Problems problems;
   const std::string too_long =
@@ -237,6 +257,7 @@ SchemaWalk::Problems SchemaWalk::violations(const json::value& value) const {
   visit(document_, value, {}, [&](const json::object& schema, const json::value& part, const std::string& path) {
     if (problems.size() >= kViolationsMax) return;
     find_unknown_names(schema, part, path, problems);
+    find_choices(schema, part, path, problems);
     const auto* text = part.if_string();
     if (text && schema.contains("pattern") && text->size() > kPatternTextMax)
       problems.push_back({too_long, {{}, 0, 0, path}, {}});

@@ -26,7 +26,8 @@ class SchemaWalk {
   // Longer texts are not held against patterns: matching may take quadratic time.
   static constexpr std::size_t kPatternTextMax = 2048;
 
-  // Throws Error(refused) when the defaults call for ever more defaults.
+  // Also makes integers of floating numbers where whole ones are wanted. Throws Error(refused) when the defaults call
+  // for ever more defaults.
   void fill_defaults(json::value& value) const;
   // What the validator does not know or does not tell: all unknown names, formats, items that must differ, and texts
   // too long for a pattern.
@@ -41,6 +42,9 @@ class SchemaWalk {
   // Members of an object that its schema does not allow.
   static void find_unknown_names(const json::object& schema, const json::value& value, const std::string& path,
                                  Problems& problems);
+  // Names of which an object must have one, where it has none or too many.
+  static void find_choices(const json::object& schema, const json::value& value, const std::string& path,
+                           Problems& problems);
   // All patterns, compiled to a matcher that neither recurses nor backtracks.
   const std::map<std::string, std::regex>& patterns() const { return patterns_; }
 

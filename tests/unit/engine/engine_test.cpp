@@ -274,6 +274,27 @@ TEST_CASE("a cancelled run starts nothing with what its own steps give back") {
   CHECK(world.engine->limits().at(0).at("used") == 1);
 }
 
+// What godwit could not read again would end it at each start, and hold up what comes after it.
+TEST_CASE("what an expression gives and JSON cannot hold fails its step, and nobody else's") {
+  const auto [stage, said] = GENERATE(table<std::string, std::string>({
+      {"sleep: 1s, output: {a: \"${ params.t:sub(1, 2) }\"}", "not UTF-8"},
+      {"uses: echo, with: {n: 1}, output: {a: {b: {c: {d: \"${ params.deep }\"}}}}", "nested deeper than 64 levels"},
+      {"uses: echo, with: {a: \"${ {[params.t:sub(1, 2)] = 1} }\"}", "not UTF-8"},
+      {"uses: echo, with: {a: {b: \"${ {{{{params.deep}}}} }\"}}", "nested deeper than 64 levels"},
+  }));
+  INFO(stage);
+  EngineWorld world;
+  world.plugin("echo", echo());
+  json::value deep = 1;
+  for (int level = 0; level < 61; ++level) deep = json::array{deep};
+  const auto run = world.submit("job: cut\nparams: {t: string, deep: {}}\nstages:\n  one: {" + stage + "}\n",
+                                {{"t", "\xe6\x97\xa5\xe6\x9c\xac"}, {"deep", deep}});
+  const auto neighbour = world.submit(kTwoStages, {{"who", "x"}});
+  world.run_to_end();
+  CHECK_THAT(world.result(run), Catch::StartsWith("failed ") && Catch::Contains(said));
+  CHECK(world.result(neighbour) == R"("hello x")");
+}
+
 TEST_CASE("a paused run starts nothing and goes on when resumed, also after a restart") {
   EngineWorld world;
   world.plugin("echo", echo());

@@ -103,6 +103,20 @@ TEST_CASE("the progress that an ended run keeps is that of its end, in memory al
   CHECK(last.at("total") == 3);
 }
 
+TEST_CASE("why a run waits says first that it is paused, also of one that rests") {
+  EngineWorld world;
+  const auto run = world.submit(kSignal);
+  world.clock.advance(1h);
+  REQUIRE(in_memory(world) == 0);
+  REQUIRE(ask<engine::Nothing>(world, [&](auto answer) { world.engine->pause(run, {}, answer); }));
+  world.clock.advance(1h);
+  const auto why = ask<json::object>(world, [&](auto answer) { world.engine->why(run, answer); });
+  REQUIRE(why);
+  CHECK(why->at("state") == "paused");
+  CHECK(why->at("reasons").at(0).at("code") == "paused");
+  CHECK(json::serialize(why->at("reasons")).find("waits for the signal 'go'") != std::string::npos);
+}
+
 TEST_CASE("a run that sleeps leaves memory and comes back when its time has come") {
   EngineWorld world;
   world.plugin("echo", echo());

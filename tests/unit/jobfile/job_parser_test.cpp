@@ -5,7 +5,6 @@
 
 #include "base/digest.hpp"
 #include "base/time.hpp"
-#include "support/cpu_time.hpp"
 #include "unit/jobfile/fixture.hpp"
 
 using namespace godwit;
@@ -189,7 +188,7 @@ TEST_CASE("a stage needs what its expressions read") {
 
 TEST_CASE("needs that are unknown or go in a circle are refused") {
   CHECK(problems(with_stage("    needs: [tow]\n  two: {uses: a.b}\n")) ==
-        "job.yaml:3:3 (stages.one.needs): needs the unknown stage 'tow'; did you mean 'two'?");
+        "job.yaml:5:13 (stages.one.needs[0]): needs the unknown stage 'tow'; did you mean 'two'?");
   CHECK(problems("job: x\nstages:\n  a: {uses: u.m, needs: [c]}\n  b: {uses: u.m, needs: a}\n  c: {uses: u.m, with: "
                  "{x: \"${ stages.b }\"}}\n")
             .find("stages need each other: a -> c -> b -> a") != std::string::npos);
@@ -228,9 +227,9 @@ TEST_CASE("a job of the largest size is read in a moment") {
     for (int j = 0; j < 20; ++j)
       text += "      a" + std::to_string(j) + ": \"${ run.id + " + std::to_string(j) + " } and some more text\"\n";
   }
-  const auto start = support::cpu_time();
+  const auto start = base::thread_cpu_time();
   const model::Job job = parse(text, "big.yaml");
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(support::cpu_time() - start);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(base::thread_cpu_time() - start);
   WARN("a job of " << job.stages.size() << " stages and " << text.size() << " bytes took " << took.count() << " ms");
   CHECK(took < std::chrono::seconds(20));
 }
@@ -239,4 +238,14 @@ TEST_CASE("a job has a bounded number of stages") {
   std::string text = "job: many\nstages:\n";
   for (int i = 0; i < 1001; ++i) text += "  s" + std::to_string(i) + ": {uses: u.m}\n";
   CHECK(problems(text).find("at most 1000 stages") != std::string::npos);
+}
+
+TEST_CASE("a job's name that is too long is told so, and a format that nobody checks is refused") {
+  CHECK(problems("job: " + std::string(5000, 'a') + "\nstages: {a: {uses: u.m}}\n") ==
+        "job.yaml:1:6 (job): '" + std::string(40, 'a') +
+            "...' is too long for a job's name: it has 5000 bytes; use at most 100");
+  CHECK(
+      problems(with_stage("", "params: {day: {type: string, format: dat}}\n")) ==
+      "job.yaml:2:38 (params.day.format): 'dat' is unknown; one of date, date-time, email, uri is needed here; did you "
+      "mean 'date'?");
 }

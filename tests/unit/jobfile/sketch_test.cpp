@@ -48,13 +48,31 @@ TEST_CASE("what is known of an input is held against the schema") {
   CHECK(wrong(R"({"url": "$x", "urll": "$y"})") == "urll: unknown name 'urll'; did you mean 'url'?");
   CHECK(wrong(R"({"method": "$m"})") == "url: is missing");
   CHECK(wrong(R"({"url": "$x", "method": "FETCH"})") == "method: must be one of [\"GET\",\"POST\"]");
-  CHECK(wrong(R"({"url": 7, "method": "$m"})") == "url: must be text, not the number 7");
+  CHECK(wrong(R"({"url": 7, "method": "$m"})") == "url: must be text, not the number 7; write it in quotes: \"7\"");
   CHECK(wrong(R"({"url": "nowhere", "method": "$m"})") == "url: \"nowhere\" is not a valid uri");
   CHECK(wrong(R"({"url": "$x", "tags": [1, "two", "$y"]})") == "tags[1]: must be a whole number, not text");
   CHECK(wrong(R"({"url": "$x", "headers": ["$y"]})") == "headers: must be an object, not a list");
-  CHECK(wrong(R"({"url": "$x", "headers": {"a": 1}})") == "headers.a: must be text, not the number 1");
+  CHECK(wrong(R"({"url": "$x", "headers": {"a": 1}})") ==
+        "headers.a: must be text, not the number 1; write it in quotes: \"1\"");
   CHECK(wrong(R"({"url": 7, "tags": ["$x", "two"]})") ==
-        "url: must be text, not the number 7\ntags[1]: must be a whole number, not text");
+        "url: must be text, not the number 7; write it in quotes: \"7\"\ntags[1]: must be a whole number, not text");
+}
+
+TEST_CASE("names of which one is needed are counted, whatever their values will be") {
+  const auto told = [](json::object input) {
+    model::Template sketch{input, {}, {}};
+    for (const auto& member : input) sketch.expressions[std::string(member.key())] = {{}};
+    const char* const schema = R"({"oneOf": [{"required": ["argv"]}, {"required": ["script"]}]})";
+    try {
+      jobfile::InputSchema(base::parse_json(schema).as_object()).check(sketch);
+      return std::string();
+    } catch (const base::Error& error) {
+      return std::string(error.what());
+    }
+  };
+  CHECK(told({{"argv", "$a"}}) == "");
+  CHECK(told({{"argv", "$a"}, {"script", "$b"}}) == "give only one of: argv, script");
+  CHECK(told({{"cwd", "$a"}}) == "give one of: argv, script");
 }
 
 TEST_CASE("an input that is one expression, or is all known, is what it is") {

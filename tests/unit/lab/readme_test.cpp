@@ -1,5 +1,6 @@
-// Goal: what scripts/README.md shows works. Method: its blocks of YAML are written to files and run: a job, and the
-// tests that follow it.
+// Goal: what scripts/README.md and README.md show works. Method: their blocks of YAML are written to files and run: a
+// job, and the tests that follow it.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -61,4 +62,22 @@ TEST_CASE("the jobs of the manual are accepted and pass their tests") {
   }
   CHECK(tested >= 3);
   CHECK(scripts >= 2);
+}
+
+TEST_CASE("the job of the first page runs as it is printed") {
+  const std::string text = lab::read_file(std::string(GODWIT_SOURCE_DIR) + "/README.md");
+  const auto shown = blocks(text);
+  const auto job =
+      std::find_if(shown.begin(), shown.end(), [](const Block& block) { return block.language == "yaml"; });
+  REQUIRE(job != shown.end());
+  // What stands at the prompt of the page is given here.
+  const lab::Bench bench(job->text, R"(
+mocks:
+  flight-search/1.search: {output: {offers: []}, takes: 1s}
+tests:
+  ten cities:
+    params: {from: LIS, cities: [VIE, OSL, ROM, PAR, BER, FRA, MAD, OPO, BRU, AMS], day: "2027-03-01"}
+    expect: {state: succeeded, calls: {flight-search/1.search: 10}, took: {least: 3s, most: 4s}}
+)");
+  CHECK(bench.problems() == "");
 }

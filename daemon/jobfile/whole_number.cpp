@@ -1,0 +1,55 @@
+#include "jobfile/whole_number.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace godwit::jobfile {
+namespace {
+
+constexpr double kWholeMax = 9e18;  // what an integer of 64 bits holds, roughly
+// Smaller and larger ones are more readable with an exponent.
+constexpr double kPlainLeast = 1e-6;
+constexpr double kPlainMost = 1e15;
+
+}  // namespace
+
+bool is_fractionless(const json::value& value) {
+  return value.is_double() && std::abs(value.get_double()) <= kWholeMax &&
+         value.get_double() == std::trunc(value.get_double());
+}
+
+void make_whole(json::value& value) {
+  value = static_cast<std::int64_t>(value.get_double());
+}
+
+bool has_fractionless(const json::value& value) {
+  if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), has_fractionless);
+  if (const auto* object = value.if_object())
+    return std::any_of(object->begin(), object->end(),
+                       [](const auto& member) { return has_fractionless(member.value()); });
+  return is_fractionless(value);
+}
+
+json::value with_whole_numbers(json::value value) {
+  if (auto* array = value.if_array()) {
+    for (auto& item : *array) item = with_whole_numbers(std::move(item));
+  } else if (auto* object = value.if_object()) {
+    for (auto& member : *object) member.value() = with_whole_numbers(std::move(member.value()));
+  } else if (is_fractionless(value)) {
+    make_whole(value);
+  }
+  return value;
+}
+
+std::string number_text(const json::value& number) {
+  const double size = number.is_double() ? std::abs(number.get_double()) : 0;
+  const bool plain = number.is_double() && (size == 0 || (size >= kPlainLeast && size < kPlainMost));
+  if (!plain) return json::serialize(number);
+  char text[64];
+  const auto end = std::to_chars(text, text + sizeof text, number.get_double(), std::chars_format::fixed).ptr;
+  std::string result(text, end);
+  return result.find('.') == std::string::npos ? result + ".0" : result;
+}
+
+}  // namespace godwit::jobfile
