@@ -22,6 +22,7 @@ constexpr auto kVersion = GODWIT_VERSION;
 constexpr std::size_t kArtifactPiece = 1u << 20;
 constexpr std::size_t kStepsNamed = 3;  // of those that an end waits for
 constexpr auto kMemoryLook = std::chrono::seconds(2);
+constexpr auto kCutOff = "the next start takes up what was running, and blocks runs whose step may not be repeated";
 
 engine::EngineSettings engine_settings(const config::Settings& settings, engine::Scripts& scripts,
                                        engine::Cluster* cluster) {
@@ -167,6 +168,7 @@ control::Services Daemon::make_services() {
       .reset_plugin = [this](const std::string& id) { return hosts_.reset(id); },
       .cluster = store_.cluster(),
       .read_artifact = [this](const std::string& name, std::uint64_t offset) { return read_artifact(name, offset); },
+      .submit_max = settings_.submit_max,
   };
 }
 
@@ -271,7 +273,7 @@ void Daemon::on_signal(int number) {
     return;
   }
   if (draining_) {
-    log::warning("told to end again: ending now, what is running will be taken up by the next start");
+    log::warning("told to end again: ending now; {}", kCutOff);
     return end_drain();
   }
   begin_drain();
@@ -288,7 +290,7 @@ void Daemon::begin_drain() {
   drain_timer_.expires_after(settings_.drain_timeout);
   drain_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    log::warning("steps are still running; they will be taken up by the next start");
+    log::warning("steps are still running; {}", kCutOff);
     end_drain();
   });
 }

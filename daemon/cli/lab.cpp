@@ -75,6 +75,8 @@ int run_export(Session& session) {
   for (bool more = true; more;) {
     const json::object page{{"offset", steps.size()}, {"limit", kStepsPage}, {"with_output", true}};
     auto shown = session.call("run.show", {{"run", run}, {"steps", page}}).as_object();
+    if (const auto left_out = left_out_text(shown, "params", session.line.run()); !left_out.empty())
+      throw base::refused(left_out);
     for (auto& step : shown.at("steps").as_array()) {
       fetch_output(session, step.as_object());
       steps.push_back(std::move(step));

@@ -145,6 +145,8 @@ void print_run(Session& session, const json::object& shown) {
   }
   if (const auto* params = object_of(shown, "params"); params && !params->empty())
     session.print("params\n" + pretty(*params));
+  const model::RunId run{number_of(shown, "run")};
+  if (const auto left_out = left_out_text(shown, "params", run); !left_out.empty()) session.print(left_out + "\n");
   print_stages(session, shown);
   if (const auto* steps = array_of(shown, "steps_in_flight"); steps && !steps->empty())
     session.print("\n" + table_of(*steps, session.width));
@@ -153,19 +155,19 @@ void print_run(Session& session, const json::object& shown) {
   print_steps(session, shown);
 }
 
-// Gives the lines after `after`, page by page, and makes it the number of the last that was given.
+// Gives the lines after `after`, page by page, and makes it the number of the last that was given. The daemon ends a
+// page where the lines are long, so only an empty one is the last.
 void read_logs(Session& session, std::int64_t& after, const std::function<void(json::value& line)>& take) {
   for (;;) {
     auto request = run_of(session);
     request["after"] = after;
     request["limit"] = kLogPage;
     auto lines = session.call("run.logs", std::move(request)).as_array();
-    const std::size_t count = lines.size();
+    if (lines.empty()) return;
     for (auto& line : lines) {
       after = number_of(line.as_object(), "seq");
       take(line);
     }
-    if (count < static_cast<std::size_t>(kLogPage)) return;
   }
 }
 
@@ -296,7 +298,11 @@ int result(Session& session) {
   const auto outcome = session.line.has("wait") ? Watcher(session, run, Watcher::Style::silent).until_end()
                                                 : session.call("run.result", run_of(session)).as_object();
   const auto state = model::parse_run_state(text_of(outcome, "state"));
-  if (state && model::is_terminal(*state)) return print_outcome(session, run, outcome);
+  if (state && model::is_terminal(*state)) {
+    const int code = print_outcome(session, run, outcome);
+    // Whoever asked for the result and nothing else has not got it, and the run is not to blame.
+    return outcome.contains("result_bytes") ? base::info(base::ErrorKind::refused).exit_code : code;
+  }
   if (session.json) session.print_json(outcome);
   throw base::Error(base::ErrorKind::failed, "run " + model::text(run) + " has not ended", {},
                     "`godwit result --wait " + model::text(run) + "` waits for it");
@@ -386,7 +392,12 @@ int retry(Session& session) {
     const auto equals = assignment.find('=');
     if (equals == std::string::npos || equals == 0)
       throw base::Error(base::ErrorKind::usage, "--set " + assignment + " is no PATH=JSON");
-    set[assignment.substr(0, equals)] = value_of(std::string_view(assignment).substr(equals + 1));
+    const std::string path = assignment.substr(0, equals), value = assignment.substr(equals + 1);
+    // What is nearly JSON would become a text, and a step's output for good.
+    if (!base::is_json(value))
+      throw base::Error(base::ErrorKind::usage, "--set " + assignment + ": what follows the = is no JSON", {},
+                        "a text has quotes: --set '" + path + "=\"some text\"'");
+    set[path] = base::parse_json(value);
   }
   if (!set.empty()) request["set"] = std::move(set);
   if (session.line.has("skip")) request["skip"] = json::value_from(session.line.texts("skip"));

@@ -104,7 +104,9 @@ int run_program(const std::vector<std::string>& words) {
     print_error(base::Error(base::ErrorKind::internal, std::string("a bug of godwit's: ") + error.what()));
     code = 1;
   }
-  if (std::fflush(stdout) != 0 && code == 0) {
+  // The last flush has nothing to say of what an earlier one could not write.
+  const bool flushed = std::fflush(stdout) == 0;
+  if ((!flushed || std::ferror(stdout) != 0) && code == 0) {
     print_error(base::Error(base::ErrorKind::failed, "cannot write to standard output"));
     code = 1;
   }

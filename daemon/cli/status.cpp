@@ -83,6 +83,14 @@ std::string database_text(const json::object& store) {
          counted(number_of(journal, "waiting"), "fact waits", "facts wait") + " to be written";
 }
 
+// Why the database is away and since when, as a row; nothing while it is there.
+std::string trouble_row(const json::object& store) {
+  const auto error = text_of(store, "error");
+  if (text_of(store, "state") == "up" || error.empty()) return {};
+  const auto since = local_time(store, "since");
+  return row("trouble", one_line(error) + (since.empty() ? "" : ", since " + since));
+}
+
 std::vector<std::string> problems_of(const json::object& status) {
   std::vector<std::string> all;
   for (const auto& member : status)
@@ -105,7 +113,7 @@ void print_status(Session& session, const json::object& status) {
                 row("steps", grouped(number_of(engine, "steps_in_flight")) + " under way, " +
                                  grouped(number_of(engine, "steps_done")) + " done since the start") +
                 row("jobs", grouped(number_of(jobs, "jobs"))) + row("plugins", plugins_text(hosts)) +
-                row("scripts", scripts_text(hosts)) + row("database", database_text(store)) +
+                row("scripts", scripts_text(hosts)) + row("database", database_text(store)) + trouble_row(store) +
                 row("node", node_text(store, part(engine, "nodes"))) +
                 row("clients", grouped(number_of(control, "sessions")) + " at " + text_of(control, "socket")));
   for (const auto& problem : problems_of(status))

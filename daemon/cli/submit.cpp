@@ -138,6 +138,10 @@ int submit(Session& session) {
   }
   if (count && *count > kCountMax)
     throw base::Error(base::ErrorKind::usage, "--count is at most " + std::to_string(kCountMax));
+  if (line.has("key") && line.text("key").empty()) {
+    throw base::Error(base::ErrorKind::usage, "the key is empty", {},
+                      "leave --key out for a submit without a key; a variable that is not set makes an empty one");
+  }
   auto request = job_of(line);
   auto params = parameters(line);
   if (count) {

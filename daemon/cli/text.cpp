@@ -101,6 +101,17 @@ std::string failure_text(const json::object& failure, bool with_step) {
   return path.empty() ? text : text + " (step " + path + ")";
 }
 
+std::string left_out_text(const json::object& answer, const std::string& name, model::RunId run) {
+  const auto bytes = number_of(answer, name + "_bytes");
+  if (bytes == 0) return {};
+  const auto tenths = bytes * 10 / (1 << 20);
+  const std::string size = std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
+  const bool is_result = name == "result";
+  return "the " + name + " of run " + model::text(run) + (is_result ? " has " : " have ") + size +
+         ", more than an answer carries; read " + (is_result ? "it" : "them") + " with SQL: select " + name +
+         " from godwit." + (is_result ? "results" : "runs") + " where run = " + model::text(run);
+}
+
 std::string one_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   std::string line;

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/json.hpp"
+#include "model/run.hpp"
 
 namespace godwit::cli {
 
@@ -21,6 +22,9 @@ std::string time_between(const base::json::object& object, std::string_view from
 std::string failure_text(const base::json::object& failure, bool with_step = true);
 // The problems in a member of a report: they come as objects with their place, or as sentences.
 std::vector<std::string> problem_texts(const base::json::object& report, std::string_view member);
+// For an answer that has NAME_bytes instead of NAME, `result` or `params`, since it is too long: how long it is, and
+// how it can be had. Empty for one that has all.
+std::string left_out_text(const base::json::object& answer, const std::string& name, model::RunId run);
 // A text of several lines on one.
 std::string one_line(std::string text);
 // One line of a run's log, with its line feed.

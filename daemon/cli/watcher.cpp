@@ -144,7 +144,10 @@ int print_outcome(Session& session, model::RunId run, const json::object& outcom
   const std::string state = text_of(outcome, "state");
   if (state == "succeeded") {
     const auto* value = outcome.if_contains("result");
-    if (!session.json) session.print(pretty(value ? *value : json::value()));
+    if (const auto left_out = left_out_text(outcome, "result", run); !left_out.empty())
+      session.note(left_out);
+    else if (!session.json)
+      session.print(pretty(value ? *value : json::value()));
     return 0;
   }
   const auto* error = object_of(outcome, "error");

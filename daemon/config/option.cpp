@@ -239,12 +239,13 @@ const std::vector<Option>& options() {
       {"engine.steps_in_flight_max", "", "COUNT", "1024", "How many steps are with plugins at once, over all runs.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.steps_in_flight_max = r.number(n, p, 1, 1'000'000); }},
       {"engine.drain_timeout", "--drain-timeout", "DURATION", "30s",
-       "How long a stop waits for running steps. What is cut off then is attempted again after the next start.",
+       "How long a stop waits for running steps. What is cut off then is attempted again after the next start, and a run "
+       "whose step may not be repeated is blocked until a person decides.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.drain_timeout = r.duration(n, p); }},
-      {"control.frame_max", "", "SIZE", "16MiB", "The largest message a client may send to the socket.",
-       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.frame_max = r.bytes(n, p, 64u << 10, 256 * kMiB); }},
-      {"control.submit_max", "", "SIZE", "4MiB", "The largest parameters a run may have, as JSON text.",
-       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.submit_max = r.bytes(n, p, 1024, 256 * kMiB); }},
+      {"control.submit_max", "", "SIZE", "4MiB",
+       "The largest parameters a submit through the socket may have, as JSON text, up to 7MiB. Those of "
+       "godwit.submit() in SQL are 4MiB at most.",
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.submit_max = r.bytes(n, p, 1024, 7 * kMiB); }},
       {"log.level", "--log-level", "LEVEL", "info",
        "The least important messages that are logged: debug, info, warning or error.", read_level},
       {"roles", "", "MAP", "{}",

@@ -153,9 +153,6 @@ void check(const Settings& settings, Problems& problems) {
     problems.push_back({"the path of the socket is longer than the system allows: " + settings.socket,
                         {{}, 0, 0, "socket"},
                         "choose a shorter one with --socket"});
-  if (settings.submit_max >= settings.frame_max)
-    problems.push_back(
-        {"control.submit_max must be less than control.frame_max", {{}, 0, 0, "control.submit_max"}, {}});
 }
 
 // The values the table prints as defaults are the ones that are used.

@@ -70,8 +70,7 @@ struct Settings {
   int steps_in_flight_max = 0;
   base::Duration drain_timeout{};
   base::log::Level log_level = base::log::Level::info;
-  std::size_t frame_max = 0;          // bytes of one message on the control socket
-  std::size_t submit_max = 0;         // bytes of the parameters of one run
+  std::size_t submit_max = 0;         // bytes of the parameters of one submit through the socket
   std::array<RoleMembers, 3> roles;   // indexed by Role; the daemon's own user and root are admins anyway
   std::map<std::string, model::LimitSpec> limits;
   std::map<std::string, model::QueueSpec> queues;

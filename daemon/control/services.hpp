@@ -35,6 +35,7 @@ struct Services {
   // Up to 1 MiB of a file of this node from `offset` on: {"size","base64"}; nothing when there is none. Throws
   // Error(refused) for what is no name of an artifact.
   std::function<std::optional<base::json::object>(const std::string& artifact, std::uint64_t offset)> read_artifact;
+  std::size_t submit_max = 4u << 20;  // bytes of the parameters of one submit, as JSON text
 };
 
 // Throws Error(unavailable) while the database is away: what only the store knows cannot be told then, and waiting for

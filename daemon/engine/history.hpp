@@ -7,7 +7,7 @@
 
 namespace godwit::engine {
 
-// Which runs a list shows; newest first.
+// Which runs a list shows; by number, the highest first.
 struct RunFilter {
   std::optional<model::RunState>
       state;  // as the store knows it: succeeded, failed, cancelled, paused, blocked; anything else means "not ended"
@@ -22,17 +22,20 @@ struct RunFilter {
 class History {
  public:
   virtual ~History() = default;
+  // The runs' rows, without "params".
   virtual void list_runs(RunFilter filter, Answer<base::json::array> answer) = 0;
-  // The run's row with "progress", "changes" [], "emitted" (count), and without its steps. not_found when there is no
-  // such run.
+  // The run's row with "progress", "changes" [], "emitted" (count), and without its steps. Parameters of more than 4
+  // MiB are left out: "params_bytes" is there instead of "params". not_found when there is no such run.
   virtual void show_run(model::RunId run, Answer<base::json::object> answer) = 0;
   // Steps by path order of finish; {"steps":[...], "more":bool}. `with_output` adds "output", or for one that is an
   // artifact "output_artifact": {"artifact", "size"}.
   virtual void list_steps(model::RunId run, std::size_t offset, std::size_t limit, bool with_output,
                           Answer<base::json::object> answer) = 0;
-  // Log lines with "seq" greater than `after`, oldest first.
+  // Log lines with "seq" greater than `after`, oldest first: up to `limit`, or fewer where these are long. Only an
+  // empty answer says that there are no more.
   virtual void read_logs(model::RunId run, std::int64_t after, std::size_t limit, Answer<base::json::array> answer) = 0;
-  // {"state","result","error"} of an ended run; null state members as in show_run for one that has not ended.
+  // {"state","result","error"}; what a run that has not ended does not have yet is null. A result of more than 6 MiB is
+  // left out: "result_bytes" is there instead of "result".
   virtual void read_result(model::RunId run, Answer<base::json::object> answer) = 0;
   // The newest fire times of a schedule, or of all when it is empty, as the view godwit.fires has them.
   virtual void list_fires(std::string schedule, std::size_t limit, Answer<base::json::array> answer) = 0;

@@ -50,6 +50,12 @@ std::vector<std::string> find_approval(const ActiveRun& run, const std::string& 
 
 void Interventions::signal(model::RunId run, std::string name, std::string payload, Caller caller,
                            Answer<Nothing> answer) {
+  std::string why;
+  if (name.starts_with(Waits::kApproval))
+    return answer(base::refused("a signal named '" + name + "' would be a decision on a step", {},
+                                "`godwit approve` and `godwit reject` decide, for those who may"));
+  if (!base::is_json(payload, &why))
+    return answer(base::refused("the payload of the signal cannot be used: " + why, {.path = "payload"}));
   const Signal signal{0, std::move(name), std::move(payload), caller.name, parts_.clock.now()};
   const Audited audited = audit(caller, "run.signal", model::text(run), {{"name", signal.name}});
   parts_.intake.with_run(run, [this, run, signal, audited, answer = std::move(answer)](ActiveRun* active) {

@@ -256,8 +256,27 @@ void Waits::give_up_child(ActiveRun& run, StepTask& task, model::RunId child) {
   tell_child_after(run, child, {});
 }
 
+namespace {
+
+// What was decided; nothing when the signal is no decision, as one may be that was sent by SQL of an earlier version.
+std::optional<json::object> decision_in(const Signal& signal) {
+  if (!base::is_json(signal.payload)) return std::nullopt;
+  const json::value value = base::parse_json(signal.payload);
+  const auto* decision = value.if_object();
+  const auto* approved = decision ? decision->if_contains("approved") : nullptr;
+  const auto* comment = decision ? decision->if_contains("comment") : nullptr;
+  if (!approved || !approved->is_bool() || !comment || !comment->is_string()) return std::nullopt;
+  return *decision;
+}
+
+}  // namespace
+
 bool Waits::settle_signal(ActiveRun& run, StepTask& task, const SignalWork& work) {
   if (const auto signal = take_signal(run, task, task.wait->name)) {
+    if (std::string why; !base::is_json(signal->payload, &why)) {
+      fail(run, task, "bad_input", "the payload of signal '" + work.name + "' cannot be used: " + why);
+      return true;
+    }
     succeed(run, task,
             json::object{{"payload", base::parse_json(signal->payload)},
                          {"by", signal->who},
@@ -273,8 +292,10 @@ bool Waits::settle_signal(ActiveRun& run, StepTask& task, const SignalWork& work
 }
 
 bool Waits::settle_approval(ActiveRun& run, StepTask& task, const ApprovalWork& work) {
-  if (const auto signal = take_signal(run, task, task.wait->name)) {
-    json::object output = base::parse_json(signal->payload).as_object();
+  while (const auto signal = take_signal(run, task, task.wait->name)) {
+    auto decision = decision_in(*signal);
+    if (!decision) continue;
+    json::object output = std::move(*decision);
     output["by"] = signal->who;
     output["at"] = base::format_instant(signal->at);
     if (output.at("approved").as_bool() || !work.rejection_fails) {

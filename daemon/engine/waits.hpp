@@ -53,7 +53,9 @@ class Waits {
   // What stores that the child's end is asked for.
   RunChanged cancellation(model::RunId run, model::RunId child) const;
   // The name under which a decision on the step is sent as a signal.
-  static std::string approval_name(const std::string& path) { return "approve:" + path; }
+  static std::string approval_name(const std::string& path) { return std::string(kApproval) + path; }
+  // Signals whose names begin so are decisions, and nothing else may be sent under such a name.
+  static constexpr std::string_view kApproval = "approve:";
 
  private:
   // Ends the step if what it waits for has come.

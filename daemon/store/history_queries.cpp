@@ -15,11 +15,17 @@ namespace {
 namespace json = base::json;
 using model::RunState;
 
+// One answer of the control socket carries 8 MiB. Longer parameters and results are told of by their size, and a page
+// of log lines ends with the one that passes its bound.
+constexpr std::size_t kParamsMax = 4u << 20;
+constexpr std::size_t kResultMax = 6u << 20;
+constexpr std::size_t kLogPageMax = 2u << 20;
+
 // No text of PostgreSQL is longer.
 constexpr std::uint64_t kOutputSizeMax = 1u << 30;
 
-// The rows a list shows are first found by number, newest first, by the query that is cheap for the filter; $1 job or
-// '', $2 first number not wanted, $3 how many, $4 labels as a JSON object. Only then is the view asked, about these.
+// The rows a list shows are first found by number, the highest first, by the query that is cheap for the filter; $1 job
+// or '', $2 first number not wanted, $3 how many, $4 labels as a JSON object. Only then is the view asked, about these.
 constexpr auto kAnyRuns = R"sql(
 (SELECT id FROM godwit.run WHERE id < $2 AND ($1 = '' OR job = $1)
    AND ($4 = '{}' OR (options::jsonb -> 'labels') @> $4::jsonb) ORDER BY id DESC LIMIT $3)
@@ -56,11 +62,16 @@ std::string candidates(const std::optional<RunState>& state) {
   return kOpenRuns;
 }
 
-// To be followed by a condition.
+// To be completed by more columns and a condition.
 constexpr auto kRuns =
-    "SELECT run, job, version, state, cancel_requested, params, key, submitted_by, submitted_at, finished_at, "
+    "SELECT run, job, version, state, cancel_requested, key, submitted_by, submitted_at, finished_at, "
     "progress, error, failed_step, "
-    "retry_of, pins, node, parent, options FROM godwit.runs WHERE {}";
+    "retry_of, pins, node, parent, options{} FROM godwit.runs WHERE {}";
+
+// A document that is at most $2 bytes long, and the length of one that is longer.
+constexpr auto kBounded =
+    "CASE WHEN octet_length({0}::text) <= $2 THEN {0} END, CASE WHEN octet_length({0}::text) > $2 THEN "
+    "octet_length({0}::text) END";
 
 // Turns columns into members of the same name.
 using ToJson = json::value (*)(const pqxx::field&);
@@ -82,7 +93,6 @@ constexpr std::array kRunMembers{
     Member{"version", json_text},
     Member{"state", json_text},
     Member{"cancel_requested", json_bool},
-    Member{"params", json_value},
     Member{"key", json_text},
     Member{"submitted_by", json_text},
     Member{"submitted_at", json_instant},
@@ -120,10 +130,21 @@ json::array objects(const pqxx::result& rows, const std::array<Member, N>& membe
   return array;
 }
 
-pqxx::row find_run(Connection& connection, model::RunId run) {
-  const auto rows = connection.query(fmt::format(kRuns, "run = $1"), model::number(run));
-  if (rows.empty()) throw base::not_found("there is no run " + model::text(run), "`godwit list` shows the newest ones");
-  return rows[0];
+base::Error no_run(model::RunId run) {
+  return base::not_found("there is no run " + model::text(run), "`godwit list` shows the newest ones");
+}
+
+// For what has found nothing of a run: that may be all there is to say of it.
+void require_run(Connection& connection, model::RunId run) {
+  if (connection.query("SELECT run FROM godwit.runs WHERE run = $1", model::number(run)).empty()) throw no_run(run);
+}
+
+// Puts the document in the columns of kBounded from `column` on into `object`: as NAME, or as NAME_bytes.
+void add_bounded(json::object& object, const pqxx::row& row, const std::string& name, pqxx::row::size_type column) {
+  if (row[column + 1].is_null())
+    object[name] = json_value(row[column]);
+  else
+    object[name + "_bytes"] = json_integer(row[column + 1]);
 }
 
 json::array changes(Connection& connection, model::RunId run) {
@@ -152,12 +173,16 @@ json::array list_runs(Connection& connection, const engine::RunFilter& filter) {
            filter.job, before, filter.limit, json::serialize(json::value_from(filter.labels))))
     runs.push_back(integer(row[0]));
   if (runs.empty()) return {};
-  return objects(connection.query(fmt::format(kRuns, "run = ANY ($1::bigint[]) ORDER BY run DESC"), array_of(runs)),
+  return objects(connection.query(fmt::format(kRuns, "", "run = ANY ($1::bigint[]) ORDER BY run DESC"), array_of(runs)),
                  kRunMembers);
 }
 
 json::object show_run(Connection& connection, model::RunId run) {
-  auto shown = object(find_run(connection, run), kRunMembers);
+  const auto rows = connection.query(fmt::format(kRuns, ", " + fmt::format(kBounded, "params"), "run = $1"),
+                                     model::number(run), kParamsMax);
+  if (rows.empty()) throw no_run(run);
+  auto shown = object(rows[0], kRunMembers);
+  add_bounded(shown, rows[0], "params", static_cast<pqxx::row::size_type>(kRunMembers.size()));
   shown["changes"] = changes(connection, run);
   shown["emitted"] =
       integer(connection.query("SELECT count(*) FROM godwit.emitted_row WHERE run = $1", model::number(run))[0][0]);
@@ -174,7 +199,7 @@ json::object list_steps(Connection& connection, model::RunId run, std::size_t of
                                 "a.in_step = 1 WHERE s.run = $1"
                               : " FROM godwit.steps s WHERE s.run = $1"),
       model::number(run), offset, limit + 1);
-  if (rows.empty()) find_run(connection, run);
+  if (rows.empty()) require_run(connection, run);
   json::array steps;
   for (const auto& row : rows) {
     if (steps.size() == limit) break;
@@ -189,12 +214,14 @@ json::object list_steps(Connection& connection, model::RunId run, std::size_t of
 }
 
 json::array read_logs(Connection& connection, model::RunId run, std::int64_t after, std::size_t limit) {
+  // A line counts as long as it is in JSON, where some characters take six.
   const auto rows = connection.query(
       "SELECT number, at, (ARRAY['debug', 'info', 'warning', 'error'])[level + 1], path, stream, line, fields FROM "
-      "godwit.log "
-      "WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3",
-      model::number(run), after, limit);
-  if (rows.empty()) find_run(connection, run);
+      "(SELECT *, sum(octet_length(to_json(line)::text) + octet_length(path) + coalesce(octet_length(fields), 0)) OVER "
+      "(ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead FROM godwit.log "
+      "WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3) l WHERE coalesce(ahead, 0) < $4 ORDER BY number",
+      model::number(run), after, limit, kLogPageMax);
+  if (rows.empty()) require_run(connection, run);
   constexpr std::array kMembers{Member{"seq", json_integer}, Member{"at", json_instant},  Member{"level", json_text},
                                 Member{"path", json_text},   Member{"stream", json_text}, Member{"text", json_text},
                                 Member{"fields", json_value}};
@@ -203,16 +230,15 @@ json::array read_logs(Connection& connection, model::RunId run, std::int64_t aft
 
 json::object read_result(Connection& connection, model::RunId run) {
   // One statement, so that a run which ends just now is not told as ended without its result.
-  const auto rows = connection.query(
-      "SELECT r.state, d.result, d.failure, d.failed_path FROM godwit.runs r LEFT JOIN godwit.run_done d ON d.run = "
-      "r.run "
-      "WHERE r.run = $1",
-      model::number(run));
-  if (rows.empty()) throw base::not_found("there is no run " + model::text(run), "`godwit list` shows the newest ones");
-  constexpr std::array kMembers{Member{"state", json_text}, Member{"result", json_value}, Member{"error", json_value}};
-  json::object outcome = object(rows[0], kMembers);
-  if (auto* error = outcome.at("error").if_object(); error && !rows[0][3].is_null())
-    (*error)["path"] = json_text(rows[0][3]);
+  const auto rows = connection.query(fmt::format("SELECT r.state, {}, d.failure, d.failed_path FROM godwit.runs r LEFT "
+                                                 "JOIN godwit.run_done d ON d.run = r.run WHERE r.run = $1",
+                                                 fmt::format(kBounded, "d.result")),
+                                     model::number(run), kResultMax);
+  if (rows.empty()) throw no_run(run);
+  json::object outcome{{"state", json_text(rows[0][0])}};
+  add_bounded(outcome, rows[0], "result", 1);
+  auto& error = outcome["error"] = json_value(rows[0][3]);
+  if (auto* failure = error.if_object(); failure && !rows[0][4].is_null()) (*failure)["path"] = json_text(rows[0][4]);
   return outcome;
 }
 

@@ -598,6 +598,74 @@ constexpr std::string_view kLines = "ALTER TABLE godwit.step ADD COLUMN line tex
 // The block of numbers with which the node took the run; see kTables.
 constexpr std::string_view kTakenWith = "ALTER TABLE godwit.open_run ADD COLUMN block bigint NOT NULL DEFAULT 0;";
 
+// A submit by SQL is held to what one through the control socket is held to, and a key that is given is one: an empty
+// one comes from a variable that is not set, and would make an application submit again what it has submitted. A
+// decision on a step is none of a signal's: who may decide is known to the daemon.
+constexpr std::string_view kSqlBounds = R"sql(
+CREATE OR REPLACE FUNCTION godwit.submit(job text, params text DEFAULT '{}', key text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+  longest CONSTANT integer := 4194304;
+  taken bigint;
+  fresh bigint;
+BEGIN
+  IF job IS NULL OR job = '' THEN
+    RAISE EXCEPTION 'godwit.submit: the name of the job is missing' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF octet_length(params) > longest THEN
+    RAISE EXCEPTION 'godwit.submit: the parameters of job % have % bytes, and at most % (4 MiB) are taken', job, octet_length(params), longest
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Store what is large in a table or a file, and pass where it is.';
+  END IF;
+  IF json_typeof(coalesce(params, '{}')::json) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'godwit.submit: the parameters of job % must be a JSON object', job USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF key = '' THEN
+    RAISE EXCEPTION 'godwit.submit: the key for job % is empty', job
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'Give NULL, or no key, for a run that may be submitted again.';
+  END IF;
+  fresh := nextval('godwit.run_number');
+  IF key IS NOT NULL THEN
+    INSERT INTO godwit.run_key AS k (job, key, run) VALUES (job, key, fresh) ON CONFLICT ON CONSTRAINT run_key_pkey DO NOTHING;
+    IF NOT FOUND THEN
+      SELECT k.run INTO taken FROM godwit.run_key k WHERE k.job = job AND k.key = key;
+      IF taken IS NULL THEN
+        RAISE EXCEPTION 'godwit.submit: key % of job % was taken by a transaction that this one cannot see', key, job
+          USING ERRCODE = 'serialization_failure', HINT = 'Repeat the transaction.';
+      END IF;
+      RETURN taken;
+    END IF;
+  END IF;
+  INSERT INTO godwit.inbox (run, job, params, key, submitted_by) VALUES (fresh, job, coalesce(params, '{}'), key, session_user);
+  PERFORM pg_notify('godwit_inbox', '');
+  RETURN fresh;
+END $$;
+COMMENT ON FUNCTION godwit.submit(text, text, text) IS
+  'Submits a run of a job in the caller''s own transaction and returns its number: the run exists when the transaction commits, and is taken up at once then. With a key that the job has seen already, returns the number of the run that has it; NULL is no key, and an empty one an error. Parameters are at most 4 MiB long and are checked by the daemon; a run with wrong ones fails and says so.';
+
+CREATE OR REPLACE FUNCTION godwit.signal(run bigint, name text, payload text DEFAULT 'null') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+  IF name IS NULL OR name = '' THEN
+    RAISE EXCEPTION 'godwit.signal: the name of the signal is missing' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF starts_with(name, 'approve:') THEN
+    RAISE EXCEPTION 'godwit.signal: a signal named % would be a decision on a step', name
+      USING ERRCODE = 'invalid_parameter_value', HINT = '`godwit approve` and `godwit reject` decide, for those who may.';
+  END IF;
+  IF NOT EXISTS (SELECT FROM godwit.run r WHERE r.id = run) AND NOT EXISTS (SELECT FROM godwit.inbox i WHERE i.run = run) THEN
+    RAISE EXCEPTION 'godwit.signal: there is no run %', run USING ERRCODE = 'no_data_found';
+  END IF;
+  IF EXISTS (SELECT FROM godwit.run_done d WHERE d.run = run) THEN
+    RAISE EXCEPTION 'godwit.signal: run % has already ended', run USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  INSERT INTO godwit.signal_inbox (number, run, name, payload, sent_by)
+  VALUES (nextval('godwit.run_number'), run, name, coalesce(payload, 'null')::json::text, session_user);
+  PERFORM pg_notify('godwit_inbox', '');
+END $$;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -615,6 +683,7 @@ constexpr std::array kMigrations{
     Migration{14, "one record per fire time", kOneRecordPerFire},
     Migration{15, "lines of scripts", kLines},
     Migration{16, "the block of numbers with which a run was taken", kTakenWith},
+    Migration{17, "bounds of what is sent by SQL", kSqlBounds},
 };
 
 }  // namespace

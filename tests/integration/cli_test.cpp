@@ -92,6 +92,19 @@ TEST_CASE("lists, shows, logs and the rest answer in words and in JSON") {
   }
 }
 
+TEST_CASE("a list fits into an answer however long the parameters of its runs are") {
+  const json::object params{{"who", std::string(1'500'000, 'x')}};
+  std::int64_t run = 0;
+  for (int i = 0; i < 7; ++i)
+    run = daemon().call("run.submit", {{"job", "hello"}, {"params", params}}).at("run").to_number<std::int64_t>();
+  const auto listed = daemon().cli({"list", "--json", "--limit", "7"});
+  INFO(listed.err);
+  CHECK(listed.exit_code == 0);
+  CHECK(base::parse_json(listed.out).as_array().size() == 7);
+  CHECK(daemon().call("run.show", {{"run", run}}).at("params") == params);
+  daemon().wait_for_end(run);
+}
+
 TEST_CASE("a job file that is wrong is reported and the others are there") {
   const auto status = daemon().cli({"status"});
   CHECK_THAT(status.out, Catch::Contains("bad.yaml:3") && Catch::Contains("usess"));
@@ -115,11 +128,11 @@ TEST_CASE("pause, resume and cancel do what they say") {
 TEST_CASE("following prints lines in a pipe and ends with the run") {
   support::TempDir dir;
   std::ofstream(dir / "s.yaml")
-      << "job: s\nstages:\n  s: {foreach: '${ range(1, 20) }', parallel: 2, uses: sleep, with: {seconds: 0.05}}\n";
+      << "job: s\nstages:\n  s: {foreach: '${ range(1, 200) }', parallel: 4, uses: sleep, with: {seconds: 0.05}}\n";
   const auto result = daemon().cli({"submit", (dir / "s.yaml").string(), "--follow"});
   INFO(result.out << result.err);
   CHECK(result.exit_code == 0);
-  CHECK_THAT(result.out + result.err, Catch::Contains("20"));
+  CHECK_THAT(result.out + result.err, Catch::Contains("200"));
 }
 
 TEST_CASE("an application submits in its own transaction and polls with SQL") {

@@ -84,3 +84,15 @@ TEST_CASE("a waiting run moves to another version, with PostgreSQL and the comma
   REQUIRE(daemon.cli({"signal", number, "go"}).exit_code == 0);
   CHECK(daemon.wait_for_end(run).at("result") == 3);
 }
+
+TEST_CASE("a submit has no more parameters than control.submit_max says") {
+  support::TempDir jobs;
+  std::ofstream(jobs / "p.yaml") << "job: p\nparams: {t: string}\nstages:\n  a: {uses: noop, with: {v: 1}}\n";
+  DaemonProcess daemon({.settings = "control: {submit_max: 1KiB}\n", .job_dirs = {jobs.path().string()}});
+  daemon.start();
+  const auto refused = daemon.cli({"submit", "p", "-p", "t=" + std::string(1017, 'x')});
+  CHECK(refused.exit_code == 6);
+  CHECK_THAT(refused.err,
+             Catch::Contains("have 1025 bytes, and at most 1024 are taken") && Catch::Contains("control.submit_max"));
+  CHECK(daemon.cli({"submit", "p", "-p", "t=" + std::string(1016, 'x'), "--wait"}).exit_code == 0);
+}

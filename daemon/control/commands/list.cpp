@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "base/suggest.hpp"
 #include "control/commands/all.hpp"
 
@@ -7,6 +9,7 @@ namespace {
 namespace json = base::json;
 
 constexpr std::int64_t kListMax = 10'000;
+constexpr std::size_t kPageLeast = 500;  // of the store's rows, where few of them may be wanted
 
 model::RunState parse_state(const std::string& word) {
   if (const auto state = model::parse_run_state(word)) return *state;
@@ -21,29 +24,55 @@ model::RunState parse_state(const std::string& word) {
 }
 
 // The store knows what was recorded; whether a run waits or works right now only the engine can say.
-json::array with_live_states(json::array rows, const engine::Engine& engine, std::optional<model::RunState> wanted) {
-  json::array kept;
-  for (auto& value : rows) {
-    auto& row = value.as_object();
-    const auto recorded = model::parse_run_state(row.at("state").as_string());
-    if (!recorded || !model::is_terminal(*recorded)) {
-      auto live = engine.live(model::RunId{row.at("run").to_number<std::int64_t>()});
-      if (const auto* state = live.if_contains("state")) row["state"] = *state;
-      if (const auto* done = live.if_contains("done"))
-        row["progress"] = json::object{
-            {"done", *done}, {"total", live.at("total")}, {"failed", live.at("failed")}, {"fields", live.at("fields")}};
-    }
-    if (!wanted || row.at("state").as_string() == model::name(*wanted)) kept.push_back(std::move(value));
-  }
-  return kept;
+void add_live_state(json::object& row, const engine::Engine& engine) {
+  const auto recorded = model::parse_run_state(row.at("state").as_string());
+  if (recorded && model::is_terminal(*recorded)) return;
+  auto live = engine.live(model::RunId{row.at("run").to_number<std::int64_t>()});
+  if (const auto* state = live.if_contains("state")) row["state"] = *state;
+  if (const auto* done = live.if_contains("done"))
+    row["progress"] = json::object{
+        {"done", *done}, {"total", live.at("total")}, {"failed", live.at("failed")}, {"fields", live.at("fields")}};
 }
+
+// Reads the store's rows page by page until there are as many as asked for in the wanted state, or no more.
+class Search : public std::enable_shared_from_this<Search> {
+ public:
+  Search(Services& services, Reply reply, engine::RunFilter filter)
+      : services_(services), reply_(std::move(reply)), filter_(std::move(filter)), limit_(filter_.limit) {}
+
+  void read_page() {
+    services_.history.list_runs(
+        filter_, reply_.when<json::array>([self = shared_from_this()](json::array& rows) { self->take(rows); }));
+  }
+
+ private:
+  void take(json::array& rows) {
+    const bool more = rows.size() == filter_.limit && !rows.empty();
+    if (more) filter_.before = model::RunId{rows.back().at("run").to_number<std::int64_t>()};
+    for (auto& row : rows) {
+      add_live_state(row.as_object(), services_.engine);
+      if (filter_.state && row.at("state").as_string() != model::name(*filter_.state)) continue;
+      if (kept_.size() < limit_) kept_.push_back(std::move(row));
+    }
+    // Nobody waits for the answer of a client that is gone.
+    if (kept_.size() == limit_ || !more || !reply_.channel()) return reply_.result(std::move(kept_));
+    filter_.limit = std::max(limit_, kPageLeast);
+    read_page();
+  }
+
+  Services& services_;
+  Reply reply_;
+  engine::RunFilter filter_;
+  std::size_t limit_;
+  json::array kept_;
+};
 
 }  // namespace
 
 Command run_list(Services& services) {
   return {"run.list",
           Role::viewer,
-          "Lists runs, newest first.",
+          "Lists runs by number, the highest first, without their parameters.",
           {{"state", ParameterType::text, false, "only runs in this state"},
            {"job", ParameterType::text, false, "only runs of this job"},
            {"labels", ParameterType::object, false, "only runs with these labels: {name: value}"},
@@ -58,11 +87,7 @@ Command run_list(Services& services) {
             filter.limit = static_cast<std::size_t>(std::min(call.arguments.count("limit", 50), kListMax));
             filter.before = call.arguments.find_run("before");
             require_store(services);
-            const auto wanted = filter.state;
-            services.history.list_runs(std::move(filter), call.reply.when<json::array>([reply = call.reply, &services,
-                                                                                        wanted](json::array& rows) {
-              reply.result(with_live_states(std::move(rows), services.engine, wanted));
-            }));
+            std::make_shared<Search>(services, call.reply, std::move(filter))->read_page();
           }};
 }
 

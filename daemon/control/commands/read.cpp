@@ -14,7 +14,7 @@ const Parameter kRun{"run", ParameterType::run, true, "the number of the run"};
 Command run_logs(Services& services) {
   return {"run.logs",
           Role::viewer,
-          "Reads a run's log lines, oldest first.",
+          "Reads a run's log lines, oldest first; a page ends early where lines are long, and is empty after the last.",
           {kRun,
            {"after", ParameterType::count, false, "only lines with a greater `seq`"},
            {"limit", ParameterType::count, false, "how many at most (1000)"}},
@@ -30,7 +30,7 @@ Command run_logs(Services& services) {
 Command run_result(Services& services) {
   return {"run.result",
           Role::viewer,
-          "Gives the result or the error of a run that has ended; its state is null before.",
+          "Gives a run's state and its result (over 6 MiB only its `result_bytes`) or error, null before its end.",
           {kRun},
           [&services](Call call) {
             require_store(services);

@@ -43,7 +43,8 @@ std::optional<StepsWanted> steps_wanted(Call& call) {
 Command run_show(Services& services) {
   return {"run.show",
           Role::viewer,
-          "Shows one run: state, progress, parameters, what is under way and, if asked, its finished steps.",
+          "Shows one run: state, progress, parameters (over 4 MiB only their `params_bytes`), what is under way and, "
+          "if asked, its finished steps.",
           {{"run", ParameterType::run, true, "the number of the run"},
            {"steps", ParameterType::object, false, "{offset, limit, with_output}: which of its finished steps to add"}},
           [&services](Call call) {

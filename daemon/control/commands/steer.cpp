@@ -94,6 +94,9 @@ Command run_retry(Services& services) {
           [&services](Call call) {
             engine::Engine::Retry how{call.arguments.text("from"), {}, call.arguments.texts("skip")};
             for (const auto& [path, value] : call.arguments.take_object("set")) how.set[path] = json::serialize(value);
+            if (!how.from.empty() && how.set.contains(how.from))
+              throw base::refused("'" + how.from + "' is to be done again and is given an output too",
+                                  base::Place{.path = "set"}, "say one of the two");
             services.engine.retry(call.arguments.run(), std::move(how), call.caller,
                                   call.reply.when<model::RunId>([reply = call.reply](model::RunId run) {
                                     reply.result(json::object{{"run", model::number(run)}});

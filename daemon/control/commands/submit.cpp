@@ -18,12 +18,30 @@ int priority_of(std::int64_t given) {
   return static_cast<int>(given);
 }
 
+// A key that is given is one: an empty one comes from a variable that is not set, and would make a script submit again
+// what it has submitted.
+std::string key_of(const Call& call) {
+  auto key = call.arguments.text("key");
+  if (call.arguments.has("key") && key.empty())
+    throw base::refused("the key is empty", base::Place{.path = "key"}, "leave it out for a submit without a key");
+  return key;
+}
+
+void check_size(const json::object& params, const Services& services) {
+  const auto size = json::serialize(params).size();
+  if (size <= services.submit_max) return;
+  throw base::refused("the parameters have " + std::to_string(size) + " bytes, and at most " +
+                          std::to_string(services.submit_max) + " are taken",
+                      base::Place{.path = "params"},
+                      "store what is large elsewhere and pass where it is, or raise control.submit_max");
+}
+
 engine::SubmitRequest request_of(Call& call, const Services& services) {
   engine::SubmitRequest request;
   request.job = call.arguments.text("job");
   request.text = call.arguments.text("text");
   request.file = call.arguments.text("file");
-  request.key = call.arguments.text("key");
+  request.key = key_of(call);
   request.only = call.arguments.texts("only");
   request.stop_after = call.arguments.text("stop_after");
   request.queue = call.arguments.text("queue");
@@ -63,6 +81,7 @@ Command run_submit(Services& services) {
           [&services](Call call) {
             auto request = request_of(call, services);
             request.params = call.arguments.take_object("params");
+            check_size(request.params, services);
             services.engine.submit(
                 std::move(request), call.caller,
                 call.reply.when<engine::SubmitReceipt>([reply = call.reply](const auto& receipt) {
@@ -86,7 +105,10 @@ Command run_submit_many(Services& services) {
           [&services](Call call) {
             auto request = request_of(call, services);
             std::vector<json::object> params;
-            for (auto& entry : call.arguments.take_objects("params")) params.push_back(std::move(entry.get_object()));
+            for (auto& entry : call.arguments.take_objects("params")) {
+              params.push_back(std::move(entry.get_object()));
+              check_size(params.back(), services);
+            }
             services.engine.submit_many(
                 std::move(request), std::move(params), call.caller,
                 call.reply.when<std::vector<model::RunId>>([reply = call.reply](const auto& runs) {

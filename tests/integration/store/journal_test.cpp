@@ -224,6 +224,8 @@ TEST_CASE("A second daemon on the same node fences the first", "[store]") {
   CHECK_FALSE(verdict.message.empty());
   CHECK(first.append({step(run, "later")}).kind == Verdict::fenced);
   CHECK(first.store.status().at("state").as_string() == "fenced");
+  // As the engine does it that was told so: the kernel would end the process, of which others live on here.
+  first.store.cluster()->at_rest();
   CHECK(count(url, "SELECT count(*) FROM godwit.step") == 0);
   CHECK(second.append({step(run, "s")}).kind == Verdict::committed);
   // Another node is another place.
@@ -274,13 +276,38 @@ TEST_CASE("Progress and log lines arrive without anybody waiting for them", "[st
             .at("done") == 9);
 }
 
+TEST_CASE("A page of log lines ends where its text is long, and the next one goes on behind it", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.submit();
+  // Each takes twice its length in JSON.
+  sql(url, "INSERT INTO godwit.log SELECT " + model::text(run) +
+               ", i, now(), 1, 's', 'stdout', repeat('\"', 6000), NULL FROM generate_series(1, 1200) i");
+  std::int64_t last = 0;
+  std::size_t lines = 0;
+  for (;;) {
+    const auto page = life.loop.get<base::json::array>(
+        [&](auto answer) { life.store.read_logs(run, last, 1000, std::move(answer)); });
+    if (page.empty()) break;
+    CHECK(base::json::serialize(page).size() < 3u << 20);
+    CHECK(page.front().at("seq").as_int64() == last + 1);
+    lines += page.size();
+    last = page.back().at("seq").as_int64();
+  }
+  CHECK(lines == 1200);
+  // One that is longer than a page is a page.
+  sql(url, "UPDATE godwit.log SET line = repeat('x', 3000000) WHERE number = 1200");
+  CHECK(life.loop.get<base::json::array>([&](auto answer) { life.store.read_logs(run, 1199, 1000, std::move(answer)); })
+            .size() == 1);
+}
+
 TEST_CASE("What was appended before stop() is written by it", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life life(url);
   const auto run = life.submit();
   for (int i = 0; i < 500; ++i) life.store.append({step(run, "s" + std::to_string(i))}, [](const Verdict&) {});
   life.store.append_relaxed(engine::ProgressNoted{run, "{}"});
-  life.store.stop();
+  life.store.stop(std::chrono::minutes(1));
   CHECK(count(url, "SELECT count(*) FROM godwit.step") == 500);
   CHECK(count(url, "SELECT count(*) FROM godwit.progress") == 1);
   std::optional<bool> good;

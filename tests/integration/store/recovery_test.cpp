@@ -236,13 +236,49 @@ TEST_CASE("Lists, steps, changes, results and audit are shown as JSON", "[store]
   CHECK(audit[0].at("detail").at("why") == "lunch");
 }
 
+TEST_CASE("What no answer carries is told of by its size", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto document = [](std::size_t bytes) { return R"({"a":")" + std::string(bytes - 8, 'x') + R"("})"; };
+  const auto runs = life.numbers(2);
+  std::vector<engine::Fact> facts;
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto start = submitted(runs[i]);
+    start.params = document((4u << 20) + i);
+    auto end = done(runs[i]);
+    end.result = document((6u << 20) + i);
+    facts.insert(facts.end(), {start, end});
+  }
+  REQUIRE(life.append(std::move(facts)).kind == Verdict::committed);
+
+  const auto listed =
+      life.loop.get<base::json::array>([&](auto answer) { life.store.list_runs({}, std::move(answer)); });
+  REQUIRE(listed.size() == 2);
+  CHECK_FALSE(listed[0].as_object().contains("params"));
+  const auto show = [&](model::RunId run) {
+    return life.loop.get<base::json::object>([&](auto answer) { life.store.show_run(run, std::move(answer)); });
+  };
+  CHECK(show(runs[0]).at("params").is_object());
+  CHECK_FALSE(show(runs[0]).contains("params_bytes"));
+  CHECK_FALSE(show(runs[1]).contains("params"));
+  CHECK(show(runs[1]).at("params_bytes") == (4 << 20) + 1);
+  const auto result = [&](model::RunId run) {
+    return life.loop.get<base::json::object>([&](auto answer) { life.store.read_result(run, std::move(answer)); });
+  };
+  CHECK(result(runs[0]).at("result").is_object());
+  CHECK_FALSE(result(runs[0]).contains("result_bytes"));
+  CHECK(result(runs[1]).at("state") == "succeeded");
+  CHECK_FALSE(result(runs[1]).contains("result"));
+  CHECK(result(runs[1]).at("result_bytes") == (6 << 20) + 1);
+}
+
 TEST_CASE("What nodes that are gone left behind and nobody needs is deleted", "[store]") {
   const auto url = Postgres::shared().make_database();
   std::vector<model::RunId> runs;
   {
     Life gone(url, "gone");
     runs = {gone.submit(), gone.submit()};
-    gone.store.stop();
+    gone.leave(url);
   }
   const auto first = model::text(runs[0]);
   // As if its end had been committed between the last fold and the end of the node.

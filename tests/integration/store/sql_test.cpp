@@ -83,6 +83,37 @@ TEST_CASE("Parameters are taken as text, json or jsonb, and must be an object", 
   CHECK(inbox(life).size() == 4);
 }
 
+TEST_CASE("Parameters of a submit by SQL are 4 MiB at most, and a key that is given is not empty", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto submit = [&](int bytes, const std::string& more = "") {
+    return "SELECT godwit.submit('flock', format('{\"a\":\"%s\"}', repeat('x', " + std::to_string(bytes - 8) + "))" +
+           more + ")";
+  };
+  const auto error_of = [&](const std::string& statement) -> std::pair<std::string, std::string> {
+    try {
+      sql(url, statement);
+    } catch (const pqxx::sql_error& error) {
+      return {error.sqlstate(), error.what()};
+    }
+    return {};
+  };
+  const auto [state, what] = error_of(submit((4 << 20) + 1));
+  CHECK(state == "22023");
+  CHECK_THAT(what, Catch::Contains("have 4194305 bytes, and at most 4194304 (4 MiB) are taken"));
+  CHECK(error_of("SELECT godwit.submit('flock', jsonb_build_object('a', repeat('x', 5000000)))").first == "22023");
+  for (const char* params : {"'{}'", "'{}'::json", "'{}'::jsonb"}) {
+    const auto [key_state, key_what] = error_of("SELECT godwit.submit('flock', " + std::string(params) + ", '')");
+    CHECK(key_state == "22023");
+    CHECK_THAT(key_what, Catch::Contains("the key for job flock is empty"));
+  }
+  CHECK(inbox(life).empty());
+  sql(url, submit(4 << 20));
+  CHECK(count(url, "SELECT godwit.submit('flock', '{}', NULL)") !=
+        count(url, "SELECT godwit.submit('flock', '{}', NULL)"));
+  CHECK(inbox(life).size() == 3);
+}
+
 TEST_CASE("Two nodes that take the same submit by SQL do not both get it", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life one(url), two(url, "two");

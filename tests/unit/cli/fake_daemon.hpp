@@ -1,5 +1,6 @@
 #pragma once
 #include <fcntl.h>
+#include <stdio_ext.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -47,16 +48,18 @@ class FakeDaemon {
     int exit_code = -1;
     std::string out, err;
   };
-  // What `godwit WORDS...` does with this daemon.
-  Result cli(std::vector<std::string> words) const {
+  // What `godwit WORDS...` does with this daemon; with its standard output in a file of the system's, when one is
+  // named.
+  Result cli(std::vector<std::string> words, const std::string& out_file = {}) const {
     words.insert(words.end(), {"--socket", path()});
     const support::TempDir dir;
     Result result;
     {
-      const Redirected out(STDOUT_FILENO, dir / "out"), err(STDERR_FILENO, dir / "err");
+      const Redirected out(STDOUT_FILENO, out_file.empty() ? dir / "out" : std::filesystem::path(out_file));
+      const Redirected err(STDERR_FILENO, dir / "err");
       result.exit_code = run_program(words);
     }
-    result.out = support::file_text(dir / "out");
+    if (out_file.empty()) result.out = support::file_text(dir / "out");
     result.err = support::file_text(dir / "err");
     return result;
   }
@@ -70,8 +73,11 @@ class FakeDaemon {
       const base::UniqueFd to(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
       ::dup2(to.get(), fd_);
     }
+    // What could not be written is not for the next to write.
     ~Redirected() {
       std::fflush(nullptr);
+      ::__fpurge(stdout);
+      std::clearerr(stdout);
       ::dup2(before_.get(), fd_);
     }
 

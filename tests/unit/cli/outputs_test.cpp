@@ -58,6 +58,10 @@ problem: x.so: is no plugin
     CHECK_THAT(away.out, Catch::Contains("starting"));
   }
   CHECK(with_answer(status("up"), {"status", "-q"}).out == "up\n");
+  auto down = status("down");
+  down["store"].as_object()["error"] = "no server\nat /tmp/x";
+  down["store"].as_object()["since"] = "2026-11-22T16:45:41Z";
+  CHECK_THAT(with_answer(down, {"status"}).out, Catch::Contains("\ntrouble  no server at /tmp/x, since 2026-11-2"));
 }
 
 TEST_CASE("quiet commands print what a script needs and nothing else") {
@@ -110,6 +114,84 @@ TEST_CASE("a failure is told on one line, its step once") {
         "godwit: run 7 failed in a: exit_3: it said: err; `godwit show 7` says more\n");
   const auto listed = with_answer(json::array{{{"run", 7}, {"state", "failed"}, {"error", failed.at("error")}}}, {"list"});
   CHECK_THAT(listed.out, Catch::Contains("exit_3: it said: err (step a)\n"));
+}
+
+TEST_CASE("a result that no answer carries is told of by its size, and the run is not blamed") {
+  const json::object answer{{"state", "succeeded"}, {"result_bytes", 9u << 20}, {"error", nullptr}};
+  FakeDaemon* says = nullptr;
+  FakeDaemon daemon([&](int, const std::string& method, const json::object&) -> json::value {
+    if (method == "run.result") return answer;
+    if (method == "run.submit") return json::object{{"run", 7}, {"existing", false}};
+    says->event({{"event", "state"}, {"run", 7}, {"state", "succeeded"}});
+    return json::object{{"subscription", 1}};
+  });
+  says = &daemon;
+  const std::string told =
+      "godwit: the result of run 7 has 9.0 MiB, more than an answer carries; read it with SQL: select result from "
+      "godwit.results where run = 7\n";
+  for (const auto& [words, code] : {std::pair<std::vector<std::string>, int>{{"result", "7"}, 6},
+                                    {{"result", "--wait", "7"}, 6},
+                                    {{"submit", "flock", "--wait"}, 0},
+                                    {{"watch", "7", "-q"}, 0}}) {
+    const auto result = daemon.cli(words);
+    CHECK(result.exit_code == code);
+    CHECK(result.out.empty());
+    CHECK(result.err == told);
+  }
+  CHECK(daemon.cli({"result", "7", "--json"}).out == json::serialize(answer) + "\n");
+}
+
+TEST_CASE("parameters that no answer carries are told of by their size, and are not left out of an export") {
+  const json::object shown{
+      {"run", 7}, {"job", "flock"}, {"params_bytes", 5u << 20}, {"steps", json::array()}, {"more_steps", false}};
+  CHECK_THAT(with_answer(shown, {"show", "7"}).out,
+             Catch::Contains("the params of run 7 have 5.0 MiB") &&
+                 Catch::Contains("select params from godwit.runs where run = 7"));
+  const auto exported = with_answer(shown, {"run", "export", "7"});
+  CHECK(exported.exit_code == 6);
+  CHECK(exported.out.empty());
+}
+
+TEST_CASE("the lines of a run are read to the last, however short the daemon keeps its pages") {
+  const FakeDaemon daemon([](int, const std::string&, const json::object& params) -> json::value {
+    const auto after = params.at("after").to_number<std::int64_t>();
+    return after == 3 ? json::array()
+                      : json::array{{{"seq", after + 1}, {"text", "line " + std::to_string(after + 1)}}};
+  });
+  CHECK_THAT(daemon.cli({"logs", "7"}).out, Catch::Contains("line 1") && Catch::Contains("line 3"));
+  CHECK(base::parse_json(daemon.cli({"logs", "7", "--json"}).out).as_array().size() == 3);
+}
+
+TEST_CASE("what cannot be written to standard output is an error of every command") {
+  FakeDaemon daemon([](int, const std::string& method, const json::object&) -> json::value {
+    if (method == "run.submit") return json::object{{"run", 7}, {"existing", false}};
+    return json::array(500, json::object{{"run", 7}, {"job", std::string(30, 'x')}, {"state", "failed"}});
+  });
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"list"},
+                                                {"list", "-q"},
+                                                {"list", "--json"},
+                                                {"submit", "flock", "-q"},
+                                                {"completion", "bash"},
+                                                {"--version"},
+                                                {"--help"}}) {
+    INFO(words.front());
+    const auto result = daemon.cli(words, "/dev/full");
+    CHECK(result.exit_code == 1);
+    CHECK(result.err == "godwit: cannot write to standard output\n");
+  }
+  CHECK(daemon.cli({"--version"}).exit_code == 0);
+}
+
+TEST_CASE("a command line that says what nobody means is refused before the daemon hears of it") {
+  const FakeDaemon daemon(
+      [](int, const std::string&, const json::object&) -> json::value { throw FakeDaemon::Gone(); });
+  const auto empty_key = daemon.cli({"submit", "flock", "--key", ""});
+  CHECK(empty_key.exit_code == 2);
+  CHECK_THAT(empty_key.err, Catch::Contains("the key is empty"));
+  const auto no_json = daemon.cli({"retry", "7", "--set", "one={"});
+  CHECK(no_json.exit_code == 2);
+  CHECK_THAT(no_json.err,
+             Catch::Contains("what follows the = is no JSON") && Catch::Contains("--set 'one=\"some text\"'"));
 }
 
 TEST_CASE("a schedule that never fires again says so") {

@@ -83,7 +83,7 @@ TEST_CASE("without a file and without arguments every setting has its default") 
   CHECK(settings.active_runs_max == 4096);
   CHECK(settings.steps_in_flight_max == 1024);
   CHECK(settings.drain_timeout == std::chrono::seconds(30));
-  CHECK(settings.frame_max == 16u << 20);
+  CHECK(settings.submit_max == 4u << 20);
   CHECK(settings.log_level == base::log::Level::info);
   CHECK(settings.database_url.empty());
   base::Surroundings root = user();
@@ -116,7 +116,7 @@ plugin_dirs: [plugins, /opt/plugins/]
 job_dirs: [jobs]
 node: {name: n1}
 engine: {active_runs_max: 10, steps_in_flight_max: 20, drain_timeout: 2m}
-control: {frame_max: 1MiB, submit_max: 100 KiB}
+control: {submit_max: 100 KiB}
 log: {level: debug}
 roles:
   viewer: {groups: [staff]}
@@ -228,6 +228,8 @@ TEST_CASE("all problems of the file are told at once, with places and suggestion
   CHECK(refused("socket: /" + std::string(120, 'x')).find("longer than the system allows") != std::string::npos);
   CHECK(refused("a: [").find("godwit.yaml:1:") == 0);
   CHECK(refused("socket_mode: 999").find("in octal") != std::string::npos);
+  // A line of the control socket has to carry it.
+  CHECK(refused("control: {submit_max: 8MiB}").find("a size from 1024 to 7340032 bytes") != std::string::npos);
   CHECK(refused("providers: {flights: x}").find("is not a contract") != std::string::npos);
 }
 
@@ -265,7 +267,7 @@ TEST_CASE("the shipped settings file can be read, as it is and with every option
   const Settings all = with(uncommented);
   CHECK(all.state_dir == "/var/lib/godwit");
   CHECK(all.drain_timeout == standard.drain_timeout);
-  CHECK(all.frame_max == standard.frame_max);
+  CHECK(all.submit_max == standard.submit_max);
   CHECK(all.node_name == "machine");
 }
 

@@ -19,7 +19,8 @@ class MemoryHistory : public engine::History {
 
   void list_runs(engine::RunFilter filter, engine::Answer<json::array> answer) override {
     json::array rows;
-    for (auto run = world_.memory.runs.rbegin(); run != world_.memory.runs.rend() && rows.size() < filter.limit; ++run) rows.push_back(row(run->first));
+    for (auto run = world_.memory.runs.rbegin(); run != world_.memory.runs.rend() && rows.size() < filter.limit; ++run)
+      if (!filter.before || run->first < *filter.before) rows.push_back(row(run->first));
     world_.clock.post([answer, rows] { answer(rows); });
   }
   void show_run(model::RunId run, engine::Answer<json::object> answer) override {
@@ -179,6 +180,25 @@ TEST_CASE("A run is submitted, followed to its end, and shown") {
   CHECK(fixture.call("audit.list").as_array().size() >= 1);
 }
 
+TEST_CASE("A list looks on for runs in a state of which only the engine knows, to the last open run") {
+  Fixture fixture;
+  fixture.world.runner->hold.insert("say");
+  const auto oldest = fixture.submit(), second = fixture.submit();
+  for (int i = 0; i < 60; ++i) fixture.call("run.pause", {{"run", fixture.submit()}});
+  const auto running = [&](json::object more = {}) {
+    more["state"] = "running";
+    std::vector<std::int64_t> runs;
+    const json::value rows = fixture.call("run.list", more);
+    for (const auto& row : rows.as_array()) runs.push_back(row.at("run").as_int64());
+    return runs;
+  };
+  CHECK(running() == std::vector{second, oldest});
+  CHECK(running({{"limit", 1}}) == std::vector{second});
+  CHECK(running({{"before", second}}) == std::vector{oldest});
+  CHECK(fixture.call("run.list", {{"state", "paused"}}).as_array().size() == 50);
+  CHECK(fixture.call("run.list", {{"state", "blocked"}, {"limit", 1}}).as_array().empty());
+}
+
 TEST_CASE("Who follows the states of a run hears of nothing else") {
   Fixture fixture;
   const auto told = [&](bool states) {
@@ -239,6 +259,31 @@ TEST_CASE("A submit says what is wrong with it") {
   CHECK(fixture.error("run.submit", {{"text", kJob}}, Role::operator_).kind() == base::ErrorKind::denied);
   fixture.services.operators_submit_files = true;
   CHECK(fixture.call("run.submit", {{"text", kJob}}, Role::operator_).at("run").as_int64() > 0);
+}
+
+TEST_CASE("A submit with more parameters than are taken, or with an empty key, is refused") {
+  Fixture fixture;
+  fixture.services.submit_max = 100;
+  const json::object large{{"who", std::string(100, 'x')}};
+  for (const auto& [method, params] :
+       {std::pair<const char*, json::value>{"run.submit", large}, {"run.submit_many", json::array{large}}}) {
+    const auto error = fixture.error(method, {{"text", kJob}, {"params", params}});
+    CHECK(error.kind() == base::ErrorKind::refused);
+    CHECK_THAT(error.what(),
+               Catch::Contains("have 110 bytes, and at most 100 are taken") && Catch::Contains("control.submit_max"));
+  }
+  fixture.services.submit_max = 110;
+  fixture.call("run.submit", {{"text", kJob}, {"params", large}});
+  CHECK_THAT(fixture.error("run.submit", {{"text", kJob}, {"key", ""}}).what(), Catch::Contains("the key is empty"));
+  CHECK(fixture.world.memory.runs.size() == 1);
+}
+
+TEST_CASE("A retry cannot do a step again and give it an output") {
+  Fixture fixture;
+  const auto run = fixture.submit();
+  fixture.world.run_to_end();
+  CHECK_THAT(fixture.error("run.retry", {{"run", run}, {"from", "say"}, {"set", {{"say", 1}}}}).what(),
+             Catch::Contains("'say' is to be done again and is given an output too"));
 }
 
 TEST_CASE("Many runs are submitted at once, all or none") {
