@@ -1,7 +1,6 @@
 #include "script/state.hpp"
 
 #include <cstdlib>
-#include <ctime>
 #include <new>
 #include <stdexcept>
 
