@@ -2,13 +2,15 @@
 
 #include <utility>
 
+#include "base/json_text.hpp"
+
 namespace godwit::base {
 namespace {
 
 constexpr std::size_t kOneLine = 100;
 
 void append_pretty(const json::value& value, std::size_t indent, std::string& out) {
-  const std::string line = json::serialize(value);
+  const std::string line = base::serialize(value);
   if (!value.is_structured() || line.size() + indent <= kOneLine) {
     out += line;
     return;
@@ -19,7 +21,7 @@ void append_pretty(const json::value& value, std::size_t indent, std::string& ou
     out += "{\n";
     for (const auto& member : *object) {
       if (!std::exchange(first, false)) out += ",\n";
-      out += inner + json::serialize(member.key()) + ": ";
+      out += inner + base::serialize(std::string_view(member.key())) + ": ";
       append_pretty(member.value(), indent + 2, out);
     }
   } else {

@@ -1,4 +1,5 @@
 #include "check/checks.hpp"
+#include "base/json_text.hpp"
 #include "check/value_maker.hpp"
 #include "wire/contract.hpp"
 
@@ -53,10 +54,10 @@ void check_method(Session& session, const Target& target, const json::object& co
     const auto refused = own.violations(input);
     if (!refused.empty()) {
       session.error(target.name() + ": its own schema refuses an input of the contract: " + refused.front().text() +
-                    " in " + json::serialize(input).substr(0, 300));
+                    " in " + base::serialize(input).substr(0, 300));
       return;
     }
-    check_call(session, target, *instance, method, result, json::serialize(input));
+    check_call(session, target, *instance, method, result, base::serialize(input));
   }
 }
 

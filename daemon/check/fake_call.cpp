@@ -13,7 +13,7 @@
 #include <deque>
 
 #include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json_text.hpp"
 #include "base/utf8.hpp"
 #include "wire/host_messages.hpp"
 
@@ -194,7 +194,7 @@ gw_status checkpoint_get(gw_call* call, gw_view key, gw_buf** value) {
 }
 
 gw_status refuse(gw_call* call, gw_status status, std::string_view code, const std::string& message, gw_buf** out) {
-  *out = call->lend(json::serialize(json::object{{"code", code}, {"message", message}, {"retry_after_ms", nullptr}}));
+  *out = call->lend(base::serialize(json::object{{"code", code}, {"message", message}, {"retry_after_ms", nullptr}}));
   return status;
 }
 
@@ -280,7 +280,7 @@ gw_status artifact_commit(gw_call* call, std::int32_t fd, gw_buf** reference) {
   if (!call->enter(HostFunction::artifact_commit, status)) return status;
   if (!whole) return GW_FAILED;
   const std::string name = "sha256:" + base::sha256_hex(bytes);
-  *reference = call->lend(json::serialize(json::object{
+  *reference = call->lend(base::serialize(json::object{
       {"artifact", name}, {"size", bytes.size()}, {"name", "artifact"}, {"media_type", "application/octet-stream"}}));
   const std::lock_guard lock(artifacts_mutex);
   artifacts()[name] = std::move(bytes);

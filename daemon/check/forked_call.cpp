@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/json_text.hpp"
 #include "base/unique_fd.hpp"
 
 namespace godwit::check {
@@ -20,7 +21,7 @@ constexpr int kTries = 20;
 constexpr auto kCallTime = std::chrono::seconds(2);
 
 void write_line(int fd, const json::object& fields) {
-  const std::string line = json::serialize(fields) + "\n";
+  const std::string line = base::serialize(fields) + "\n";
   std::size_t done = 0;
   while (done < line.size()) {
     const ssize_t written = ::write(fd, line.data() + done, line.size() - done);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 #include "check/arguments.hpp"
 #include "check/elf_file.hpp"
@@ -79,7 +80,7 @@ int run(const Arguments& arguments) {
   }
   if (!arguments.json.empty())
     write_file(arguments.json,
-               base::json::serialize(json_report(arguments.options.plugin, arguments.options.seed, outcomes)) + "\n");
+               base::serialize(json_report(arguments.options.plugin, arguments.options.seed, outcomes)) + "\n");
   if (!arguments.junit.empty()) write_file(arguments.junit, junit_report(arguments.options.plugin, outcomes));
   if (arguments.json != "-" && arguments.junit != "-") {
     std::fputs(text_report(outcomes).c_str(), stdout);

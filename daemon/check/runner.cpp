@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/json_text.hpp"
 #include "base/unique_fd.hpp"
 #include "base/utf8.hpp"
 #include "check/process_facts.hpp"
@@ -58,7 +59,7 @@ class LineSink : public Session::Sink {
 
  private:
   static void write(const json::object& fields) {
-    const std::string line = json::serialize(fields) + "\n";
+    const std::string line = base::serialize(fields) + "\n";
     if (Plugin::in_fork()) ::_exit(1);  // what the plugin forked has come back from it, and would speak for the checker
     for (std::size_t at = 0; at < line.size();) {
       const ssize_t written = ::write(kReportFd, line.data() + at, line.size() - at);

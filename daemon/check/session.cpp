@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/json_text.hpp"
 #include "check/value_maker.hpp"
 #include "wire/elf_note.hpp"
 
@@ -58,7 +59,7 @@ Plugin& Session::plugin() {
 
 std::string Session::config_of(const wire::Unit& unit) const {
   const json::value* given = options_.config.if_contains(unit.id);
-  return given ? json::serialize(*given) : "{}";
+  return given ? base::serialize(*given) : "{}";
 }
 
 std::unique_ptr<Instance> Session::open(const Target& target) {
@@ -80,14 +81,14 @@ const jobfile::Schema& Session::schema_of(const Target& target) {
 std::optional<std::string> Session::input(const Target& target) {
   const json::value* given = options_.inputs.if_contains(target.name());
   if (given && given->is_array() && !given->get_array().empty())
-    return json::serialize(
+    return base::serialize(
         given->get_array()[std::uniform_int_distribution<std::size_t>(0, given->get_array().size() - 1)(random_)]);
   if (target.info->args.empty()) return "{}";
   const jobfile::Schema& schema = schema_of(target);
   ValueMaker maker(target.info->args, random_);
   for (int i = 0; i < kTriesMax; ++i) {
     const json::value value = maker.make();
-    if (value.is_object() && schema.violations(value).empty()) return json::serialize(value);
+    if (value.is_object() && schema.violations(value).empty()) return base::serialize(value);
   }
   return std::nullopt;
 }
@@ -137,7 +138,7 @@ std::string Session::bad_input(const Target& target) {
   json::value value = text ? base::parse_json(*text) : maker.any();
   const int changes = 1 + static_cast<int>(random_() % 3);
   for (int i = 0; i < changes; ++i) value = maker.spoil(std::move(value));
-  return json::serialize(value);
+  return base::serialize(value);
 }
 
 }  // namespace godwit::check

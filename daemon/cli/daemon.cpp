@@ -1,5 +1,6 @@
 #include <thread>
 
+#include "base/json_text.hpp"
 #include "base/terminal.hpp"
 #include "cli/commands.hpp"
 #include "cli/manual.hpp"
@@ -50,7 +51,7 @@ void print_plugin(Session& session, const json::object& plugin) {
     session.print("\n" + base::printable(text_of(method, "callable")) + ": " +
                   base::printable(text_of(method, "description")) + "\n");
     if (const auto* contracts = array_of(unit, "implements"); contracts && !contracts->empty()) {
-      session.print("implements " + base::printable(json::serialize(*contracts)) + "\n");
+      session.print("implements " + base::printable(base::serialize(*contracts)) + "\n");
     }
     session.print(text_of(method, "retry_safe") == "true" ? "may be repeated\n"
                                                           : "is not repeated after a crash without a person's word\n");

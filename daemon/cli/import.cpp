@@ -3,6 +3,7 @@
 #include <fstream>
 #include <set>
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 #include "base/terminal.hpp"
 #include "cli/commands.hpp"
@@ -192,7 +193,7 @@ std::string job_text(const Imported& job) {
   const auto quote = [](std::string text) {
     // In a job ${ begins an expression.
     for (std::size_t at = 0; (at = text.find("${", at)) != text.npos; at += 3) text.insert(at, "$");
-    return json::serialize(json::string(text));
+    return base::serialize(text);
   };
   std::string text = "# Imported from " + job.place.file + ":" + std::to_string(job.place.line) + "\n";
   text += "#   " + base::printable(job.origin) + "\n";
@@ -207,7 +208,7 @@ std::string job_text(const Imported& job) {
     shown["missed"] = model::name_in(model::kMissed, schedule.missed);
     shown["overlap"] = model::name_in(model::kOverlaps, schedule.overlap);
     if (schedule.jitter.count() > 0) shown["jitter"] = base::format_duration(schedule.jitter);
-    text += "  - " + json::serialize(shown) + "\n";
+    text += "  - " + base::serialize(shown) + "\n";
     if (job.schedules.size() == 1) text.replace(text.rfind("  - "), 4, "  ");
   }
   text += "stages:\n";

@@ -1,4 +1,5 @@
 #include "base/terminal.hpp"
+#include "base/json_text.hpp"
 #include "base/utf8.hpp"
 #include "cli/commands.hpp"
 #include "cli/lab.hpp"
@@ -27,7 +28,7 @@ json::object checked(Session& session, const std::string& file) {
 
 void print_parameters(Session& session, const json::object& params) {
   Table table({{"PARAMETER"}, {"SCHEMA"}});
-  for (const auto& member : params) table.add({std::string(member.key()), json::serialize(member.value())});
+  for (const auto& member : params) table.add({std::string(member.key()), base::serialize(member.value())});
   if (!table.empty()) session.print("\n" + table.text(session.width));
 }
 

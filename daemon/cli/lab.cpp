@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/json_text.hpp"
 #include "base/paths.hpp"
 #include "cli/artifacts.hpp"
 #include "cli/commands.hpp"
@@ -33,7 +34,7 @@ void fetch_output(Session& session, json::object& step) {
 
 void become_lab(const json::object& request) {
   const std::string program = base::companion_program(base::read_surroundings(), "godwit-lab");
-  std::string argument = json::serialize(request);
+  std::string argument = base::serialize(request);
   char* const words[] = {const_cast<char*>("godwit-lab"), argument.data(), nullptr};
   std::fflush(stdout);
   ::execv(program.c_str(), words);

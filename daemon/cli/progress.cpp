@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/json_text.hpp"
 #include "base/terminal.hpp"
 
 namespace godwit::cli {
@@ -50,7 +51,7 @@ std::vector<std::string> parts(const Progress& progress) {
   for (const auto& field : progress.fields) {
     const auto& value = field.value();
     if (value.is_structured() || value.is_null()) continue;
-    const std::string text = value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+    const std::string text = value.is_string() ? std::string(value.get_string()) : base::serialize(value);
     list.push_back(base::printable(field.key()) + "=" + base::fit(base::printable(text), 40));
   }
   return list;

@@ -1,4 +1,5 @@
 #include "base/terminal.hpp"
+#include "base/json_text.hpp"
 #include "cli/commands.hpp"
 #include "cli/parameters.hpp"
 #include "cli/session.hpp"
@@ -63,7 +64,7 @@ std::optional<base::Instant> instant_of(const CommandLine& line, const std::stri
 void print_lines(Session& session, const json::array& list) {
   if (session.json) return session.print_json(list);
   for (const auto& entry : list)
-    session.print((entry.is_string() ? std::string(entry.get_string()) : json::serialize(entry)) + "\n");
+    session.print((entry.is_string() ? std::string(entry.get_string()) : base::serialize(entry)) + "\n");
 }
 
 void print_times(Session& session, const json::array& list) {

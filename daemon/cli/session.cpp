@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/json_text.hpp"
 #include "base/terminal.hpp"
 #include "cli/manual.hpp"
 
@@ -71,7 +72,7 @@ void Session::tell(std::string_view text) const {
 }
 
 void Session::print_json(const base::json::value& value) const {
-  print(base::json::serialize(value) + "\n");
+  print(base::serialize(value) + "\n");
 }
 
 void Session::note(std::string_view text) const {

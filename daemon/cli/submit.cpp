@@ -1,4 +1,5 @@
 #include "base/utf8.hpp"
+#include "base/json_text.hpp"
 #include "cli/commands.hpp"
 #include "cli/parameters.hpp"
 #include "cli/text.hpp"
@@ -54,14 +55,14 @@ struct Stored {
   json::array all;  // for --json only
 
   std::string text() const {
-    return json::serialize(first) + (count == 1 ? "" : " to " + json::serialize(last));
+    return base::serialize(first) + (count == 1 ? "" : " to " + base::serialize(last));
   }
 };
 
 // One request after the other, each for as many as fit into it.
 void submit_in_parts(Session& session, const json::object& job, const json::object& params, std::int64_t count,
                      Stored& stored) {
-  const std::size_t each = json::serialize(params).size() + 1;
+  const std::size_t each = base::serialize(params).size() + 1;
   const auto per_request =
       static_cast<std::int64_t>(std::clamp<std::size_t>(kBytesPerRequest / each, 1, kRunsPerRequest));
   while (stored.count < count) {
@@ -69,7 +70,7 @@ void submit_in_parts(Session& session, const json::object& job, const json::obje
     request["params"] = json::array(static_cast<std::size_t>(std::min(count - stored.count, per_request)), params);
     const auto answer = session.call("run.submit_many", std::move(request));
     for (const auto& run : answer.as_object().at("runs").as_array()) {
-      if (session.quiet && !session.json) session.print(json::serialize(run) + "\n");
+      if (session.quiet && !session.json) session.print(base::serialize(run) + "\n");
       if (session.json) stored.all.push_back(run);
       if (stored.first.is_null()) stored.first = run;
       stored.last = run;

@@ -5,6 +5,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "base/json_text.hpp"
 #include "base/pretty.hpp"
 #include "base/terminal.hpp"
 #include "base/time.hpp"
@@ -21,11 +22,11 @@ namespace json = base::json;
 std::string cell(const json::value& value) {
   if (value.is_null()) return {};
   if (value.is_string()) return std::string(value.get_string());
-  // JSON's own form is for programs: 2E0.
-  if (value.is_double()) return fmt::format("{:.6g}", value.get_double());
+  // As many digits as every double keeps: a price must not be rounded, nor 0.1 + 0.2 be 0.30000000000000004.
+  if (value.is_double()) return fmt::format("{:.15g}", value.get_double());
   const auto* list = value.if_array();
   if (!list || std::any_of(list->begin(), list->end(), [](const json::value& entry) { return entry.is_structured(); }))
-    return json::serialize(value);
+    return base::serialize(value);
   std::string text;
   for (const auto& entry : *list) text += (text.empty() ? "" : ", ") + cell(entry);
   return text;
@@ -133,7 +134,7 @@ std::vector<std::string> problem_texts(const json::object& report, std::string_v
     if (problem.is_object()) {
       texts.push_back(wire::problems_from_json({problem}).front().text());
     } else {
-      texts.push_back(problem.is_string() ? std::string(problem.get_string()) : json::serialize(problem));
+      texts.push_back(problem.is_string() ? std::string(problem.get_string()) : base::serialize(problem));
     }
   }
   return texts;
@@ -153,7 +154,7 @@ std::string log_line(const json::object& line) {
       if (value.is_string())
         text += std::string_view(value.get_string());
       else
-        text += json::serialize(value);
+        text += base::serialize(value);
     }
   return base::printable(text) + "\n";
 }

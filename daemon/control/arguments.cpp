@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 
 namespace godwit::control {
@@ -127,7 +128,7 @@ std::vector<std::string> Arguments::texts(std::string_view name) const {
 
 std::string Arguments::any(std::string_view name) const {
   const auto* value = given_.if_contains(name);
-  return value ? json::serialize(*value) : "null";
+  return value ? base::serialize(*value) : "null";
 }
 
 json::object Arguments::take_object(std::string_view name) {

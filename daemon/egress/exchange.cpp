@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "base/utf8.hpp"
 
 namespace godwit::egress {
@@ -14,7 +15,7 @@ constexpr int kRedirectsMax = 10;
 constexpr std::size_t kHeadersMax = 1000;
 
 std::string reason(std::string_view code, const std::string& message) {
-  return json::serialize(json::object{{"code", code}, {"message", base::repaired_utf8(message)}});
+  return base::serialize(json::object{{"code", code}, {"message", base::repaired_utf8(message)}});
 }
 
 // Failures that say nothing about the request itself.
@@ -179,7 +180,7 @@ Exchange::Answer Exchange::answer(CURLcode code) {
   curl_easy_getinfo(handle(), CURLINFO_RESPONSE_CODE, &status);
   json::object value{
       {"status", status}, {"headers", std::move(answer_headers_)}, {"url", base::repaired_utf8(request_.url)}};
-  return {HostStatus::ok, json::serialize(value), std::move(answer_body_)};
+  return {HostStatus::ok, base::serialize(value), std::move(answer_body_)};
 }
 
 Exchange::Answer Exchange::transfer_failed(CURLcode code) const {

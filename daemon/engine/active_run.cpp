@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "engine/graph_driver.hpp"
 #include "engine/script_driver.hpp"
 
@@ -10,8 +11,8 @@ namespace godwit::engine {
 ActiveRun::Turn ActiveRun::turn_of(const std::string& job, const base::json::object& given) {
   ActiveRun::Turn turn;
   const auto* key = given.if_contains("key");
-  turn.key = !key ? "" : key->is_string() ? std::string(key->get_string()) : base::json::serialize(*key);
-  turn.lock = "job " + job + (key ? " " + base::json::serialize(*key) : "");
+  turn.key = !key ? "" : key->is_string() ? std::string(key->get_string()) : base::serialize(*key);
+  turn.lock = "job " + job + (key ? " " + base::serialize(*key) : "");
   turn.limit = given.at("limit").to_number<int>();
   for (std::size_t i = 0; i < model::kConcurrencyThen.size(); ++i)
     if (given.at("then").as_string() == model::kConcurrencyThen[i])

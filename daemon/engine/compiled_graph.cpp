@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 
 namespace godwit::engine {
 
@@ -61,7 +62,7 @@ int count_of(const base::json::value& value, const std::string& limit) {
   const double count = value.is_number() ? std::ceil(value.to_number<double>()) : -1;
   if (!(count >= 0) || count > 1e9)
     throw base::refused("limit '" + limit + "': a count from 0 to 1,000,000,000 is needed, not " +
-                        base::json::serialize(value));
+                        base::serialize(value));
   return static_cast<int>(count);
 }
 
@@ -73,7 +74,7 @@ StepLimits render_uses(const std::vector<CompiledUse>& uses, expression::Languag
   StepLimits limits;
   for (const auto& use : uses) {
     const auto key = use.key ? language.render(*use.key, scope) : base::json::value(use.name);
-    const std::string name = key.is_string() ? std::string(key.as_string()) : base::json::serialize(key);
+    const std::string name = key.is_string() ? std::string(key.as_string()) : base::serialize(key);
     if (name.size() > kNameMax)
       throw base::refused("the name of limit '" + name.substr(0, kNameMax) + "...' is too long");
     const int count = use.amount ? count_of(language.evaluate(*use.amount, scope), name) : use.count;

@@ -1,5 +1,6 @@
 #include "engine/compiled_job.hpp"
 
+#include "base/json_text.hpp"
 #include "engine/script_steps.hpp"
 
 namespace godwit::engine {
@@ -37,13 +38,13 @@ base::json::object CompiledJob::options(const base::json::value& params) const {
   base::json::object labels;
   for (const auto& [name, value] : labels_) {
     auto label = language_->render(*value, scope);
-    labels[name] = label.is_string() ? std::move(label) : base::json::value(base::json::serialize(label));
+    labels[name] = label.is_string() ? std::move(label) : base::json::value(base::serialize(label));
   }
   if (!labels.empty()) options["labels"] = std::move(labels);
   if (job_->priority != 0) options["priority"] = job_->priority;
   if (!job_->queue.empty()) options["queue"] = job_->queue;
   if (job_->retain) options["retain"] = base::format_duration(*job_->retain);
-  if (unique_) options["unique"] = base::json::serialize(language_->evaluate(*unique_, scope));
+  if (unique_) options["unique"] = base::serialize(language_->evaluate(*unique_, scope));
   if (const auto& concurrency = job_->concurrency) {
     base::json::object about{{"limit", concurrency->limit},
                              {"then", model::kConcurrencyThen[static_cast<std::size_t>(concurrency->then)]}};

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <unordered_set>
 
+#include "base/json_text.hpp"
 #include "engine/script_driver.hpp"
 
 namespace godwit::engine {
@@ -188,7 +189,7 @@ std::string Continuation::params(const std::string& given) const {
     set_member(params, std::string_view(path).substr(kParams.size()), base::parse_json(value));
     changed = true;
   }
-  return changed ? json::serialize(job_.parameters().check(std::move(params))) : given;
+  return changed ? base::serialize(job_.parameters().check(std::move(params))) : given;
 }
 
 std::vector<Fact> Continuation::given(base::Instant now) const {
@@ -221,7 +222,7 @@ std::string Continuation::options() const {
   if (!options.contains("origin"))
     options["origin"] = json::object{{"run", model::number(old_.run.run)},
                                      {"submitted_at_us", base::to_microseconds(old_.run.submitted_at)}};
-  return json::serialize(options);
+  return base::serialize(options);
 }
 
 }  // namespace godwit::engine

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
+
 namespace godwit::engine {
 
 namespace json = base::json;
@@ -120,7 +122,7 @@ std::string GraphDriver::result() {
   const auto* result = job_->result();
   if (!result || !whole) return main_->frame->last_output();
   return result->is_constant() ? result->constant_text()
-                               : json::serialize(job_->language().render(*result, main_->frame->scope()));
+                               : base::serialize(job_->language().render(*result, main_->frame->scope()));
 }
 
 std::string GraphDriver::next_params() {
@@ -132,7 +134,7 @@ std::string GraphDriver::next_params() {
   }
   const json::value params = job_->language().render(*job_->continue_with(), scope);
   if (!params.is_object()) throw base::refused("continue_as.with must give an object: the parameters of the next run");
-  return json::serialize(params);
+  return base::serialize(params);
 }
 
 // The stages that the submit did not ask for, by `only` and `stop_after`; empty when it asked for all.

@@ -1,6 +1,7 @@
 #include "engine/graph_frame.hpp"
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 #include "engine/shaping.hpp"
 
 namespace godwit::engine {
@@ -175,7 +176,7 @@ void GraphFrame::append_list(std::size_t index) {
                 .path = prefix_ + graph_.list_path(index),
                 .started_at = control_.now(),
                 .finished_at = control_.now()};
-  list.output = json::serialize(stages_[index].items);
+  list.output = base::serialize(stages_[index].items);
   std::vector<Fact> facts;
   facts.emplace_back(std::move(list));
   control_.append(std::move(facts));
@@ -285,7 +286,7 @@ bool GraphFrame::is_last(StepRef step) {
 
 std::string GraphFrame::last_output() const {
   for (std::size_t i = stages_.size(); i-- > 0;)
-    if (left_out_.empty() || !left_out_[i]) return json::serialize(stages_[i].value);
+    if (left_out_.empty() || !left_out_[i]) return base::serialize(stages_[i].value);
   return "null";
 }
 
@@ -296,7 +297,7 @@ StepRequest GraphFrame::item_request(StepRef item, const GraphFrame& body) const
   if (request.failure) return request;
   try {
     request.input =
-        compiled.output ? json::serialize(language().render(*compiled.output, body.scope_)) : body.last_output();
+        compiled.output ? base::serialize(language().render(*compiled.output, body.scope_)) : body.last_output();
   } catch (const base::Error& error) {
     request.failure = expression_failure(error);
   }

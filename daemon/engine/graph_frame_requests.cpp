@@ -1,5 +1,6 @@
 // The part of GraphFrame that makes requests of stages, and lists that grow.
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 #include "engine/graph_frame.hpp"
 #include "engine/shaping.hpp"
 
@@ -16,7 +17,7 @@ SqlWork statement_of(const json::value& input) {
   SqlWork work{std::string(statement->as_string()), {}};
   if (const auto* parameters = arguments->if_contains("parameters")) {
     if (!parameters->is_array()) throw base::refused("the `parameters` of sql.exec must be a list: $1 is the first");
-    for (const auto& parameter : parameters->as_array()) work.parameters.push_back(json::serialize(parameter));
+    for (const auto& parameter : parameters->as_array()) work.parameters.push_back(base::serialize(parameter));
   }
   for (const auto& member : *arguments)
     if (member.key() != "statement" && member.key() != "parameters")
@@ -46,7 +47,7 @@ StepRequest GraphFrame::request_for(StepRef step) {
   show_item(scope, step, index);
   try {
     request.input_value = render_input(step, scope);
-    request.input = json::serialize(*request.input_value);
+    request.input = base::serialize(*request.input_value);
     request.args_hash = base::sha256_prefix(request.input);
     request.work = work_for(step, scope, *request.input_value);
     if (!compiled.uses.empty()) request.own_limits = render_uses(compiled.uses, language(), scope);
@@ -81,7 +82,7 @@ StepWork GraphFrame::wait_for(const CompiledStage& compiled, const json::value& 
   const model::Stage& spec = *compiled.spec;
   const std::string text = what.is_null()     ? ""
                            : what.is_string() ? std::string(what.as_string())
-                                              : json::serialize(what);
+                                              : base::serialize(what);
   switch (spec.kind) {
     case model::StageKind::lock:
       return LockWork{text, spec.wait.permits, spec.timeout};
@@ -100,10 +101,10 @@ StepWork GraphFrame::wait_for(const CompiledStage& compiled, const json::value& 
 
 // What tells the items of a growing list apart: its text, or the whole as JSON.
 std::string GraphFrame::key_of(const CompiledStage& compiled, const json::value& item) const {
-  if (!compiled.key) return json::serialize(item);
+  if (!compiled.key) return base::serialize(item);
   expression::Scope scope(&scope_);
   scope.set("item", item);
-  return json::serialize(language().evaluate(*compiled.key, scope));
+  return base::serialize(language().evaluate(*compiled.key, scope));
 }
 
 void GraphFrame::take_items(std::size_t index, json::array items, std::int64_t depth) {
@@ -154,7 +155,7 @@ void GraphFrame::grow(const StepRequest& request, const StepDone& done, std::vec
                   .started_at = done.finished_at,
                   .finished_at = done.finished_at};
   const auto first = data.items.begin() + static_cast<std::ptrdiff_t>(before);
-  growth.output = json::serialize(
+  growth.output = base::serialize(
       json::object{{"from", before}, {"depth", depth}, {"items", json::array(first, data.items.end())}});
   more.emplace_back(std::move(growth));
 }

@@ -1,5 +1,6 @@
 #include "engine/intake.hpp"
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/suggest.hpp"
 #include "engine/countdown.hpp"
@@ -250,7 +251,7 @@ std::string Intake::pins(const CompiledJob& job) const {
     const auto installed = parts_.steps.installed();
     pins["*"] = json::object{{"versions", json::value_from(installed.versions)},
                              {"providers", json::value_from(installed.providers)}};
-    return json::serialize(pins);
+    return base::serialize(pins);
   }
   job.each_stage([&](const CompiledStage& stage) {
     if (stage.body || stage.spec->kind != model::StageKind::call) return;
@@ -258,7 +259,7 @@ std::string Intake::pins(const CompiledJob& job) const {
     pins[stage.spec->uses] =
         json::object{{"callable", callable->name}, {"plugin", callable->plugin}, {"version", callable->version}};
   });
-  return json::serialize(pins);
+  return base::serialize(pins);
 }
 
 std::vector<base::Error::Problem> Intake::call_problems(const CompiledStage& stage) const {
@@ -374,7 +375,7 @@ void Intake::describe(Submitted& submitted, const Accepted& accepted, json::obje
   const json::value checked = job.parameters().check(std::move(params));
   submitted.job = job.job().name;
   submitted.version = job.job().version;
-  submitted.params = json::serialize(checked);
+  submitted.params = base::serialize(checked);
   submitted.pins = accepted.pins;
   json::object options = job.options(checked);
   if (const auto* unique = options.if_contains("unique")) submitted.unique = std::string(unique->as_string());
@@ -383,7 +384,7 @@ void Intake::describe(Submitted& submitted, const Accepted& accepted, json::obje
   if (!request.turn.empty()) options["turn"] = request.turn;
   if (!request.queue.empty()) options["queue"] = request.queue;
   if (request.priority) options["priority"] = *request.priority;
-  if (!options.empty()) submitted.options = json::serialize(options);
+  if (!options.empty()) submitted.options = base::serialize(options);
   if (!parts_.cluster && !has_labels(submitted, parts_.labels))
     throw base::refused("the job asks for a node with other labels than this one has, and no other shares its database",
                         {}, "labels node.* of the job and node.labels of the settings must agree");

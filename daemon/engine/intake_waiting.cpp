@@ -1,6 +1,7 @@
 // The part of Intake that is about runs which wait: those that left memory, the signals that wake them, and children.
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "engine/countdown.hpp"
 #include "engine/intake.hpp"
@@ -207,7 +208,7 @@ void Intake::prepare_child(const ActiveRun& parent, const StepTask& task, const 
     if (!submitted.options.empty()) options = base::parse_json(submitted.options).as_object();
     options["depth"] = below;
     inherit(parent.record, options);
-    submitted.options = json::serialize(options);
+    submitted.options = base::serialize(options);
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
   }
@@ -240,7 +241,7 @@ void Intake::prepare_next(const ActiveRun& run, const std::string& params, Answe
     if (!old.options.empty()) before = base::parse_json(old.options).as_object();
     for (const char* key : {"turn", "queue", "priority", "places"})
       if (const auto* kept = before.if_contains(key)) options[key] = *kept;
-    submitted.options = json::serialize(options);
+    submitted.options = base::serialize(options);
   } catch (const base::Error& error) {
     return parts_.clock.post([answer = std::move(answer), error] { answer(error); });
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "engine/progress.hpp"
 
 namespace godwit::engine {
@@ -23,7 +24,7 @@ base::Error Interventions::verdict_error(const Verdict& verdict) {
 }
 
 Audited Interventions::audit(const Caller& caller, std::string command, std::string target, json::object detail) const {
-  return Audited{caller.uid,        caller.name, std::move(command), std::move(target), json::serialize(detail),
+  return Audited{caller.uid,        caller.name, std::move(command), std::move(target), base::serialize(detail),
                  parts_.clock.now()};
 }
 

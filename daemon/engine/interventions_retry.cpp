@@ -1,4 +1,5 @@
 // The part of Interventions that lets a run go on, or continues one that has ended.
+#include "base/json_text.hpp"
 #include "engine/continuation.hpp"
 #include "engine/interventions.hpp"
 
@@ -90,7 +91,7 @@ void Interventions::store_continuation(Submitted anew, std::vector<Fact> steps, 
     const model::RunId id = anew.run = ids->front();
     auto detail = base::parse_json(audited.detail).as_object();
     detail["new_run"] = model::number(id);
-    audited.detail = json::serialize(detail);
+    audited.detail = base::serialize(detail);
     std::vector<Fact> facts;
     facts.emplace_back(std::move(audited));
     facts.emplace_back(std::move(anew));

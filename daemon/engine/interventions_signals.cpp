@@ -1,6 +1,7 @@
 // The part of Interventions that sends something to a step which waits.
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "engine/interventions.hpp"
 
 namespace godwit::engine {
@@ -87,7 +88,7 @@ void Interventions::approve(model::RunId run, Engine::Decision decision, Caller 
     const json::object payload{{"approved", decision.approved}, {"comment", decision.comment}};
     json::object detail = payload;
     detail["step"] = decision.step;
-    send(run, Signal{0, Waits::approval_name(decision.step), json::serialize(payload), caller.name, parts_.clock.now()},
+    send(run, Signal{0, Waits::approval_name(decision.step), base::serialize(payload), caller.name, parts_.clock.now()},
          audit(caller, "run.approve", model::text(run), std::move(detail)), answer);
   });
 }

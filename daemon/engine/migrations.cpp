@@ -1,5 +1,6 @@
 #include "engine/migrations.hpp"
 
+#include "base/json_text.hpp"
 #include "engine/dry_control.hpp"
 #include "engine/script_driver.hpp"
 #include "engine/script_rehearsal.hpp"
@@ -155,7 +156,7 @@ void Migrations::change(const std::shared_ptr<Move>& move, const CompiledJob& jo
                                 .at = now});
   facts.emplace_back(RunChanged{.run = move->run, .change = RunChange::unblocked, .who = move->caller.name, .at = now});
   facts.emplace_back(Audited{move->caller.uid, move->caller.name, "run.migrate", model::text(move->run),
-                             json::serialize(json::object{{"to", job.job().version}}), now});
+                             base::serialize(json::object{{"to", job.job().version}}), now});
   report["done"] = true;
   // From here to the answer the run is nowhere, and what comes for it waits.
   if (ActiveRun* active = parts_.runner.find(move->run)) parts_.runner.put_away(*active);

@@ -1,5 +1,7 @@
 #include "engine/orders.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::engine {
 
 namespace json = base::json;
@@ -25,7 +27,7 @@ std::string text_of(const json::object& arguments, const char* name) {
 }  // namespace
 
 std::string order_text(const Order& order) {
-  return json::serialize(json::object{{"what", order.what},
+  return base::serialize(json::object{{"what", order.what},
                                       {"uid", order.caller.uid},
                                       {"who", order.caller.name},
                                       {"roles", json::value_from(order.caller.roles)},
@@ -42,11 +44,11 @@ Order parse_order(std::string_view text) {
 }
 
 std::string reply_text(const Result<json::value>& reply) {
-  if (reply) return json::serialize(json::object{{"done", *reply}});
+  if (reply) return base::serialize(json::object{{"done", *reply}});
   json::array problems;
   for (const auto& problem : reply.error().problems())
     problems.push_back(json::object{{"what", problem.what}, {"path", problem.place.path}, {"hint", problem.hint}});
-  return json::serialize(
+  return base::serialize(
       json::object{{"error", static_cast<int>(reply.error().kind())}, {"problems", std::move(problems)}});
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/json_text.hpp"
 #include "engine/locks.hpp"
 
 namespace godwit::engine {
@@ -193,7 +194,7 @@ json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>
 std::string show_fields(json::object& shown, json::object fields) {
   std::string refused;
   for (auto& field : fields) {
-    const bool fits = field.key().size() + json::serialize(field.value()).size() <= kFieldSizeMax &&
+    const bool fits = field.key().size() + base::serialize(field.value()).size() <= kFieldSizeMax &&
                       (shown.size() < kFieldsMax || shown.contains(field.key()));
     if (fits) {
       shown[field.key()] = std::move(field.value());

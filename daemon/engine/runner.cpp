@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "engine/progress.hpp"
 
@@ -266,7 +267,7 @@ void Runner::block(ActiveRun& run, std::string why, std::string path, json::obje
                                 .detail = std::move(why),
                                 .path = std::move(path),
                                 .at = parts_.clock.now(),
-                                .sides = sides.empty() ? std::string() : json::serialize(sides)});
+                                .sides = sides.empty() ? std::string() : base::serialize(sides)});
   parts_.store.append(std::move(facts), [this, id = run.id()](const Verdict& verdict) {
     if (verdict.kind == Verdict::fenced) return fenced();
     if (ActiveRun* active = find(id)) {
@@ -351,7 +352,7 @@ bool Runner::goes_elsewhere(ActiveRun& run) {
 
 void Runner::put_away(ActiveRun& run) {
   if (dirty_.erase(run.id()) + due_.erase(run.id()) > 0)
-    parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
+    parts_.store.append_relaxed(ProgressNoted{run.id(), base::serialize(progress_of(run))});
   dispatcher_.forget(run);
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
@@ -383,7 +384,7 @@ void Runner::flush_progress() {
   for (const model::RunId id : std::exchange(due_, std::exchange(dirty_, {})))
     if (ActiveRun* run = find(id)) {
       run->noted = true;
-      parts_.store.append_relaxed(ProgressNoted{id, json::serialize(progress_of(*run))});
+      parts_.store.append_relaxed(ProgressNoted{id, base::serialize(progress_of(*run))});
     }
   if (!due_.empty()) look_at_progress_later();
 }

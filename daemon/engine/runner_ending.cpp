@@ -2,6 +2,7 @@
 // that go on where they end.
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "engine/progress.hpp"
 #include "engine/runner.hpp"
 
@@ -16,7 +17,7 @@ std::string outcome_text(const Outcome& outcome) {
   if (!outcome.next_params.empty()) text["next"] = outcome.next_params;
   if (outcome.failure)
     text["failure"] = json::object{{"code", outcome.failure->code}, {"message", outcome.failure->message}};
-  return json::serialize(text);
+  return base::serialize(text);
 }
 
 }  // namespace
@@ -141,7 +142,7 @@ void Runner::store_end(const std::shared_ptr<ActiveRun>& run, std::optional<Chil
 }
 
 void Runner::end(ActiveRun& run, const RunDone& done) {
-  if (run.noted) parts_.store.append_relaxed(ProgressNoted{run.id(), json::serialize(progress_of(run))});
+  if (run.noted) parts_.store.append_relaxed(ProgressNoted{run.id(), base::serialize(progress_of(run))});
   if (run.timeout_timer) parts_.clock.cancel(run.timeout_timer);
   if (run.rest_timer) parts_.clock.cancel(run.rest_timer);
   dirty_.erase(run.id());

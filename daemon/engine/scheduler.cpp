@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/suggest.hpp"
 
@@ -141,7 +142,7 @@ void Scheduler::reload() {
                       known->second->schedule == schedule;
     if (same) continue;
     const bool paused = known != entries_.end() && known->second->set.paused;
-    ScheduleSet set{name,  ScheduleSet::MadeBy::job, json::serialize(model::to_json(schedule)), paused,
+    ScheduleSet set{name,  ScheduleSet::MadeBy::job, base::serialize(model::to_json(schedule)), paused,
                     false, parts_.clock.now()};
     facts.emplace_back(set);
     put(std::make_shared<Entry>(std::move(set), schedule));
@@ -354,7 +355,7 @@ void Scheduler::set(model::Schedule schedule, Caller caller, Answer<Nothing> ans
         "change it there, or take another name");
   parts_.intake.check(SubmitRequest{.job = schedule.job, .params = schedule.params});
   ScheduleSet set{
-      schedule.name,     ScheduleSet::MadeBy::operator_, json::serialize(model::to_json(schedule)), false, false,
+      schedule.name,     ScheduleSet::MadeBy::operator_, base::serialize(model::to_json(schedule)), false, false,
       parts_.clock.now()};
   auto entry = std::make_shared<Entry>(set, std::move(schedule));
   if (!entry->times.next(parts_.clock.now()))

@@ -1,5 +1,6 @@
 #include "engine/script_driver.hpp"
 
+#include "base/json_text.hpp"
 #include "engine/script_steps.hpp"
 #include "engine/script_waits.hpp"
 #include "engine/shaping.hpp"
@@ -86,7 +87,7 @@ std::vector<model::script::RecordedStep> script_history(const Recorded& recorded
   history.reserve(recorded.steps.size() + recorded.cursors.size());
   for (const auto& [path, value] : recorded.cursors) {
     const json::value folded = base::parse_json(value);
-    history.push_back({std::string(folded.at("path").as_string()), {}, 0, json::serialize(folded.at("value")), {}, {}, {}});
+    history.push_back({std::string(folded.at("path").as_string()), {}, 0, base::serialize(folded.at("value")), {}, {}, {}});
   }
   for (const StepDone& done : recorded.steps) history.push_back(recorded_step(done));
   return history;
@@ -127,7 +128,7 @@ void ScriptDriver::begin_closing(const Outcome& outcome) {
   if (machine_ != 0) job_->scripts()->drop(machine_);
   handed_.clear();
   ending_ = model::name(ending_of(outcome.state));
-  outcome_ = json::serialize(outcome_view(outcome));
+  outcome_ = base::serialize(outcome_view(outcome));
   boot();
 }
 
@@ -173,7 +174,7 @@ void ScriptDriver::record(model::script::Note note) {
   std::vector<Fact> facts;
   if (note.folds) {
     CursorMoved cursor{.run = run, .path = note.replaces ? note.loop + "[..]" : note.path};
-    cursor.value = "{\"path\":" + json::serialize(json::string(note.path)) + ",\"value\":" + note.output + "}";
+    cursor.value = "{\"path\":" + base::serialize(note.path) + ",\"value\":" + note.output + "}";
     fold(note, cursor);
     facts.emplace_back(std::move(cursor));
   } else {
@@ -284,7 +285,7 @@ StepWork ScriptDriver::work_of(const Request& asked, StepRequest& request, Hande
     auto input = base::parse_json(request.input);
     scope.set("params", params());
     scope.set("item", input);
-    request.input = json::serialize(with_env(input, stage, *work.callable, handed.step->language(), scope));
+    request.input = base::serialize(with_env(input, stage, *work.callable, handed.step->language(), scope));
   }
   return work;
 }

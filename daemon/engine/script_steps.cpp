@@ -1,5 +1,6 @@
 #include "engine/script_steps.hpp"
 
+#include "base/json_text.hpp"
 #include "jobfile/job_parser.hpp"
 
 namespace godwit::engine {
@@ -39,7 +40,7 @@ std::shared_ptr<const CompiledJob> ScriptSteps::step(const std::string& uses, co
   // JSON is YAML.
   const json::object job{{"job", "step"}, {"params", params_}, {"stages", json::object{{"step", std::move(stage)}}}};
   auto compiled =
-      std::make_shared<const CompiledJob>(std::make_shared<const model::Job>(jobfile::parse(json::serialize(job), {})));
+      std::make_shared<const CompiledJob>(std::make_shared<const model::Job>(jobfile::parse(base::serialize(job), {})));
   if (known_.size() >= kKnownMax) known_.clear();
   known_.emplace(key, compiled);
   return compiled;

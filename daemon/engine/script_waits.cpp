@@ -1,5 +1,7 @@
 #include "engine/script_waits.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::engine {
 
 namespace json = base::json;
@@ -12,7 +14,7 @@ std::optional<base::Duration> duration(const json::object& input, std::string_vi
   if (value->is_number()) return base::Duration(static_cast<std::int64_t>(value->to_number<double>() * 1e6));
   const auto parsed = value->is_string() ? base::parse_duration(value->get_string()) : std::nullopt;
   if (!parsed)
-    throw base::refused(std::string(key) + " must be a duration such as \"2h\", not " + json::serialize(*value));
+    throw base::refused(std::string(key) + " must be a duration such as \"2h\", not " + base::serialize(*value));
   return parsed;
 }
 
@@ -48,7 +50,7 @@ SqlWork statement(const json::object& input) {
   SqlWork work{text(input, "statement"), {}};
   if (const auto* args = input.if_contains("args")) {
     if (!args->is_array()) throw base::refused("the values of a statement are a list");
-    for (const auto& value : args->get_array()) work.parameters.push_back(json::serialize(value));
+    for (const auto& value : args->get_array()) work.parameters.push_back(base::serialize(value));
   }
   return work;
 }

@@ -1,5 +1,7 @@
 #include "engine/shaping.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::engine {
 
 namespace json = base::json;
@@ -12,12 +14,12 @@ void shape_output(const CompiledStage& stage, expression::Language& language, ex
     const json::value rows = language.render(*stage.emit_rows, scope);
     const std::string& topic = stage.spec->emit->to;
     if (const auto* list = rows.if_array()) {
-      for (const auto& row : *list) success.emitted.push_back({topic, json::serialize(row)});
+      for (const auto& row : *list) success.emitted.push_back({topic, base::serialize(row)});
     } else if (!rows.is_null()) {
-      success.emitted.push_back({topic, json::serialize(rows)});
+      success.emitted.push_back({topic, base::serialize(rows)});
     }
   }
-  if (stage.output) success.output = json::serialize(language.render(*stage.output, scope));
+  if (stage.output) success.output = base::serialize(language.render(*stage.output, scope));
 }
 
 json::value with_env(json::value input, const CompiledStage& stage, const Callable& callable,

@@ -1,9 +1,11 @@
 #include "engine/store.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::engine {
 
 std::string migration_text(const std::string& version, const std::string& pins) {
-  return base::json::serialize(base::json::object{{"version", version}, {"pins", pins}});
+  return base::serialize(base::json::object{{"version", version}, {"pins", pins}});
 }
 
 void apply_migration(Submitted& run, std::string_view detail) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "engine/dispatcher.hpp"
 #include "engine/runner.hpp"
 
@@ -61,7 +62,7 @@ void Waits::open(ActiveRun& run, StepTask& task) {
   } else if (const auto* approval = std::get_if<ApprovalWork>(&task.request.work)) {
     wait.kind = WaitKind::approval;
     wait.name = approval_name(task.path());
-    wait.detail = json::serialize(json::object{{"text", approval->text}, {"who", json::value_from(approval->who)}});
+    wait.detail = base::serialize(json::object{{"text", approval->text}, {"who", json::value_from(approval->who)}});
     until(approval->within);
   } else if (const auto* lock = std::get_if<LockWork>(&task.request.work)) {
     wait.kind = WaitKind::lock;
@@ -158,7 +159,7 @@ void Waits::on_lock(model::RunId id, std::uint64_t number, const LockRow& wanted
   }
   if (task.phase != StepTask::Phase::opening && task.phase != StepTask::Phase::waiting) return;
   if (taken->granted) return succeed(*active, task, json::object{{"lock", wanted.name}});
-  task.wait->detail = json::serialize(json::object{{"lock", wanted.name}, {"before", text_of(taken->before)}});
+  task.wait->detail = base::serialize(json::object{{"lock", wanted.name}, {"before", text_of(taken->before)}});
   if (task.phase == StepTask::Phase::waiting) return;
   task.phase = StepTask::Phase::waiting;
   task.since = clock_.now();
@@ -325,7 +326,7 @@ std::optional<Signal> Waits::take_signal(ActiveRun& run, StepTask& task, const s
 }
 
 void Waits::succeed(ActiveRun& run, StepTask& task, json::value output) {
-  dispatcher_.on_outcome(run, task, StepSucceeded{json::serialize(output), {}});
+  dispatcher_.on_outcome(run, task, StepSucceeded{base::serialize(output), {}});
 }
 
 void Waits::fail(ActiveRun& run, StepTask& task, std::string code, std::string message) {

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "base/date.hpp"
+#include "base/json_text.hpp"
 #include "expression/functions.hpp"
 #include "expression/language.hpp"
 #include "expression/heap.hpp"
@@ -236,7 +237,7 @@ int dates(lua_State* lua) {
 void push_json_text(lua_State* lua, int index) {
   std::string text;
   try {
-    text = json::serialize(to_json(lua, index, Heap::of(lua).text_max()));
+    text = base::serialize(to_json(lua, index, Heap::of(lua).text_max()));
   } catch (const std::runtime_error& error) {
     luaL_error(lua, "%s", error.what());
   }

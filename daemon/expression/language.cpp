@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "base/json_text.hpp"
 #include "expression/lua_state.hpp"
 #include "expression/references.hpp"
 #include "expression/text_parts.hpp"
@@ -57,7 +58,7 @@ std::string number_text(double value) {
 std::string text_of(const json::value& value) {
   if (const auto* text = value.if_string()) return std::string(*text);
   if (const auto* number = value.if_double()) return number_text(*number);
-  return json::serialize(value);
+  return base::serialize(value);
 }
 
 // Makes one constant of a list or object whose parts are all constant.
@@ -129,7 +130,7 @@ std::shared_ptr<const CompiledTemplate> Language::compile(const model::Template&
   std::sort(references.begin(), references.end());
   references.erase(std::unique(references.begin(), references.end()), references.end());
   result->constant_ = result->root_.kind == CompiledTemplate::Node::Kind::constant;
-  if (result->constant_) result->constant_text_ = json::serialize(result->root_.constant);
+  if (result->constant_) result->constant_text_ = base::serialize(result->root_.constant);
   return result;
 }
 

@@ -5,6 +5,7 @@
 
 #include <system_error>
 
+#include "base/json_text.hpp"
 #include "host/call.hpp"
 #include "host/host_table.hpp"
 
@@ -76,7 +77,7 @@ void PluginLibrary::check_unit(const gw_unit* unit) const {
 void PluginLibrary::open(Channel& channel, const base::json::object& config) {
   for (const gw_unit* unit : units_) {
     const base::json::value* own = config.if_contains(unit->id);
-    const std::string text = own ? base::json::serialize(*own) : "{}";
+    const std::string text = own ? base::serialize(*own) : "{}";
     gw_call call(channel);
     OpenUnit open{unit, nullptr};
     const gw_status status =

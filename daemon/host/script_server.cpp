@@ -9,6 +9,8 @@
 #include <ctime>
 #include <thread>
 
+#include "base/json_text.hpp"
+
 namespace godwit::host {
 namespace {
 
@@ -153,7 +155,7 @@ void ScriptServer::read(const Message& message) {
     for (const auto& problem : error.problems())
       problems.push_back(base::json::object{
           {"what", problem.what}, {"file", problem.place.file}, {"line", problem.place.line}, {"hint", problem.hint}});
-    answer = base::json::serialize(problems);
+    answer = base::serialize(problems);
   }
   channel_.write(
       [&](std::string& out) { wire::append_message(out, ScriptMessage::header, message.machine, 0, flags, {answer}); },

@@ -1,5 +1,6 @@
 #include "host/server.hpp"
 
+#include "base/json_text.hpp"
 #include "host/host_table.hpp"
 
 namespace godwit::host {
@@ -27,7 +28,7 @@ Server::Server(std::string plugin_path, base::UniqueFd socket, process::SandboxR
 int Server::serve() {
   std::thread([this] { read_socket(); }).detach();
   start_stand_in();
-  const std::string hello = base::json::serialize(
+  const std::string hello = base::serialize(
       base::json::object{{"protocol", wire::kHostProtocol},
                          {"abi", base::json::object{{"major", GW_ABI_MAJOR}, {"minor", GW_ABI_MINOR}}},
                          {"sandbox", base::json::value_from(sandbox_)}});
@@ -78,7 +79,7 @@ bool Server::open_plugin(const OpenRequest& request) {
     plugin_.emplace(plugin_path_, channel_, request.units);
     plugin_->open(channel_, request.config);
   } catch (const std::exception& error) {
-    answer = base::json::serialize(base::json::object{{"message", error.what()}});
+    answer = base::serialize(base::json::object{{"message", error.what()}});
   }
   {
     const std::lock_guard lock(mutex_);

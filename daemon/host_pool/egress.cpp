@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 
@@ -91,7 +92,7 @@ void Egress::fail(std::uint64_t number, const std::string& message) {
   if (found == waiting_.end()) return;
   const Done done = std::move(found->second);
   waiting_.erase(found);
-  const std::string value = base::json::serialize(base::json::object{{"code", "egress"}, {"message", message}});
+  const std::string value = base::serialize(base::json::object{{"code", "egress"}, {"message", message}});
   done({wire::HostStatus::retry, value, {}});
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/base64.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "host_pool/host.hpp"
@@ -189,7 +190,7 @@ void ExtensionCalls::committed(std::uint64_t number, std::uint32_t question, con
   const auto found = work_.find(number);
   if (found == work_.end()) return;
   Call& call = *found->second.call;
-  const std::string reference = json::serialize(json::object{{"artifact", artifact::name_of(stored.sha256)},
+  const std::string reference = base::serialize(json::object{{"artifact", artifact::name_of(stored.sha256)},
                                                              {"size", stored.size},
                                                              {"name", draft.name},
                                                              {"media_type", draft.media_type}});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "engine/rank.hpp"
@@ -268,9 +269,9 @@ void Host::on_hello(const wire::Frame& frame) {
   json::array extensions;
   for (auto& id : wire::given_extensions(plugin_->manifest, settings_.extensions.developer))
     extensions.emplace_back(id);
-  const std::string request = json::serialize(
+  const std::string request = base::serialize(
       json::object{{"units", units}, {"concurrency", plugin_->manifest.concurrency}, {"extensions", extensions}});
-  const std::string config_text = json::serialize(config);
+  const std::string config_text = base::serialize(config);
   process_->write(
       [&](std::string& out) { wire::append_message(out, HostMessage::open, 0, 0, 0, {config_text}, request); });
 }

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "host_pool/host.hpp"
 
@@ -82,7 +83,7 @@ HostProcess::Launch Host::launch(std::vector<std::string> environment) const {
         plugin_->manifest.id, {granted_.grants.memory, std::uint64_t{granted_.grants.processes} + kTasksOfProcess}));
   model::Grants grants = granted_.grants;
   grants.file_size = settings_.extensions.artifact_size_max;
-  result.arguments = {path, json::serialize(json::value_from(grants))};
+  result.arguments = {path, base::serialize(json::value_from(grants))};
   return result;
 }
 

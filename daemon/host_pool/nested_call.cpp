@@ -1,5 +1,7 @@
 #include "host_pool/nested_call.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::host_pool {
 
 using wire::HostStatus;
@@ -58,7 +60,7 @@ void NestedCall::answer(engine::StepSucceeded& success) {
 void NestedCall::answer_failure(Host& host, std::uint64_t call, std::uint32_t question, const model::Failure& failure) {
   base::json::value after;
   if (failure.retry_after) after = std::chrono::duration_cast<std::chrono::milliseconds>(*failure.retry_after).count();
-  const std::string text = base::json::serialize(
+  const std::string text = base::serialize(
       base::json::object{{"code", failure.code}, {"message", failure.message}, {"retry_after_ms", after}});
   host.reply(call, question, failure.retryable ? HostStatus::retry : HostStatus::failed, text);
 }

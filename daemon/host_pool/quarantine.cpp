@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/unique_fd.hpp"
 
@@ -65,7 +66,7 @@ void Quarantine::add(const Entry& entry) const {
   try {
     fs::create_directory(directory_);
     write_file(path_of(directory_, entry.sha256),
-               json::serialize(json::object{{"plugin", entry.plugin},
+               base::serialize(json::object{{"plugin", entry.plugin},
                                             {"sha256", entry.sha256},
                                             {"cause", entry.cause},
                                             {"report", entry.report}}));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json_text.hpp"
 #include "expression/text_parts.hpp"
 
 namespace godwit::jobfile {
@@ -64,7 +65,7 @@ class Writer {
       for (const auto& item : *array) text += (text.empty() ? "" : ", ") + one_line(item);
       return array->empty() ? "gw.array {}" : "{" + text + "}";
     }
-    return json::serialize(value);
+    return base::serialize(value);
   }
 
   bool expressions_;

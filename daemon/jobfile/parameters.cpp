@@ -1,5 +1,6 @@
 #include "jobfile/parameters.hpp"
 
+#include "base/json_text.hpp"
 #include "jobfile/wording.hpp"
 
 namespace godwit::jobfile {
@@ -52,7 +53,7 @@ std::vector<base::Error::Problem> ParameterSchema::failed_checks(const json::val
     const json::value result = language_.evaluate(*check.that, scope);
     if (!result.is_null() && result != json::value(false)) continue;
     const json::value message = language_.render(*check.message, scope);
-    problems.push_back({message.is_string() ? std::string(message.get_string()) : json::serialize(message),
+    problems.push_back({message.is_string() ? std::string(message.get_string()) : base::serialize(message),
                         {{}, 0, 0, check.path},
                         {}});
   }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 #include "expression/text_parts.hpp"
 
@@ -51,8 +52,8 @@ double Reader::number(const YamlNode& node, const std::string& path, double leas
   const json::value value = node.kind == YamlNode::Kind::scalar ? any(node, path) : json::value();
   if (value.is_number() && value.to_number<double>() >= least && value.to_number<double>() <= most)
     return value.to_number<double>();
-  const std::string range = "from " + json::serialize(json::value(static_cast<std::int64_t>(least))) + " to " +
-                            json::serialize(json::value(static_cast<std::int64_t>(most)));
+  const std::string range = "from " + base::serialize(json::value(static_cast<std::int64_t>(least))) + " to " +
+                            base::serialize(json::value(static_cast<std::int64_t>(most)));
   problem(node, path,
           "a number " + range + " is needed here, not " + (value.is_number() ? node.text : config::kind_text(node)));
   return std::nan("");

@@ -5,6 +5,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 #include "jobfile/choice.hpp"
 #include "jobfile/format.hpp"
@@ -95,7 +96,7 @@ void SchemaWalk::check(const json::value& schema, const std::string& path, bool 
 
 void SchemaWalk::check_here(const json::object& schema, const std::string& path, bool conditional) {
   if (const auto* reference = schema.if_contains("$ref"); reference && !target(schema))
-    refuse(path, "$ref leads nowhere: " + json::serialize(*reference));
+    refuse(path, "$ref leads nowhere: " + base::serialize(*reference));
   if (const auto* pattern = schema.if_contains("pattern")) {
     if (!pattern->is_string()) refuse(path, "a pattern must be text");
     const std::string text(pattern->get_string());
@@ -264,7 +265,7 @@ SchemaWalk::Problems SchemaWalk::violations(const json::value& value) const {
     const auto* format = schema.if_contains("format");
     if (text && format && format->is_string() && !has_format(*text, format->get_string()))
       problems.push_back(
-          {json::serialize(part) + " is not a valid " + std::string(format->get_string()), {{}, 0, 0, path}, {}});
+          {base::serialize(part) + " is not a valid " + std::string(format->get_string()), {{}, 0, 0, path}, {}});
     const auto* unique = schema.if_contains("uniqueItems");
     if (unique && *unique == json::value(true) && part.is_array())
       if (const auto equal = find_equal(part.get_array()))

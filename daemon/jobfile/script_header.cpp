@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/json_text.hpp"
+
 namespace godwit::jobfile {
 namespace {
 
@@ -35,7 +37,7 @@ class Writer {
       }
       out_ += ']';
     } else {
-      out_ += json::serialize(value);
+      out_ += base::serialize(value);
     }
   }
 
@@ -50,7 +52,7 @@ class Writer {
       go_to(at);
       const std::string key(member->key());
       // What a script calls its name is what YAML calls its job.
-      out_ += json::serialize(json::string(top && key == "name" ? "job" : key)) + ": ";
+      out_ += base::serialize(top && key == "name" ? "job" : key) + ": ";
       value(member->value(), at == std::string::npos ? from : at);
     }
     out_ += '}';

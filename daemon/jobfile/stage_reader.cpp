@@ -1,5 +1,6 @@
 #include "jobfile/stage_reader.hpp"
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 
 namespace godwit::jobfile {
@@ -417,7 +418,7 @@ model::Template read_env(Reader& reader, const YamlNode& node, const std::string
   // Variables are texts; a number is written without quotes by many.
   if (auto* values = env.value.if_object())
     for (auto& member : *values)
-      if (!member.value().is_string()) member.value() = json::serialize(member.value());
+      if (!member.value().is_string()) member.value() = base::serialize(member.value());
   return env;
 }
 

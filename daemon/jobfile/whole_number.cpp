@@ -1,16 +1,12 @@
 #include "jobfile/whole_number.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 namespace godwit::jobfile {
 namespace {
 
 constexpr double kWholeMax = 9e18;  // what an integer of 64 bits holds, roughly
-// Smaller and larger ones are more readable with an exponent.
-constexpr double kPlainLeast = 1e-6;
-constexpr double kPlainMost = 1e15;
 
 }  // namespace
 
@@ -40,16 +36,6 @@ json::value with_whole_numbers(json::value value) {
     make_whole(value);
   }
   return value;
-}
-
-std::string number_text(const json::value& number) {
-  const double size = number.is_double() ? std::abs(number.get_double()) : 0;
-  const bool plain = number.is_double() && (size == 0 || (size >= kPlainLeast && size < kPlainMost));
-  if (!plain) return json::serialize(number);
-  char text[64];
-  const auto end = std::to_chars(text, text + sizeof text, number.get_double(), std::chars_format::fixed).ptr;
-  std::string result(text, end);
-  return result.find('.') == std::string::npos ? result + ".0" : result;
 }
 
 }  // namespace godwit::jobfile

@@ -1,6 +1,4 @@
 #pragma once
-#include <string>
-
 #include "base/json.hpp"
 
 namespace godwit::jobfile {
@@ -16,8 +14,5 @@ void make_whole(json::value& value);
 bool has_fractionless(const json::value& value);
 // The same with integers for all of them.
 json::value with_whole_numbers(json::value value);
-
-// A number as a person would write it: 100.0, not 1E2.
-std::string number_text(const json::value& number);
 
 }  // namespace godwit::jobfile

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/json_text.hpp"
 #include "jobfile/choice.hpp"
 #include "jobfile/whole_number.hpp"
 
@@ -53,15 +54,11 @@ constexpr std::array<std::string_view, 5> kSummaries{
     "Failed to validate against child schema", "Failed to validate against additional properties",
     "Cannot validate item"};
 
-std::string value_text(const json::value& value) {
-  return value.is_number() ? number_text(value) : json::serialize(value);
-}
-
 // The validator writes all numbers with six digits behind the point.
 std::string plain(const std::string& digits) {
   json::value number(std::strtod(digits.c_str(), nullptr));
   if (is_fractionless(number)) make_whole(number);
-  return number_text(number);
+  return base::serialize(number);
 }
 
 std::string type_name(const json::value& type) {
@@ -123,7 +120,7 @@ std::string kind_of(const json::value& value) {
     case json::kind::int64:
     case json::kind::uint64:
     case json::kind::double_:
-      return "the number " + number_text(value);
+      return "the number " + base::serialize(value);
     case json::kind::string:
       return "text";
     case json::kind::array:
@@ -149,7 +146,7 @@ std::string quoting_hint(const json::value& type, const json::value& value) {
 }
 
 std::string quoted_text(const json::value& value) {
-  return "\"" + value_text(value) + "\"";
+  return "\"" + base::serialize(value) + "\"";
 }
 
 const json::value* Wording::keyword(std::string_view name) const {
@@ -193,10 +190,10 @@ std::string Wording::bound_problem() const {
                                         [&](const auto* schema) { return schema->contains(bound.keyword); });
     // Where several schemas have such a bound, the validator knows which one it is.
     const std::string number =
-        speaking == 1 ? value_text(*keyword(bound.keyword)) : plain(description.substr(bound.start.size()));
+        speaking == 1 ? base::serialize(*keyword(bound.keyword)) : plain(description.substr(bound.start.size()));
     std::string text = std::string(bound.words) + number;
     if (!bound.counted.empty()) text += " " + std::string(bound.counted) + (number == "1" ? "" : "s");
-    if (bound.counted.empty() && value && value->is_number()) text += ", not " + number_text(*value);
+    if (bound.counted.empty() && value && value->is_number()) text += ", not " + base::serialize(*value);
     return text;
   }
   return {};
@@ -216,11 +213,11 @@ std::string Wording::type_problem() const {
   if (value && description.starts_with("Value type") && keyword("type"))
     return "must be " + type_text(*keyword("type")) + ", not " + kind_of(*value);
   if (description.starts_with("Failed to match against any enum") && keyword("enum"))
-    return "must be one of " + json::serialize(*keyword("enum"));
+    return "must be one of " + base::serialize(*keyword("enum"));
   if (description.starts_with("Failed to match expected value") && keyword("const"))
-    return "must be " + value_text(*keyword("const"));
+    return "must be " + base::serialize(*keyword("const"));
   if (value && description.starts_with("Failed to match regex") && keyword("pattern"))
-    return json::serialize(*value).substr(0, 100) + " does not match the pattern " +
+    return base::serialize(*value).substr(0, 100) + " does not match the pattern " +
            std::string(keyword("pattern")->as_string());
   const auto* excluded = description.starts_with("Target should not validate") ? keyword("not") : nullptr;
   std::string together;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/json_text.hpp"
 #include "base/pretty.hpp"
 #include "config/settings.hpp"
 #include "jobfile/graph.hpp"
@@ -104,7 +105,7 @@ int run_tests(const json::object& request) {
     throw base::not_found("no test has '" + text_of(request, "only") + "' in its name");
   if (const auto junit = text_of(request, "junit"); !junit.empty()) write_file(junit, report_junit(results));
   if (flag_of(request, "json"))
-    print(json::serialize(report_json(results)) + "\n");
+    print(base::serialize(report_json(results)) + "\n");
   else
     print(report_text(results, flag_of(request, "color"), flag_of(request, "quiet")));
   if (!problems.empty()) throw base::Error(base::ErrorKind::refused, std::move(problems));
@@ -117,7 +118,7 @@ int draw_graph(const json::object& request) {
   if (model::is_script_name(file)) throw jobfile::no_graph_of_script(file);
   const auto job = jobfile::parse(read_file(file, kJobFileMax), file);
   const std::string text = jobfile::draw_graph(job, text_of(request, "format"));
-  print(flag_of(request, "json") ? json::serialize(json::object{{"job", job.name}, {"text", text}}) + "\n" : text);
+  print(flag_of(request, "json") ? base::serialize(json::object{{"job", job.name}, {"text", text}}) + "\n" : text);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.hpp"
 #include "base/terminal.hpp"
 
 namespace godwit::lab {
@@ -70,7 +71,7 @@ class Comparison {
 }  // namespace
 
 std::string shown(const json::value& value) {
-  return base::fit(json::serialize(value), kShownMax);
+  return base::fit(base::serialize(value), kShownMax);
 }
 
 std::vector<std::string> differences(const json::value& expected, const json::value& got, Match match,

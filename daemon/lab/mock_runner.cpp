@@ -1,6 +1,7 @@
 #include "lab/mock_runner.hpp"
 
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 
 namespace godwit::lab {
 namespace {
@@ -99,7 +100,7 @@ std::string MockRunner::statement(const engine::SqlStep& step) {
   json::array parameters;
   for (const auto& parameter : step.parameters) parameters.push_back(base::parse_json(parameter));
   engine::StepCall call{.run = step.done.run, .path = step.done.path, .attempt = step.done.attempt};
-  call.input = json::serialize(json::object{{"statement", step.statement}, {"parameters", std::move(parameters)}});
+  call.input = base::serialize(json::object{{"statement", step.statement}, {"parameters", std::move(parameters)}});
   const Method method{.uses = "sql.exec", .mock = find_mock("sql.exec")};
   note(method, call);
   const auto outcome = outcome_of(method, call);
@@ -153,7 +154,7 @@ engine::StepOutcome MockRunner::answer(const MockRule& rule, const Method& metho
   if (const auto* output = std::get_if<model::Template>(&rule.answer)) {
     const CallScope scope(call);
     const auto value = parts_.language.render(*parts_.language.compile(*output), scope.scope());
-    return engine::StepSucceeded{json::serialize(value), {}};
+    return engine::StepSucceeded{base::serialize(value), {}};
   }
   if (const auto* failure = std::get_if<model::Failure>(&rule.answer)) return engine::StepFailed{*failure};
   if (std::holds_alternative<MockRule::Lost>(rule.answer))

@@ -1,5 +1,7 @@
 #include "lab/recording.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::lab {
 namespace {
 
@@ -11,7 +13,7 @@ std::string text_of(const json::object& object, std::string_view name) {
 engine::StepOutcome outcome_of(const json::object& step) {
   if (text_of(step, "state") == "succeeded") {
     const auto* output = step.if_contains("output");
-    return engine::StepSucceeded{output ? json::serialize(*output) : "null", {}};
+    return engine::StepSucceeded{output ? base::serialize(*output) : "null", {}};
   }
   model::Failure failure{"failed", "the recorded step did not succeed", false, {}};
   if (const auto* error = step.if_contains("error"); error && error->is_object()) {

@@ -1,5 +1,7 @@
 #include "lab/story.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::lab {
 namespace {
 
@@ -111,7 +113,7 @@ void Story::fire(std::size_t number) {
     case Event::Kind::cancel:
       return engine_->cancel(*run_, caller, answered);
     case Event::Kind::signal:
-      return engine_->signal(*run_, event.name, json::serialize(event.payload), caller, answered);
+      return engine_->signal(*run_, event.name, base::serialize(event.payload), caller, answered);
     case Event::Kind::approve:
     case Event::Kind::reject:
       return engine_->approve(*run_, {event.name, event.kind == Event::Kind::approve, event.comment}, caller, answered);

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "base/json_text.hpp"
+
 namespace godwit::model {
 namespace {
 
@@ -48,12 +50,12 @@ void check_size(const std::string& file, const std::string& text) {
 
 std::string ScriptBundle::to_text() const {
   std::string result(kMark);
-  result += "\"file\":" + json::serialize(json::string(file));
+  result += "\"file\":" + base::serialize(file);
   result += ",\"header\":" + (header ? base::canonical(*header) : std::string("null"));
   json::object texts;
   for (const auto& [name, module] : modules) texts.emplace(name, module);
   result += ",\"modules\":" + base::canonical(texts);
-  result += ",\"text\":" + json::serialize(json::string(text)) + "}";
+  result += ",\"text\":" + base::serialize(text) + "}";
   return result;
 }
 

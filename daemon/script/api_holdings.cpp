@@ -1,5 +1,6 @@
 // The functions of gw that get hold of something: locks and files.
 #include "base/base64.hpp"
+#include "base/json_text.hpp"
 #include "base/utf8.hpp"
 #include "script/api.hpp"
 #include "script/arguments.hpp"
@@ -28,7 +29,7 @@ int artifact(lua_State* lua) {
   ask.name = own.empty() ? "artifact.put" : own;
   ask.named = !own.empty();
   ask.uses = "artifact.put";
-  ask.input = json::serialize(input);
+  ask.input = base::serialize(input);
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_output);
 }
 
@@ -58,7 +59,7 @@ int content(lua_State* lua) {
   ask.uses = "artifact.get";
   ask.name = own.empty() ? ask.uses : own;
   ask.named = !own.empty();
-  ask.input = json::serialize(json::object{{"artifact", checked_text(lua, 1, "content", "the artifact")}});
+  ask.input = base::serialize(json::object{{"artifact", checked_text(lua, 1, "content", "the artifact")}});
   return Execution::of(lua).ask(lua, std::move(ask), 0, give_content);
 }
 

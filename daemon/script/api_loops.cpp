@@ -1,5 +1,6 @@
 // The functions of gw that make branches.
 #include "base/digest.hpp"
+#include "base/json_text.hpp"
 #include "expression/values.hpp"
 #include "script/api.hpp"
 #include "script/arguments.hpp"
@@ -172,7 +173,7 @@ int functions(lua_State* lua, Loop::Kind kind, const char* function) {
     lua_rawseti(lua, 3, static_cast<lua_Integer>(i));
     loop->keys.emplace_back(lua_tostring(lua, -1));
     lua_pop(lua, 1);
-    all += (i > 1 ? "," : "") + json::serialize(json::string(loop->keys.back()));
+    all += (i > 1 ? "," : "") + base::serialize(loop->keys.back());
   }
   loop->items = Ref(lua);
   lua_newtable(lua);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/json_text.hpp"
 #include "expression/values.hpp"
 
 namespace godwit::script {
@@ -64,8 +65,7 @@ class Writer {
     }
     const double value = lua_tonumber(lua_, index);
     if (!std::isfinite(value)) throw Unfit{"is no finite number (a division by zero?)", {}};
-    // A float stays one: 2.0 is written as 2E0, as Boost.JSON does.
-    out_ += json::serialize(json::value(value));
+    base::append_json(value, out_);
   }
 
   void text(std::string_view bytes) {
@@ -78,7 +78,7 @@ class Writer {
       out_ += '"';
       return;
     }
-    const std::string quoted = json::serialize(json::string(bytes));
+    const std::string quoted = base::serialize(bytes);
     if (!base::is_json(quoted)) throw Unfit{"is text that is not UTF-8", {}};
     out_ += quoted;
   }

@@ -1,7 +1,7 @@
 #include "store/batch.hpp"
 
 #include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json_text.hpp"
 
 namespace godwit::store {
 namespace {
@@ -335,7 +335,7 @@ std::size_t size_of(const engine::Fact& fact) {
 std::string failure_text(const model::Failure& failure) {
   json::object object{{"code", failure.code}, {"message", failure.message}, {"retryable", failure.retryable}};
   if (failure.retry_after) object["retry_after"] = base::format_duration(*failure.retry_after);
-  return json::serialize(object);
+  return base::serialize(object);
 }
 
 model::Failure parse_failure(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "base/json_text.hpp"
 #include "store/array_column.hpp"
 #include "store/values.hpp"
 
@@ -170,7 +171,7 @@ json::array list_runs(Connection& connection, const engine::RunFilter& filter) {
   std::vector<std::int64_t> runs;
   for (const auto& row : connection.query(
            fmt::format("SELECT * FROM ({}) AS c (run) ORDER BY run DESC LIMIT $3", candidates(filter.state)),
-           filter.job, before, filter.limit, json::serialize(json::value_from(filter.labels))))
+           filter.job, before, filter.limit, base::serialize(json::value_from(filter.labels))))
     runs.push_back(integer(row[0]));
   if (runs.empty()) return {};
   return objects(connection.query(fmt::format(kRuns, "", "run = ANY ($1::bigint[]) ORDER BY run DESC"), array_of(runs)),

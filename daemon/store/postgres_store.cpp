@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "store/ask.hpp"
 #include "store/cluster_queries.hpp"
@@ -222,7 +223,7 @@ class PostgresStore::Impl {
     const auto seat = take_seat(connection, {.name = settings_.node_name,
                                              .lease = nodes_ ? settings_.lease : base::Duration(0),
                                              .only_if_free = settings_.only_if_free,
-                                             .labels = base::json::serialize(base::json::value_from(settings_.labels)),
+                                             .labels = base::serialize(base::json::value_from(settings_.labels)),
                                              .offers = settings_.offers,
                                              .version = settings_.version});
     fold(connection, seat, {}, true, unfolded_);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json.hpp"
+#include "base/json_text.hpp"
 #include "store/batch.hpp"
 #include "store/trouble.hpp"
 #include "store/values.hpp"
@@ -106,7 +106,7 @@ std::string output_of(const pqxx::result& result) {
       throw base::refused(fmt::format("the statement gave more than {} MiB", kOutputMax >> 20), {}, "give it a LIMIT");
   }
   const auto count = result.columns() > 0 ? std::uint64_t(result.size()) : std::uint64_t(result.affected_rows());
-  return json::serialize(json::object{{"count", count}, {"rows", std::move(rows)}});
+  return base::serialize(json::object{{"count", count}, {"rows", std::move(rows)}});
 }
 
 pqxx::result run_statement(pqxx::work& work, const engine::SqlStep& step) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "base/json_text.hpp"
 #include "wire/contract_texts.hpp"
 
 namespace godwit::wire {
@@ -55,7 +56,7 @@ void compare_args(const Method& method, const json::object& wanted, const std::s
       for (const auto& other : promised->get_array()) always = always || other == name;
     if (!always)
       problems.emplace_back(path,
-                            "requires " + json::serialize(name) + ", which callers of " + contract + " need not give");
+                            "requires " + base::serialize(name) + ", which callers of " + contract + " need not give");
   }
 }
 

@@ -2,16 +2,16 @@
 
 #include <climits>
 
+#include "base/json_text.hpp"
+
 namespace godwit::wire {
 namespace {
 
 namespace json = base::json;
 
-void append(const json::value& value, std::string& out) { out += json::serialize(value); }
-
 void append_head(const json::value& id, std::string_view member, std::string& out) {
   out += R"({"jsonrpc":"2.0","id":)";
-  append(id, out);
+  base::append_json(id, out);
   out += ",\"";
   out += member;
   out += "\":";
@@ -111,22 +111,22 @@ std::variant<RpcAnswer, RpcEvent> decode_rpc_reply(std::string_view line) {
 
 void encode_rpc_request(const RpcRequest& request, std::string& out) {
   append_head(request.id, "method", out);
-  append(json::value(request.method), out);
+  base::append_json(json::value(request.method), out);
   out += ",\"params\":";
-  out += json::serialize(request.params);
+  out += base::serialize(request.params);
   out += "}\n";
 }
 
 void encode_rpc_result(const json::value& id, const json::value& result, std::string& out) {
   append_head(id, "result", out);
-  append(result, out);
+  base::append_json(result, out);
   out += "}\n";
 }
 
 void encode_rpc_error(const json::value& id, const base::Error& error, std::string& out) {
   const auto& kind = base::info(error.kind());
   append_head(id, "error", out);
-  append(json::object{{"code", kind.rpc_code},
+  base::append_json(json::object{{"code", kind.rpc_code},
                       {"message", error.problems().front().text()},
                       {"data", json::object{{"kind", kind.name}, {"problems", problems_to_json(error.problems())}}}},
          out);
@@ -135,14 +135,14 @@ void encode_rpc_error(const json::value& id, const base::Error& error, std::stri
 
 void encode_rpc_refusal(const RpcRefusal& refusal, std::string& out) {
   append_head(refusal.id, "error", out);
-  append(json::object{{"code", refusal.code}, {"message", refusal.message}}, out);
+  base::append_json(json::object{{"code", refusal.code}, {"message", refusal.message}}, out);
   out += "}\n";
 }
 
 void encode_rpc_event(std::uint64_t subscription, const json::object& event, std::string& out) {
   out += R"({"jsonrpc":"2.0","method":"event","params":{"subscription":)";
   out += std::to_string(subscription);
-  const std::string members = json::serialize(event);  // "{...}": its members follow ours
+  const std::string members = base::serialize(event);  // "{...}": its members follow ours
   if (members.size() > 2) out += ',';
   out.append(members, 1);
   out += "}\n";

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "base/json_text.hpp"
+
 namespace godwit::wire {
 namespace {
 
@@ -27,7 +29,7 @@ class Writer {
   }
   void one(base::Duration value) { one(value.count()); }
   void one(base::Instant value) { one(base::to_microseconds(value)); }
-  void one(const base::json::object& value) { one(base::json::serialize(value)); }
+  void one(const base::json::object& value) { one(base::serialize(value)); }
   template <typename Value>
   void one(const std::optional<Value>& value) {
     one(value.has_value());

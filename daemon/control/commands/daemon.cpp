@@ -1,4 +1,5 @@
 #include "control/commands/all.hpp"
+#include "base/json_text.hpp"
 #include "wire/rpc.hpp"
 
 namespace godwit::control::commands {
@@ -40,7 +41,7 @@ Command daemon_reload(Services& services) {
             const auto report = services.reload();
             // The reload is done whether or not the database is there, so its trace does not keep the answer waiting.
             services.store.append({engine::Audited{call.caller.uid, call.caller.name, "reload", "",
-                                                   json::serialize(report), base::now()}},
+                                                   base::serialize(report), base::now()}},
                                   [](const engine::Verdict&) {});
             call.reply.result(report);
           }};

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "base/json_text.hpp"
 #include "base/suggest.hpp"
 #include "control/commands/all.hpp"
 
@@ -83,7 +84,7 @@ Command run_list(Services& services) {
             if (call.arguments.has("state")) filter.state = parse_state(call.arguments.text("state"));
             filter.job = call.arguments.text("job");
             for (const auto& [name, value] : call.arguments.take_object("labels"))
-              filter.labels[name] = value.is_string() ? std::string(value.as_string()) : json::serialize(value);
+              filter.labels[name] = value.is_string() ? std::string(value.as_string()) : base::serialize(value);
             filter.limit = static_cast<std::size_t>(std::min(call.arguments.count("limit", 50), kListMax));
             filter.before = call.arguments.find_run("before");
             require_store(services);

@@ -1,5 +1,7 @@
 #include "control/commands/all.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::control::commands {
 namespace {
 
@@ -93,7 +95,7 @@ Command run_retry(Services& services) {
            {"skip", ParameterType::texts, false, "steps that are taken as done without an output"}},
           [&services](Call call) {
             engine::Engine::Retry how{call.arguments.text("from"), {}, call.arguments.texts("skip")};
-            for (const auto& [path, value] : call.arguments.take_object("set")) how.set[path] = json::serialize(value);
+            for (const auto& [path, value] : call.arguments.take_object("set")) how.set[path] = base::serialize(value);
             if (!how.from.empty() && how.set.contains(how.from))
               throw base::refused("'" + how.from + "' is to be done again and is given an output too",
                                   base::Place{.path = "set"}, "say one of the two");

@@ -1,5 +1,7 @@
 #include "control/commands/all.hpp"
 
+#include "base/json_text.hpp"
+
 namespace godwit::control::commands {
 namespace {
 
@@ -28,7 +30,7 @@ std::string key_of(const Call& call) {
 }
 
 void check_size(const json::object& params, const Services& services) {
-  const auto size = json::serialize(params).size();
+  const auto size = base::serialize(params).size();
   if (size <= services.submit_max) return;
   throw base::refused("the parameters have " + std::to_string(size) + " bytes, and at most " +
                           std::to_string(services.submit_max) + " are taken",

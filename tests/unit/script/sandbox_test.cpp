@@ -70,7 +70,7 @@ TEST_CASE("the order of everything is the same in every life") {
 }
 
 TEST_CASE("values keep their kind through JSON") {
-  CHECK(run("return {1, 2.0, gw.null, gw.array{}, {}, 'x'}") == R"([1,2E0,null,[],{},"x"])");
+  CHECK(run("return {1, 2.0, gw.null, gw.array{}, {}, 'x'}") == R"([1,2.0,null,[],{},"x"])");
   CHECK_THAT(run("return {a = {b = print}}"), Catch::Contains("the result.a.b is a function"));
   CHECK_THAT(run("return 0/0"), Catch::Contains("no finite number"));
   CHECK_THAT(run("local t = {} t.t = t return t"), Catch::Contains("contains itself"));
