@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/utf8.hpp"
+
 namespace godwit::base {
 namespace {
 
@@ -14,6 +16,15 @@ constexpr std::array kKinds{
     ErrorKindInfo{ErrorKind::refused, "refused", 6, -32004},
     ErrorKindInfo{ErrorKind::internal, "internal", 1, -32603},
 };
+
+// What is said of somebody's input quotes it, often cut in the middle of a character, and goes to places that take text
+// only: the journal, the socket, the terminal.
+std::vector<Error::Problem> repaired(std::vector<Error::Problem> problems) {
+  for (auto& problem : problems)
+    for (auto* text : {&problem.what, &problem.hint, &problem.place.file, &problem.place.path})
+      if (!is_utf8(*text)) *text = repaired_utf8(*text);
+  return problems;
+}
 
 std::string joined(const std::vector<Error::Problem>& problems) {
   if (problems.empty()) throw std::logic_error("an Error needs at least one problem");
@@ -67,6 +78,6 @@ Error::Error(ErrorKind kind, std::string what, Place place, std::string hint)
     : Error(kind, std::vector<Problem>{{std::move(what), std::move(place), std::move(hint)}}) {}
 
 Error::Error(ErrorKind kind, std::vector<Problem> problems)
-    : std::runtime_error(joined(problems)), kind_(kind), problems_(std::move(problems)) {}
+    : std::runtime_error(joined(problems = repaired(std::move(problems)))), kind_(kind), problems_(std::move(problems)) {}
 
 }  // namespace godwit::base

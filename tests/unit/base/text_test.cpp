@@ -19,6 +19,14 @@ TEST_CASE("an error with several problems says each on its line") {
   CHECK(std::string(error.what()) == "f:1: one\nf:2: two");
 }
 
+TEST_CASE("an error that quotes half a character is text all the same") {
+  const std::string cut = "caf\xc3";
+  const Error error(ErrorKind::refused, "'" + cut + "' is no name", {cut, 1, 1, cut}, "not " + cut);
+  const std::string repaired = "caf\xEF\xBF\xBD";
+  CHECK(std::string(error.what()) == repaired + ":1:1 (" + repaired + "): '" + repaired + "' is no name; not " + repaired);
+  CHECK(error.problems().front().what == "'" + repaired + "' is no name");
+}
+
 TEST_CASE("kinds of errors travel over the socket and back") {
   for (const auto kind :
        {ErrorKind::failed, ErrorKind::not_found, ErrorKind::unavailable, ErrorKind::denied, ErrorKind::refused}) {
