@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
+#include <cmath>
 #include <vector>
 
 namespace godwit::base {
@@ -28,7 +29,11 @@ struct NullHandler {
   bool on_number_part(Text, Code&) { return true; }
   bool on_int64(std::int64_t, Text, Code&) { return true; }
   bool on_uint64(std::uint64_t, Text, Code&) { return true; }
-  bool on_double(double, Text, Code&) { return true; }
+  bool on_double(double number, Text, Code& error) {
+    if (std::isfinite(number)) return true;
+    error = json::error::exponent_overflow;
+    return false;
+  }
   bool on_bool(bool, Code&) { return true; }
   bool on_null(Code&) { return true; }
   bool on_comment_part(Text, Code&) { return true; }
@@ -65,6 +70,25 @@ bool is_deeper(const json::value& value, std::size_t levels) {
                      [&](const auto& member) { return is_deeper(member.value(), levels - 1); });
 }
 
+// Only such a text can hold a number that is too large for a double: with an exponent, or very long.
+bool may_hold_huge(std::string_view text) {
+  constexpr std::size_t kLong = 300;
+  std::size_t digits = 0;
+  for (const char c : text) {
+    if (digits > 0 && (c == 'e' || c == 'E')) return true;
+    digits = c >= '0' && c <= '9' ? digits + 1 : 0;
+    if (digits > kLong) return true;
+  }
+  return false;
+}
+
+bool is_finite(const json::value& value) {
+  if (const auto* array = value.if_array()) return std::all_of(array->begin(), array->end(), is_finite);
+  if (const auto* object = value.if_object())
+    return std::all_of(object->begin(), object->end(), [](const auto& member) { return is_finite(member.value()); });
+  return !value.is_double() || std::isfinite(value.get_double());
+}
+
 void append_canonical(const json::value& value, std::string& out) {
   if (const auto* object = value.if_object()) {
     std::vector<const json::key_value_pair*> members;
@@ -98,7 +122,10 @@ json::value parse_json(std::string_view text, const std::string& file) {
   const std::size_t used = parser.write_some(text.data(), text.size(), error);
   if (!error && used < text.size()) error = json::error::extra_data;
   if (error) throw refused("not JSON: " + error.message(), place_of(text, used, file));
-  return parser.release();
+  json::value value = parser.release();
+  if (may_hold_huge(text) && !is_finite(value))
+    throw refused("not JSON that can be kept: a number in it is larger than 1.8e308", Place{.file = file});
+  return value;
 }
 
 bool is_json(std::string_view text, std::string* why) {

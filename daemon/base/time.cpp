@@ -20,6 +20,9 @@ constexpr std::array kUnits{Unit{"w", 604'800'000'000},
                             Unit{"ms", 1'000},
                             Unit{"us", 1}};
 
+// A thousand years: what is due after one still has a date that everybody can read.
+constexpr std::int64_t kDurationMax = 365'000 * kUnits[1].microseconds;
+
 const Unit* find_unit(std::string_view name) {
   for (const auto& unit : kUnits)
     if (unit.name == name) return &unit;
@@ -51,7 +54,7 @@ std::optional<Duration> parse_duration(std::string_view text) {
     const Unit* unit = find_unit(text.substr(0, letters));
     std::int64_t part = 0;
     if (!unit || __builtin_mul_overflow(count, unit->microseconds, &part) ||
-        __builtin_add_overflow(total, part, &total))
+        __builtin_add_overflow(total, part, &total) || total > kDurationMax)
       return std::nullopt;
     text.remove_prefix(unit->name.size());
   }

@@ -40,3 +40,18 @@ TEST_CASE("what is serialised is read back as the same value") {
   CHECK(base::serialize(std::string_view("plain")) == "\"plain\"");
   CHECK(base::serialize(json::object{{"a", 1}, {"b", json::array{2}}}) == R"({"a":1,"b":[2]})");
 }
+
+TEST_CASE("a number that is too large is refused, for it could not be written again") {
+  for (const std::string& text :
+       std::vector<std::string>{"1e999", "-1E400", "[1,{\"a\":1e309}]", "1" + std::string(400, '0')}) {
+    INFO(text);
+    CHECK_FALSE(base::is_json(text));
+    CHECK_THROWS_WITH(base::parse_json(text), Catch::Contains("larger than 1.8e308"));
+  }
+  for (const std::string& text :
+       std::vector<std::string>{"1e308", "1e-400", "\"1e999\"", "[\"2e999\",0]", "1" + std::string(300, '0')}) {
+    INFO(text);
+    CHECK(base::is_json(text));
+    CHECK_NOTHROW(base::parse_json(text));
+  }
+}
