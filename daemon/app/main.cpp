@@ -1,9 +1,11 @@
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
 #include "app/daemon.hpp"
 #include "app/state_directory.hpp"
 #include "base/paths.hpp"
+#include "base/standard_streams.hpp"
 #include "config/settings.hpp"
 
 // What jemalloc reads at its start: two threads do nearly all of the work with the heap, the engine's and the journal's, and
@@ -13,25 +15,35 @@ extern const char* malloc_conf;
 const char* malloc_conf = "narenas:2";
 }
 
+namespace {
+
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  godwit::base::require_printed();
+  return 0;
+}
+
+}  // namespace
+
 // godwitd: reads the settings, makes the parts, serves. Exit codes are those of base::ErrorKind; 0 after an orderly
 // end.
 int main(int argc, char** argv) {
   using namespace godwit;
+  base::open_closed_descriptors();
   try {
     const auto line = config::read_settings({argv + 1, argv + argc}, base::read_surroundings());
     switch (line.request) {
       case config::Request::help:
-        std::fputs(config::settings_help().c_str(), stdout);
-        return 0;
+        return print(config::settings_help());
       case config::Request::version:
-        std::puts("godwitd " GODWIT_VERSION);
-        return 0;
+        return print("godwitd " GODWIT_VERSION "\n");
       case config::Request::print_config:
-        std::fputs(config::settings_file().c_str(), stdout);
-        return 0;
+        return print(config::settings_file());
       case config::Request::start:
         break;
     }
+    // Whoever reads the log through a pipe may end before the daemon, whose runs go on.
+    std::signal(SIGPIPE, SIG_IGN);
     base::log::start(line.settings.log_level);
     const app::StateDirectory state(line.settings.state_dir);
     app::SupervisorLink supervisor;

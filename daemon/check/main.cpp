@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/json_text.hpp"
+#include "base/standard_streams.hpp"
 #include "base/suggest.hpp"
 #include "check/arguments.hpp"
 #include "check/elf_file.hpp"
@@ -93,7 +94,9 @@ int run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   try {
-    return run(read_arguments({words + 1, words + count}));
+    const int code = run(read_arguments({words + 1, words + count}));
+    base::require_printed();
+    return code;
   } catch (const base::Error& error) {
     std::fprintf(stderr, "godwit plugin check: %s\n", error.what());
     return base::info(error.kind()).exit_code;

@@ -47,8 +47,11 @@ void read_file(const fs::path& path, CrontabKind kind, const std::string& zone, 
 // Of a folder: its timers; without any, its files as crontabs with a column for the user, as /etc/cron.d is.
 void read_folder(const fs::path& folder, CrontabKind kind, const std::string& zone, ImportReport& report) {
   std::vector<fs::path> files, timers;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (!entry.is_regular_file() || entry.path().filename().string().front() == '.') continue;
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  if (error) throw base::refused("cannot be read: " + error.message(), {folder.string(), 0, 0, {}});
+  for (const auto& entry : entries) {
+    if (!entry.is_regular_file(error) || entry.path().filename().string().front() == '.') continue;
     files.push_back(entry.path());
     if (entry.path().extension() == ".timer") timers.push_back(entry.path());
   }
@@ -162,9 +165,15 @@ json::object as_json(const Imported& job, const std::vector<Comparison>& compari
           {"schedules", std::move(schedules)}};
 }
 
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw base::refused("the folder cannot be made: " + error.message(), {folder.string(), 0, 0, {}});
+}
+
 void write_job(const fs::path& folder, const Imported& job, bool force) {
   const fs::path path = folder / (job.name + ".yaml");
-  if (!force && fs::exists(path))
+  if (std::error_code error; !force && fs::exists(path, error))
     throw base::Error(base::ErrorKind::refused, "is already there", {path.string(), 0, 0, {}},
                       "give another folder, or --force");
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
@@ -247,7 +256,7 @@ int schedule_import(Session& session) {
   }
   name_all(report.jobs);
   const fs::path folder = line.text("output");
-  if (!folder.empty()) fs::create_directories(folder);
+  if (!folder.empty()) make_folder(folder);
   json::array all;
   for (const auto& job : report.jobs) {
     std::vector<Comparison> comparisons;

@@ -32,20 +32,34 @@ json::object job_of(const CommandLine& line) {
   return {{"text", read_job_text(word)}, {"file", base::repaired_utf8(word)}};
 }
 
-// What the request says beside the job and its parameters.
-void add_options(const CommandLine& line, json::object& request) {
-  if (line.has("queue")) request["queue"] = line.text("queue");
-  if (const auto priority = line.number("priority", -100)) request["priority"] = *priority;
-  if (line.has("stop-after")) request["stop_after"] = line.text("stop-after");
-  if (!line.has("only")) return;
+// An empty value comes from a variable that is not set, and would make another run than was meant.
+base::Error empty_value(const std::string& what, const std::string& option, const std::string& without) {
+  return base::Error(base::ErrorKind::usage, what, {},
+                     "leave " + option + " out for " + without + "; a variable that is not set makes an empty one");
+}
+
+void require_text(const CommandLine& line, const std::string& option, const std::string& what,
+                  const std::string& without) {
+  if (line.has(option) && line.text(option).empty()) throw empty_value(what + " is empty", "--" + option, without);
+}
+
+json::array stages_of(const std::string& only) {
   json::array stages;
-  const std::string only = line.text("only");
   for (std::size_t begin = 0; begin <= only.size();) {
     const auto end = std::min(only.find(',', begin), only.size());
     if (end > begin) stages.emplace_back(json::string(std::string_view(only).substr(begin, end - begin)));
     begin = end + 1;
   }
-  request["only"] = std::move(stages);
+  if (stages.empty()) throw empty_value("--only '" + only + "' names no stage", "--only", "all stages");
+  return stages;
+}
+
+// What the request says beside the job and its parameters.
+void add_options(const CommandLine& line, json::object& request) {
+  if (line.has("queue")) request["queue"] = line.text("queue");
+  if (const auto priority = line.number("priority", -100)) request["priority"] = *priority;
+  if (line.has("stop-after")) request["stop_after"] = line.text("stop-after");
+  if (line.has("only")) request["only"] = stages_of(line.text("only"));
 }
 
 // The runs that a submit of many has stored so far.
@@ -139,10 +153,8 @@ int submit(Session& session) {
   }
   if (count && *count > kCountMax)
     throw base::Error(base::ErrorKind::usage, "--count is at most " + std::to_string(kCountMax));
-  if (line.has("key") && line.text("key").empty()) {
-    throw base::Error(base::ErrorKind::usage, "the key is empty", {},
-                      "leave --key out for a submit without a key; a variable that is not set makes an empty one");
-  }
+  require_text(line, "key", "the key", "a submit without a key");
+  require_text(line, "stop-after", "the name of the stage", "all stages");
   auto request = job_of(line);
   auto params = parameters(line);
   if (count) {

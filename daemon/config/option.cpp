@@ -188,7 +188,7 @@ const std::vector<Option>& options() {
        [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.database_url = r.text(n, p); }},
       {"database.bin_dir", "--database-bin-dir", "DIR", "\"\"",
        "Where initdb and postgres of the private database are; empty to look for the newest installed version.",
-       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.database_bin_dir = r.file_path(n, p); }},
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.database_bin_dir = r.file_path_or_empty(n, p); }},
       {"plugin_dirs", "--plugin-dir", "DIR", "[]",
        "The directories whose plugins (*.so) are offered to jobs. Without any: plugins beside the program's directory, "
        "or lib/godwit/plugins of the "
@@ -200,10 +200,10 @@ const std::vector<Option>& options() {
       {"host_program", "--host-program", "PATH", "\"\"",
        "The godwit-host that plugins run in; empty to take the one next to godwitd, else the one in the installation's "
        "libexec.",
-       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.host_program = r.file_path(n, p); }},
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.host_program = r.file_path_or_empty(n, p); }},
       {"egress_program", "", "PATH", "\"\"",
        "The godwit-egress that makes the HTTP requests of plugins; empty to take the one next to host_program.",
-       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.egress_program = r.file_path(n, p); }},
+       [](Reader& r, const YamlNode& n, Path p, Settings& s) { s.egress_program = r.file_path_or_empty(n, p); }},
       {"artifacts.size_max", "", "SIZE", "4GiB", "The largest file that a step may keep as an artifact.",
        [](Reader& r, const YamlNode& n, Path p, Settings& s) {
          s.artifact_max = r.bytes(n, p, 0, std::size_t{1} << 40);

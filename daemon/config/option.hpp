@@ -21,8 +21,13 @@ class OptionReader {
   void unknown(const YamlNode::Member& member, const std::string& path, const std::vector<std::string>& known);
   // Empty, with a problem noted, when the node is no scalar.
   std::string text(const YamlNode& node, const std::string& path);
-  // A relative path counts from the settings file, or from the working directory on the command line.
+  // A relative path counts from the settings file, or from the working directory on the command line. An empty one is a
+  // problem: it comes from a variable that is not set, and nobody means the default by it.
   std::string file_path(const YamlNode& node, const std::string& path);
+  // Notes an empty path; what is no text is noted by who reads it.
+  void require_path(const YamlNode& node, const std::string& path);
+  // For options that say what an empty one means.
+  std::string file_path_or_empty(const YamlNode& node, const std::string& path);
   std::vector<std::string> texts(const YamlNode& node, const std::string& path);
   std::vector<std::string> file_paths(const YamlNode& node, const std::string& path);
   int number(const YamlNode& node, const std::string& path, int least, int most);

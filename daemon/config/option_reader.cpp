@@ -59,7 +59,18 @@ std::string OptionReader::text(const YamlNode& node, const std::string& path) {
   return {};
 }
 
+void OptionReader::require_path(const YamlNode& node, const std::string& path) {
+  if (node.kind == YamlNode::Kind::scalar && (node.is_null() || node.text.empty()))
+    problem(node, path, "the path is empty",
+            "leave it out for the default; a variable that is not set makes an empty one");
+}
+
 std::string OptionReader::file_path(const YamlNode& node, const std::string& path) {
+  require_path(node, path);
+  return file_path_or_empty(node, path);
+}
+
+std::string OptionReader::file_path_or_empty(const YamlNode& node, const std::string& path) {
   const std::string value = text(node, path);
   return value.empty() ? value : absolute(value);
 }
@@ -76,7 +87,10 @@ std::vector<std::string> OptionReader::texts(const YamlNode& node, const std::st
 
 std::vector<std::string> OptionReader::file_paths(const YamlNode& node, const std::string& path) {
   std::vector<std::string> result = texts(node, path);
-  for (auto& entry : result) entry = absolute(entry);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    require_path(node.items[i], base::below(path, i));
+    result[i] = absolute(result[i]);
+  }
   return result;
 }
 

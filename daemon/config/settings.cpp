@@ -48,6 +48,13 @@ bool take_request(const std::string& flag, Arguments& result) {
   return true;
 }
 
+YamlNode scalar(const std::string& text) {
+  YamlNode node;
+  node.text = text;
+  node.plain = false;
+  return node;
+}
+
 Arguments take_apart(const std::vector<std::string>& arguments, Problems& problems) {
   Arguments result;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -66,6 +73,7 @@ Arguments take_apart(const std::vector<std::string>& arguments, Problems& proble
     }
     const std::string value = joined ? arguments[i].substr(equals + 1) : arguments[++i];
     if (!option) {
+      OptionReader(nullptr, {}, problems).require_path(scalar(value), flag);
       result.config = value;
     } else if (!option->repeatable && result.values.contains(flag)) {
       problems.push_back({flag + " is given twice", {}, {}});
@@ -74,13 +82,6 @@ Arguments take_apart(const std::vector<std::string>& arguments, Problems& proble
     }
   }
   return result;
-}
-
-YamlNode scalar(const std::string& text) {
-  YamlNode node;
-  node.text = text;
-  node.plain = false;
-  return node;
 }
 
 YamlNode node_of(const Option& option, const std::vector<std::string>& values) {

@@ -82,7 +82,7 @@ void RolePolicy::add(Role role, std::string_view setting, const RoleMembers& mem
   const auto missing = [&](std::string_view what, const std::string& name) {
     problems_.push_back({"there is no " + std::string(what) + " '" + name + "' on this machine",
                          {"", 0, 0, std::string(setting)},
-                         "nobody gets the role by that name until it exists and the daemon is reloaded"});
+                         "nobody gets the role by that name until it exists and the daemon has been started again"});
   };
   for (const auto& user : members.users) {
     if (const auto uid = find_user(user)) {

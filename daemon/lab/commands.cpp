@@ -7,6 +7,7 @@
 
 #include "base/json_text.hpp"
 #include "base/pretty.hpp"
+#include "base/standard_streams.hpp"
 #include "config/settings.hpp"
 #include "jobfile/graph.hpp"
 #include "jobfile/job_parser.hpp"
@@ -44,7 +45,7 @@ void print(std::string_view text) {
 // The daemon's own settings, so that a test sees the plugins, providers and limits that the daemon sees.
 config::Settings settings_of(const json::object& request) {
   std::vector<std::string> arguments;
-  if (const auto config = text_of(request, "config"); !config.empty()) arguments = {"--config", config};
+  if (request.contains("config")) arguments = {"--config", text_of(request, "config")};
   for (const auto& directory : texts_of(request, "plugin_dirs")) {
     arguments.emplace_back("--plugin-dir");
     arguments.push_back(directory);
@@ -161,8 +162,13 @@ constexpr Command kCommands[] = {{"test", run_tests},
 
 int run_command(const json::object& request) {
   const std::string name = text_of(request, "command");
-  for (const auto& command : kCommands)
-    if (command.name == name) return command.run(request);
+  for (const auto& command : kCommands) {
+    if (command.name != name) continue;
+    const int code = command.run(request);
+    // godwit has become this program, and says what cannot be printed as it does elsewhere.
+    base::require_printed();
+    return code;
+  }
   throw base::Error(base::ErrorKind::usage, "godwit-lab has no command '" + name + "'", {},
                     "it is started by `godwit job test`");
 }

@@ -5,13 +5,22 @@ namespace {
 
 namespace json = base::json;
 
+// An empty name comes from a variable that is not set; no queue has it.
+std::string queue_of(const Call& call) {
+  auto name = call.arguments.text("queue");
+  if (name.empty())
+    throw base::refused("the name of the queue is empty", base::Place{.path = "queue"},
+                        "`godwit queue list` shows the queues");
+  return name;
+}
+
 Command pause(Services& services, std::string_view method, std::string_view summary, bool paused) {
   return {method,
           Role::operator_,
           summary,
           {{"queue", ParameterType::text, true, "the queue's name"}},
           [&services, paused](Call call) {
-            const auto name = call.arguments.text("queue");
+            const auto name = queue_of(call);
             services.engine.pause_queue(name, paused, call.caller,
                                         call.reply.when<engine::Nothing>([reply = call.reply, name](const auto&) {
                                           reply.result(json::object{{"queue", name}});

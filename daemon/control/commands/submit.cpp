@@ -20,13 +20,12 @@ int priority_of(std::int64_t given) {
   return static_cast<int>(given);
 }
 
-// A key that is given is one: an empty one comes from a variable that is not set, and would make a script submit again
-// what it has submitted.
-std::string key_of(const Call& call) {
-  auto key = call.arguments.text("key");
-  if (call.arguments.has("key") && key.empty())
-    throw base::refused("the key is empty", base::Place{.path = "key"}, "leave it out for a submit without a key");
-  return key;
+// What is given is not empty: that comes from a variable that is not set. An empty key would make a script submit again
+// what it has submitted, and without stages all of them would run.
+void require_given(const Call& call, const std::string& name, bool empty, const std::string& what,
+                   const std::string& without) {
+  if (call.arguments.has(name) && empty)
+    throw base::refused(what, base::Place{.path = name}, "leave it out for " + without);
 }
 
 void check_size(const json::object& params, const Services& services) {
@@ -43,10 +42,13 @@ engine::SubmitRequest request_of(Call& call, const Services& services) {
   request.job = call.arguments.text("job");
   request.text = call.arguments.text("text");
   request.file = call.arguments.text("file");
-  request.key = key_of(call);
+  request.key = call.arguments.text("key");
   request.only = call.arguments.texts("only");
   request.stop_after = call.arguments.text("stop_after");
   request.queue = call.arguments.text("queue");
+  require_given(call, "key", request.key.empty(), "the key is empty", "a submit without a key");
+  require_given(call, "only", request.only.empty(), "the list of stages is empty", "all stages");
+  require_given(call, "stop_after", request.stop_after.empty(), "the name of the stage is empty", "all stages");
   if (call.arguments.has("priority")) request.priority = priority_of(call.arguments.count("priority"));
   // An empty file is a job file too, and a bad one: the parser says so with its place.
   if (request.job.empty() && request.text.empty() && !request.file.empty())

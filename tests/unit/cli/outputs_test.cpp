@@ -1,6 +1,7 @@
 // Goal: what people and scripts read is what they need, with the exit code that the manual promises. Method: a daemon that
 // answers what a test has written down.
 #include <catch2/catch.hpp>
+#include <fstream>
 
 #include "fake_daemon.hpp"
 
@@ -188,6 +189,16 @@ TEST_CASE("a command line that says what nobody means is refused before the daem
   const auto empty_key = daemon.cli({"submit", "flock", "--key", ""});
   CHECK(empty_key.exit_code == 2);
   CHECK_THAT(empty_key.err, Catch::Contains("the key is empty"));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--only", ""},
+                                                {"--only", ","},
+                                                {"--stop-after", ""},
+                                                {"--stop-after", "", "--count", "2"}}) {
+    auto all = words;
+    all.insert(all.begin(), {"submit", "flock"});
+    const auto no_stage = daemon.cli(all);
+    CHECK(no_stage.exit_code == 2);
+    CHECK_THAT(no_stage.err, Catch::Contains("leave " + words[0] + " out for all stages"));
+  }
   const auto no_json = daemon.cli({"retry", "7", "--set", "one={"});
   CHECK(no_json.exit_code == 2);
   CHECK_THAT(no_json.err,
@@ -212,4 +223,16 @@ TEST_CASE("the version is printed without a daemon, and arguments are called as 
   CHECK(version.exit_code == 0);
   CHECK(version.out == "godwit " GODWIT_VERSION "\n");
   CHECK_THAT(daemon.cli({"submit"}).err, Catch::Contains("JOB|FILE is required"));
+}
+
+TEST_CASE("a folder for imported jobs that cannot be made is told with the reason") {
+  const FakeDaemon daemon(
+      [](int, const std::string&, const json::object&) -> json::value { throw FakeDaemon::Gone(); });
+  const support::TempDir dir;
+  std::ofstream(dir / "tab") << "* * * * * echo hi\n";
+  for (const auto& folder : {dir / "tab", dir / "tab" / "jobs"}) {
+    const auto result = daemon.cli({"schedule", "import", (dir / "tab").string(), "-o", folder.string()});
+    CHECK(result.exit_code == 6);
+    CHECK(result.err == "godwit: " + folder.string() + ": the folder cannot be made: Not a directory\n");
+  }
 }

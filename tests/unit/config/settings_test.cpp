@@ -246,6 +246,23 @@ TEST_CASE("a wrong command line is a usage error that names all of it") {
   CHECK(read_settings({"--print-config"}, user()).request == Request::print_config);
 }
 
+TEST_CASE("an empty path is refused, but for the options that say what it means") {
+  const std::string empty =
+      "the path is empty; leave it out for the default; a variable that is not set makes an empty one";
+  for (const char* flag : {"--state-dir", "--socket", "--config"}) {
+    CHECK(usage_error({flag, ""}) == flag + (": " + empty));
+    CHECK(usage_error({flag + std::string("=")}) == flag + (": " + empty));
+  }
+  CHECK(usage_error({"--job-dir", "/a", "--job-dir", ""}) == "--job-dir[1]: " + empty);
+  CHECK(refused("state_dir: \"\"\nplugin_dirs: [/a, \"\"]\nplugins: {x: {files: {write: [\"\"]}}}") ==
+        "godwit.yaml:1:12 (state_dir): " + empty + "\ngodwit.yaml:2:19 (plugin_dirs[1]): " + empty +
+            "\ngodwit.yaml:3:31 (plugins.x.files.write[0]): " + empty);
+  CHECK_THAT(refused("state_dir:\n"), Catch::Contains("(state_dir): the path is empty"));
+  const auto standard =
+      with("host_program: \"\"\negress_program: \"\"\n", {"--database-bin-dir", "", "--database-url="});
+  CHECK(standard.host_program == "/opt/godwit/bin/godwit-host");
+}
+
 TEST_CASE("the shipped settings file is what the table of options prints") {
   std::ifstream in(GODWIT_SOURCE_DIR "/etc/godwit.yaml");
   std::ostringstream text;

@@ -261,7 +261,7 @@ TEST_CASE("A submit says what is wrong with it") {
   CHECK(fixture.call("run.submit", {{"text", kJob}}, Role::operator_).at("run").as_int64() > 0);
 }
 
-TEST_CASE("A submit with more parameters than are taken, or with an empty key, is refused") {
+TEST_CASE("A submit with more parameters than are taken, or with an empty key or stage, is refused") {
   Fixture fixture;
   fixture.services.submit_max = 100;
   const json::object large{{"who", std::string(100, 'x')}};
@@ -275,6 +275,10 @@ TEST_CASE("A submit with more parameters than are taken, or with an empty key, i
   fixture.services.submit_max = 110;
   fixture.call("run.submit", {{"text", kJob}, {"params", large}});
   CHECK_THAT(fixture.error("run.submit", {{"text", kJob}, {"key", ""}}).what(), Catch::Contains("the key is empty"));
+  CHECK_THAT(fixture.error("run.submit", {{"text", kJob}, {"only", json::array()}}).what(),
+             Catch::Contains("the list of stages is empty"));
+  CHECK_THAT(fixture.error("run.submit", {{"text", kJob}, {"stop_after", ""}}).what(),
+             Catch::Contains("the name of the stage is empty"));
   CHECK(fixture.world.memory.runs.size() == 1);
 }
 
@@ -347,4 +351,13 @@ TEST_CASE("Limits, plugins and the daemon's state can be asked for and set") {
   CHECK(fixture.call("plugin.show", {{"plugin", "echo"}}).at("id") == "echo");
   CHECK(fixture.call("daemon.status").at("version") == "1.2.3");
   CHECK(fixture.call("daemon.ping").at("pong") == true);
+}
+
+TEST_CASE("No queue has an empty name") {
+  Fixture fixture;
+  for (const char* method : {"queue.pause", "queue.resume"}) {
+    const auto refused = fixture.error(method, {{"queue", ""}});
+    CHECK(refused.kind() == base::ErrorKind::refused);
+    CHECK_THAT(refused.what(), Catch::Contains("the name of the queue is empty"));
+  }
 }

@@ -253,6 +253,8 @@ TEST_CASE("A role decides which commands a user may call") {
   CHECK(policy.role_of(static_cast<uid_t>(-1), {2000}) == Role::none);
   REQUIRE(policy.problems().size() == 1);
   CHECK(policy.problems()[0].place.path == "admins");
+  // The names are looked up at the start, and a reload does not do it again.
+  CHECK_THAT(policy.problems()[0].hint, Catch::Contains("has been started again"));
 }
 
 TEST_CASE("A daemon that waits for its end answers questions, old clients' and new ones', and changes nothing") {
