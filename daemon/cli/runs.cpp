@@ -373,6 +373,10 @@ int run_migrate(Session& session) {
     for (const auto& path : *unknown)
       session.print("- recorded, and not in that version: " + base::printable(std::string(path.as_string()), true) +
                     "\n");
+  if (const auto* changed = array_of(report, "changed"))
+    for (const auto& stage : *changed)
+      session.print("- changed, and what its steps gave is kept: " +
+                    base::printable(std::string(stage.as_string()), true) + "\n");
   if (!problem.empty()) session.print("- it would not go on: " + base::printable(problem, true) + "\n");
   print_sides(session, report);
   if (const auto* next = array_of(report, "next"))

@@ -1,5 +1,9 @@
 #include "engine/migrations.hpp"
 
+#include <algorithm>
+#include <array>
+#include <set>
+
 #include "base/json_text.hpp"
 #include "engine/dry_control.hpp"
 #include "engine/script_driver.hpp"
@@ -12,6 +16,56 @@ namespace json = base::json;
 namespace {
 
 constexpr std::size_t kShownMax = 100;
+constexpr std::array<std::string_view, 5> kWaits{"a sleep", "a wait for a signal", "a wait for a decision",
+                                                 "a run of another job", "a wait for a lock"};
+
+std::optional<WaitKind> wait_kind(const StepWork& work) {
+  if (std::holds_alternative<SleepWork>(work)) return WaitKind::sleep;
+  if (std::holds_alternative<SignalWork>(work)) return WaitKind::signal;
+  if (std::holds_alternative<ApprovalWork>(work)) return WaitKind::approval;
+  if (std::holds_alternative<ChildWork>(work)) return WaitKind::child;
+  if (std::holds_alternative<LockWork>(work)) return WaitKind::lock;
+  return std::nullopt;
+}
+
+// Why a step that waits would never go on as what the other version asks for; empty when it would. What a step waits
+// for is decided when it begins to.
+std::string other_wait(const StepRequest& request, const std::map<std::string, UnfinishedRun::Wait>& waits) {
+  const auto text = [](WaitKind kind) { return std::string(kWaits[static_cast<std::size_t>(kind)]); };
+  const auto wait = waits.find(request.path);
+  const auto kind = wait_kind(request.work);
+  if (wait == waits.end() || !kind || *kind == wait->second.opened.kind) return {};
+  return request.path + " has begun as " + text(wait->second.opened.kind) + " and is " + text(*kind) +
+         " in that version; give that stage another name";
+}
+
+// Whether two stages do the same to get their outputs; when and how often they try is another matter.
+bool is_same_work(const model::Stage& one, const model::Stage& other) {
+  const auto source = [](const auto& expression) { return expression ? expression->source : std::string(); };
+  const auto value = [](const auto& shape) { return shape ? shape->value : json::value(); };
+  return one.name == other.name && one.kind == other.kind && one.uses == other.uses &&
+         one.with.value == other.with.value && one.env.value == other.env.value &&
+         one.wait.what.value == other.wait.what.value && source(one.foreach) == source(other.foreach) &&
+         value(one.output) == value(other.output) &&
+         std::equal(one.stages.begin(), one.stages.end(), other.stages.begin(), other.stages.end(), is_same_work);
+}
+
+// The stages that have begun and would do something else in the other version. Their steps that have ended, or wait,
+// stay what they are.
+json::array changed_stages(const model::Job& from, const model::Job& to, const UnfinishedRun& stored) {
+  std::set<std::string> begun;
+  const auto add = [&](const std::string& path) { begun.insert(path.substr(0, path.find_first_of("[/"))); };
+  for (const auto& step : stored.steps) add(step.path);
+  for (const auto& [path, wait] : stored.waits) add(path);
+  json::array changed;
+  for (const auto& stage : from.stages) {
+    const auto other = std::find_if(to.stages.begin(), to.stages.end(),
+                                    [&](const model::Stage& candidate) { return candidate.name == stage.name; });
+    if (begun.contains(stage.name) && other != to.stages.end() && !is_same_work(stage, *other))
+      changed.emplace_back(stage.name);
+  }
+  return changed;
+}
 
 }  // namespace
 
@@ -121,8 +175,11 @@ void Migrations::rehearse_with_outputs(const std::shared_ptr<Move>& move, Unfini
 // Looks at the recorded steps through the other version: nothing is executed, nothing is stored.
 json::object Migrations::replay(UnfinishedRun stored, const std::shared_ptr<const CompiledJob>& job) const {
   auto report = new_report(stored, *job);
+  if (const ActiveRun* active = parts_.runner.find(stored.run.run))
+    report["changed"] = changed_stages(active->job->job(), job->job(), stored);
   stored.run.version = job->job().version;
   json::array unknown, next;
+  std::string problem;
   const ActiveRun run(std::move(stored.run), job);
   for (const auto& step : stored.steps)
     if (!run.driver->knows(step.path) && unknown.size() < kShownMax) unknown.emplace_back(step.path);
@@ -132,10 +189,12 @@ json::object Migrations::replay(UnfinishedRun stored, const std::shared_ptr<cons
     const auto request = run.driver->next();
     if (!request) break;
     next.emplace_back(request->path);
+    if (problem.empty()) problem = other_wait(*request, stored.waits);
   }
+  if (problem.empty()) problem = control.problem();
   report["unknown"] = std::move(unknown);
   report["next"] = std::move(next);
-  report["problem"] = control.problem().empty() ? json::value() : json::value(control.problem());
+  report["problem"] = problem.empty() ? json::value() : json::value(problem);
   return report;
 }
 

@@ -20,7 +20,8 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin));
 }
 
-// A text with ${...}, as a Lua expression.
+// A text with ${...}, as a Lua expression. What is put in goes through as_text, a function of the script: tostring
+// gives no more than "table" of a list, and "nil" of what YAML calls null.
 std::string text_template(std::string_view text) {
   using expression::TextPart;
   const auto parts = expression::split_text(text);
@@ -28,7 +29,7 @@ std::string text_template(std::string_view text) {
   std::string result;
   for (const auto& part : parts) {
     if (!result.empty()) result += " .. ";
-    result += part.kind == TextPart::Kind::literal ? lua_string(part.text) : "tostring(" + trimmed(part.text) + ")";
+    result += part.kind == TextPart::Kind::literal ? lua_string(part.text) : "as_text(" + trimmed(part.text) + ")";
   }
   return result.empty() ? "\"\"" : result;
 }

@@ -24,6 +24,22 @@ std::string output_of(const model::Stage& stage) {
   return "stages" + (key.starts_with('[') ? key : "." + key);
 }
 
+// These two stand before the other functions of kHelpers.
+constexpr const char* kAsText = R"(-- A value as a longer text of YAML has it.
+local function as_text(value)
+  if value == nil then return "null" end
+  return (value == gw.null or type(value) == "table") and json(value) or tostring(value)
+end
+
+)";
+constexpr const char* kOrNull = R"(-- A member that may be nothing stays a member, as in YAML.
+local function or_null(value)
+  if value == nil then return gw.null end
+  return value
+end
+
+)";
+
 std::string spaces(std::size_t count) {
   return std::string(count, ' ');
 }
@@ -63,6 +79,8 @@ class JobWriter {
     std::string text;
     for (const auto& comment : comments_.between(1, root.members.front().line)) text += comment_line(comment, 0);
     text += "local gw = require \"godwit\"\n\n";
+    for (const auto* helper : {kAsText, kOrNull})
+      if (helpers_.contains(helper)) text += helper;
     for (const auto* helper : kHelpers)
       if (helpers_.contains(helper)) text += helper;
     return text + "return gw.job {\n" + header + "  run = function(params)\n" + body + "  end,\n" + endings + "}\n";
@@ -146,7 +164,7 @@ class JobWriter {
     const List list{job_.stages, *document_.root().find("stages"), true};
     std::string text = "    local stages = {}\n" + write_stages(list, 4);
     if (job_.result) note_references(*job_.result);
-    const std::string result = job_.result ? lua_template(job_.result->value, 4) : output_of(job_.stages.back());
+    const std::string result = job_.result ? code(job_.result->value, 4) : output_of(job_.stages.back());
     text += write_next(result) + "    return " + result + "\n";
     return about_run(4) + text;
   }
@@ -154,7 +172,7 @@ class JobWriter {
   std::string write_next(const std::string& result) {
     if (!job_.continue_as) return {};
     note_references(job_.continue_as->with);
-    const std::string next = "gw.continue_as(" + lua_template(job_.continue_as->with.value, 4) + ", " + result + ")\n";
+    const std::string next = "gw.continue_as(" + code(job_.continue_as->with.value, 4) + ", " + result + ")\n";
     if (!job_.continue_as->when) return "    " + next;
     note_references(*job_.continue_as->when);
     return "    if " + condition(job_.continue_as->when->source) + " then " + next.substr(0, next.size() - 1) +
@@ -274,7 +292,7 @@ class JobWriter {
       const List body{stage.stages, *node_of(list, stage).find("stages")};
       text = spaces(indent) + "local stages = within(stages)\n" + write_stages(body, indent);
       if (stage.output) note_references(*stage.output);
-      output = stage.output ? lua_template(stage.output->value, indent) : output_of(stage.stages.back());
+      output = stage.output ? code(stage.output->value, indent) : output_of(stage.stages.back());
     }
     if (!stage.grow) return text + spaces(indent) + "return " + output + "\n";
     note_references(stage.grow->items);
@@ -284,11 +302,58 @@ class JobWriter {
     return text + spaces(indent) + (all ? "return {item, output}\n" : "return output\n");
   }
 
+  // Whether an expression gives nothing in a script where YAML has null: a stage that was skipped, a parameter that was
+  // not given. An item and its index are always there, and so are most parameters.
+  bool may_be_nothing(const std::string& source) const {
+    if (source == "item" || source == "index") return false;
+    constexpr std::string_view kParams = "params.";
+    if (!source.starts_with(kParams)) return true;
+    const std::string name = source.substr(kParams.size());
+    const auto* param = job_.params.if_contains(name);
+    if (!param) return true;
+    if (param->is_object() && param->get_object().contains("default")) return false;
+    const auto* required = job_.schema.if_contains("required");
+    const auto* names = required ? required->if_array() : nullptr;
+    return !names || std::find(names->begin(), names->end(), json::value(name)) == names->end();
+  }
+
+  // A value with ${...} as Lua. Nil would take a member out of its table and tear a hole into a list, so that what may
+  // be nothing is made null there.
+  std::string code(const json::value& value, std::size_t indent) { return lua_template(with_nulls(value), indent); }
+
+  json::value with_nulls(const json::value& value, bool inside = false) {
+    if (const auto* object = value.if_object()) {
+      json::object result;
+      for (const auto& [key, member] : *object) result[key] = with_nulls(member, true);
+      return result;
+    }
+    if (const auto* array = value.if_array()) {
+      json::array result;
+      for (const auto& item : *array) result.push_back(with_nulls(item, true));
+      return result;
+    }
+    return value.is_string() ? text_with_null(value, inside) : value;
+  }
+
+  json::value text_with_null(const json::value& text, bool inside) {
+    using expression::TextPart;
+    const auto parts = expression::split_text(text.get_string());
+    const auto is_expression = [](const TextPart& part) { return part.kind != TextPart::Kind::literal; };
+    if (parts.size() != 1 || !is_expression(parts[0])) {
+      if (std::any_of(parts.begin(), parts.end(), is_expression)) helpers_.insert(kAsText);
+      return text;
+    }
+    const std::string source = trimmed(parts[0].text);
+    if (!inside || !may_be_nothing(source)) return text;
+    helpers_.insert(kOrNull);
+    return json::value("${ or_null(" + source + ") }");
+  }
+
   // The call of gw that does what the stage does. A step that is the only one of its scope is called like the scope.
   std::string work(const List& list, const model::Stage& stage, std::size_t indent, bool own_scope) {
     note_references(stage.with);
     note_references(stage.wait.what);
-    const std::string input = lua_template(stage.with.value, indent);
+    const std::string input = code(stage.with.value, indent);
     if (stage.kind != model::StageKind::call) check_no_emit(list, stage);
     switch (stage.kind) {
       case model::StageKind::call: {
@@ -302,8 +367,8 @@ class JobWriter {
                  "the statement of stage '" + stage.name + "' is known only when it runs",
                  "write `with: {statement: ..., parameters: ...}`");
         const auto* parameters = with->if_contains("parameters");
-        return "gw.sql(" + lua_template(with->at("statement"), indent) +
-               arguments(parameters ? lua_template(*parameters, indent) : "{}",
+        return "gw.sql(" + code(with->at("statement"), indent) +
+               arguments(parameters ? code(*parameters, indent) : "{}",
                          options(list, stage, own_scope ? "" : stage.name, indent)) +
                ")";
       }
@@ -311,12 +376,12 @@ class JobWriter {
         return shaped(stage, indent,
                       "gw.child(" + lua_string(stage.uses) + ", " + input + wait_options(stage, own_scope) + ")");
       case model::StageKind::sleep:
-        return shaped(stage, indent,
-                      "gw.sleep(" + lua_template(stage.wait.what.value, indent) +
-                          (own_scope ? "" : ", " + lua_string(stage.name)) + ")");
+        return shaped(
+            stage, indent,
+            "gw.sleep(" + code(stage.wait.what.value, indent) + (own_scope ? "" : ", " + lua_string(stage.name)) + ")");
       case model::StageKind::signal: {
         const std::string wait =
-            "select(2, gw.wait(" + lua_template(stage.wait.what.value, indent) + wait_options(stage, own_scope) + "))";
+            "select(2, gw.wait(" + code(stage.wait.what.value, indent) + wait_options(stage, own_scope) + "))";
         // When the time is over there is nothing, and not a reason.
         return shaped(stage, indent,
                       stage.wait.goes_on
@@ -324,7 +389,7 @@ class JobWriter {
                           : wait);
       }
       case model::StageKind::lock:
-        return "gw.lock(" + lua_template(stage.wait.what.value, indent) + lock_options(stage) + ")";
+        return "gw.lock(" + code(stage.wait.what.value, indent) + lock_options(stage) + ")";
       case model::StageKind::approval:
         return shaped(stage, indent, "select(2, gw.approve(" + lua_string(stage.name) + approval(stage, indent) + "))");
     }
@@ -341,7 +406,7 @@ class JobWriter {
   std::string shaped(const model::Stage& stage, std::size_t indent, const std::string& work) {
     if (!stage.output) return work;
     note_references(*stage.output);
-    return "(function(output) return " + lua_template(stage.output->value, indent) + " end)(" + work + ")";
+    return "(function(output) return " + code(stage.output->value, indent) + " end)(" + work + ")";
   }
 
   // Of gw.child and gw.wait.
@@ -368,12 +433,12 @@ class JobWriter {
     return ", " + input + ", " + options;
   }
 
-  static std::string approval(const model::Stage& stage, std::size_t indent) {
+  std::string approval(const model::Stage& stage, std::size_t indent) {
     std::string text;
     const auto add = [&](const char* key, const std::string& value) {
       text += (text.empty() ? "" : ", ") + std::string(key) + " = " + value;
     };
-    if (!stage.wait.what.value.is_null()) add("text", lua_template(stage.wait.what.value, indent));
+    if (!stage.wait.what.value.is_null()) add("text", code(stage.wait.what.value, indent));
     if (!stage.wait.who.empty()) add("who", lua_value(json::value_from(stage.wait.who), indent));
     if (stage.timeout) add("within", lua_string(base::format_duration(*stage.timeout)));
     if (stage.wait.reminder) add("remind", lua_string(base::format_duration(*stage.wait.reminder)));

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <set>
+
+#include "lab/difference.hpp"
 
 namespace godwit::lab {
 namespace {
@@ -150,6 +154,92 @@ json::array journal_view(const Memory& memory) {
     forget_lost_steps(views.back().get_object());
   }
   return views;
+}
+
+namespace {
+
+// The instants that the clock of a story gave to what its runs did. How long calls take differs from one seed to the
+// next, and after a crash, so these differ too where a job hands them on: as the end of a sleep, as gw.now().
+class ClockReadings {
+ public:
+  explicit ClockReadings(const Memory& memory) {
+    for (const auto& [id, run] : memory.runs) {
+      add(run.submitted.submitted_at);
+      if (run.done) add(run.done->at);
+      for (const auto& [path, step] : run.steps) {
+        add(step.started_at);
+        add(step.finished_at);
+      }
+      for (const auto& [path, wait] : run.waits) {
+        add(wait.at);
+        if (wait.until) add(*wait.until);
+      }
+    }
+  }
+
+  // Of seconds since 1970.
+  bool has(double seconds) const {
+    const double microseconds = std::round(seconds * 1e6);
+    return std::abs(microseconds) < 9e18 &&
+           instants_.contains(base::from_microseconds(static_cast<std::int64_t>(microseconds)));
+  }
+  // The text with a mark in the place of each instant.
+  std::string without_instants(std::string_view text) const {
+    static const std::size_t kLength = base::format_instant({}).size();
+    std::string result;
+    while (text.size() >= kLength) {
+      const bool known = texts_.contains(text.substr(0, kLength));
+      result += known ? "(an instant)" : text.substr(0, 1);
+      text.remove_prefix(known ? kLength : 1);
+    }
+    return result.append(text);
+  }
+
+ private:
+  void add(base::Instant instant) {
+    instants_.insert(instant);
+    texts_.insert(base::format_instant(instant));
+  }
+  std::set<base::Instant> instants_;
+  std::set<std::string, std::less<>> texts_;
+};
+
+// Takes over from `expected` what differs from it in nothing but readings of the clocks.
+class ClockLeveller {
+ public:
+  ClockLeveller(const Memory& expected, const Memory& got) : expected_(expected), got_(got) {}
+
+  void level(const json::value& expected, json::value& got) const {
+    if (expected.is_object() && got.is_object()) return objects(expected.get_object(), got.get_object());
+    if (expected.is_array() && got.is_array()) return lists(expected.get_array(), got.get_array());
+    if (expected != got && is_same_reading(expected, got)) got = expected;
+  }
+
+ private:
+  void objects(const json::object& expected, json::object& got) const {
+    for (const auto& [key, value] : expected)
+      if (auto* other = got.if_contains(key)) level(value, *other);
+  }
+  void lists(const json::array& expected, json::array& got) const {
+    for (std::size_t i = 0; i < std::min(expected.size(), got.size()); ++i) level(expected[i], got[i]);
+  }
+  bool is_same_reading(const json::value& expected, const json::value& got) const {
+    if (expected.is_double() && got.is_double())
+      return expected_.has(expected.get_double()) && got_.has(got.get_double());
+    return expected.is_string() && got.is_string() &&
+           expected_.without_instants(expected.get_string()) == got_.without_instants(got.get_string());
+  }
+
+  ClockReadings expected_, got_;
+};
+
+}  // namespace
+
+std::vector<std::string> journal_differences(const Memory& expected, const Memory& got) {
+  const json::value wanted = journal_view(expected);
+  json::value found = journal_view(got);
+  if (wanted != found) ClockLeveller(expected, got).level(wanted, found);
+  return differences(wanted, found, Match::whole, "journal");
 }
 
 }  // namespace godwit::lab

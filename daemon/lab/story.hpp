@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class Story {
   bool step();
   bool fire_event();
   void fire(std::size_t number);
+  void tell(const Event& event, engine::Answer<engine::Nothing> answered);
+  bool answer_as_recorded();
   bool unblock();
   bool ended() const;
   model::RunId last_run() const;
@@ -71,6 +74,7 @@ class Story {
   std::optional<base::Error> refused_;
   enum class Told { no, asked, yes };
   std::vector<Told> events_;  // by their place in the test
+  std::set<std::string> answered_;  // the steps for which, in this life, it was looked what the recorded run has
   std::size_t audited_ = 0;   // what the audit had when the last event was told
   std::size_t lives_ = 0;
   std::size_t unblocked_ = 0;

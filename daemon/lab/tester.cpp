@@ -50,7 +50,7 @@ struct Tester::Form {
   explicit Form(const std::filesystem::path& path)
       : file(path.string()),
         text(read_job(path)),
-        library({path.parent_path()}, &script_reader, jobfile::Library::Twins::first) {
+        library({std::filesystem::absolute(path).parent_path()}, &script_reader, jobfile::Library::Twins::first) {
     library.reload();
   }
 };
@@ -98,8 +98,7 @@ void Tester::run_twice(const Test& test, Form& form, TestResult& result) {
   result.problems = verdict(test.expect, first, language_);
   if (!result.problems.empty()) return;
   const Outcome again = Story(*form.setting, kOtherSeed).play();
-  add(result.problems, "with another seed: ",
-      differences(journal_view(first.memory), journal_view(again.memory), Match::whole, "journal"));
+  add(result.problems, "with another seed: ", journal_differences(first.memory, again.memory));
 }
 
 // Forms of one job do the same, each in its words.
@@ -120,7 +119,6 @@ void Tester::compare(const Test& test, const Form& form, const Form& other, Test
 
 void Tester::sweep(const Test& test, Form& form, TestResult& result) {
   const Outcome& first = form.outcomes.at(test.name);
-  const auto expected = journal_view(first.memory);
   // A run that waits for somebody may have come less far with its other steps.
   const auto run = first.memory.runs.find(first.run);
   const bool ended = run != first.memory.runs.end() && run->second.done;
@@ -133,8 +131,7 @@ void Tester::sweep(const Test& test, Form& form, TestResult& result) {
       add(result.problems, where, outcome.faults);
       if (outcome.state != first.state)
         result.problems.push_back(where + "state: expected " + first.state + ", got " + outcome.state);
-      if (ended)
-        add(result.problems, where, differences(expected, journal_view(outcome.memory), Match::whole, "journal"));
+      if (ended) add(result.problems, where, journal_differences(first.memory, outcome.memory));
       ++result.crashes;
       result.unblocked += outcome.unblocked;
     }

@@ -132,10 +132,10 @@ class Complaints {
   std::string kept_;
 };
 
-[[noreturn]] void fail_with(const std::string& code, std::string message, const Complaints& complaints) {
+std::string with_end(std::string message, const Complaints& complaints) {
   const std::string end = complaints.end(kStderrInMessage);
   if (!end.empty()) message += "; stderr ends with:\n" + end;
-  godwit::fail(code, message);
+  return message;
 }
 
 bool is_ok(const json::object& args, int exit_code) {
@@ -172,26 +172,25 @@ class Shell {
     complaints.flush();
     call.check_cancel();
     if (too_much)
-      fail_with("too_big",
-                "the program wrote more than " + std::to_string(output_max) +
-                    " bytes to stdout; raise max_output or write to a file",
-                complaints);
+      godwit::fail("too_big", with_end("the program wrote more than " + std::to_string(output_max) +
+                                           " bytes to stdout; raise max_output or write to a file",
+                                       complaints));
     return result(args, form, process.status(), output, complaints);
   }
 
  private:
+  // Nobody knows whether a program that failed would fail again; a step with `retry` is for those that may not.
   static json::value result(const json::object& args, const std::string& form, int status, const std::string& output,
                             const Complaints& complaints) {
     if (WIFSIGNALED(status)) {
       const char* name = ::sigabbrev_np(WTERMSIG(status));
-      fail_with("killed",
-                "the program was ended by signal SIG" + std::string(name ? name : std::to_string(WTERMSIG(status))),
-                complaints);
+      const std::string signal = name ? name : std::to_string(WTERMSIG(status));
+      godwit::retry("killed", with_end("the program was ended by signal SIG" + signal, complaints));
     }
     const int exit_code = WEXITSTATUS(status);
     if (!is_ok(args, exit_code))
-      fail_with("exit_" + std::to_string(exit_code), "the program ended with exit code " + std::to_string(exit_code),
-                complaints);
+      godwit::retry("exit_" + std::to_string(exit_code),
+                    with_end("the program ended with exit code " + std::to_string(exit_code), complaints));
     return {{"exit_code", exit_code}, {"stdout", read_output(form, output)}, {"stderr", complaints.end(kStderrKept)}};
   }
 };

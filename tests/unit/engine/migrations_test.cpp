@@ -95,3 +95,24 @@ TEST_CASE("a run that goes on while it is looked at has no step done by two vers
     CHECK(world.memory.faults.empty());
   }
 }
+
+TEST_CASE("what has begun and would be done otherwise is named, and what waits becomes nothing else") {
+  EngineWorld world;
+  world.plugin("echo", {[](const engine::StepCall& call) { return support::succeed(call.input); }});
+  const auto run = world.submit(kOld);
+  world.clock.advance(1h);
+  world.job("m",
+            "job: m\nstages:\n  a: {uses: echo, with: {v: 7}, retry: {attempts: 2}}\n  nap: {needs: [a], sleep: 9h}\n"
+            "  b: {needs: [nap], uses: echo, with: {v: 2}}\n");
+  const auto report = migrate(world, run, true);
+  CHECK(json::serialize(report.at("changed")) == R"(["a"])");
+  CHECK(report.at("problem").is_null());
+  world.job("m", "job: m\nstages:\n  a: {uses: echo, with: {v: 1}}\n  nap: {needs: [a], wait_signal: go}\n");
+  const auto other = migrate(world, run, false);
+  CHECK(json::serialize(other.at("changed")) == R"(["nap"])");
+  CHECK(other.at("problem") ==
+        "nap has begun as a sleep and is a wait for a signal in that version; give that stage another name");
+  CHECK(other.at("done") == false);
+  world.run_to_end();
+  CHECK(world.result(run) == R"({"v":2})");
+}

@@ -51,6 +51,12 @@ stages:
 -- And good bye.
 local gw = require "godwit"
 
+-- A value as a longer text of YAML has it.
+local function as_text(value)
+  if value == nil then return "null" end
+  return (value == gw.null or type(value) == "table") and json(value) or tostring(value)
+end
+
 -- The same where every item must succeed.
 local function succeeded(list, outputs)
   local items = gw.array {}
@@ -82,7 +88,7 @@ return gw.job {
     gw.all("together", {
       world = function()
         -- To the world
-        stages.world = gw.call("mail.send", {text = "hello " .. tostring(params.name), ["end"] = {1, gw.null}})
+        stages.world = gw.call("mail.send", {text = "hello " .. as_text(params.name), ["end"] = {1, gw.null}})
       end,
       moon = function()
         if params.name == 'moon' then

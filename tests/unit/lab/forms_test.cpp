@@ -83,3 +83,42 @@ tests:
     CHECK(result.problems == std::vector<std::string>());
   }
 }
+
+TEST_CASE("what is put into a text, and what is nothing, is in Lua what it is in YAML") {
+  constexpr auto kSaid = R"(
+job: said
+params: {o: {type: object}, list: {type: array}, none: {type: string, optional: true}}
+stages:
+  never: {when: "${ params.o.a == 2 }", uses: a.say}
+  say:
+    needs: [never]
+    uses: a.say
+    with:
+      text: "${ params.o } ${ params.list } ${ params.o.z } ${ params.none } ${ stages.never } ${ params.o.f } ${ params.o.t } ${ params.o.s }"
+      list: ["${ stages.never }", "${ params.none }", "${ params.o.t == false }"]
+      deep: {none: "${ params.none }", never: "${ stages.never }"}
+result: {b: "${ stages.never }", text: "never: ${ stages.never }", none: "${ params.none }", said: "${ stages.say }"}
+)";
+  lab::Bench bench(kSaid, R"(
+mocks: {a.say: {output: "${ input }"}}
+tests:
+  same:
+    params: {o: {a: 1, f: 2.0, s: x, t: true, z: null}, list: [1, [], {b: [null]}]}
+    expect:
+      result:
+        b: null
+        text: "never: null"
+        none: null
+        said:
+          text: '{"a":1,"f":2.0,"s":"x","t":true,"z":null} [1,[],{"b":[null]}] null null null 2.0 true x'
+          list: [null, null, false]
+          deep: {none: null, never: null}
+)");
+  bench.write("x.lua", jobfile::to_lua(kSaid, "x.yaml"));
+  const auto results = bench.run();
+  CHECK(results.size() == 2);
+  for (const auto& result : results) {
+    INFO(result.job);
+    CHECK(result.problems == std::vector<std::string>());
+  }
+}

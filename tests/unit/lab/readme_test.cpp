@@ -81,3 +81,17 @@ tests:
 )");
   CHECK(bench.problems() == "");
 }
+
+TEST_CASE("the manual's job with schedules gives its program text") {
+  const std::string text = lab::read_file(std::string(GODWIT_SOURCE_DIR) + "/scripts/README.md");
+  const auto shown = blocks(text);
+  const auto job = std::find_if(shown.begin(), shown.end(),
+                                [](const Block& block) { return block.text.starts_with("job: nightly\n"); });
+  REQUIRE(job != shown.end());
+  // Arguments are held against the plugin's schema, mocked or not.
+  const lab::Bench bench(job->text, R"(
+mocks: {shell.run: {output: {exit_code: 0}}}
+tests: {t: {expect: {calls: {shell.run: [{argv: [make-report, "--depth=1"]}]}}}}
+)");
+  CHECK(bench.problems() == "");
+}

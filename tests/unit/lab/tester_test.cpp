@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
+#include "lab/journal_view.hpp"
 
 using namespace godwit;
 using namespace std::chrono_literals;
@@ -182,5 +183,112 @@ TEST_CASE("a lost process is a lost call") {
   const Bench bench(
       "job: a\nstages: {one: {uses: a.b, retry: {attempts: 2}}}\n",
       "tests: {t: {mocks: {a.b: [{attempt: 1, lost: true}, {output: 1}]}, expect: {result: 1, calls: {a.b: 2}}}}");
+  CHECK(bench.problems() == "");
+}
+
+TEST_CASE("a test is of one run: no schedule fires, of its job or of those beside it") {
+  const Bench bench("job: a\nschedule: {cron: '0 3 * * *'}\nstages: {one: {wait_signal: go}}\n",
+                    "tests: {t: {expect: {state: waiting, calls: {shell.run: 0}, took: {most: 1h}}}}");
+  bench.write("tick.yaml", "job: tick\nschedule: {every: 1h}\nstages: {one: {uses: shell.run, with: {argv: [ls]}}}\n");
+  CHECK(bench.problems({.crash_sweep = true}) == "");
+}
+
+TEST_CASE("instants of the lab's clock may differ from one seed to the next, however the job hands them on") {
+  const Bench yaml(R"(
+job: a
+stages:
+  many: {foreach: '${ range(1, 30) }', parallel: 2, uses: a.b}
+  nap: {needs: [many], sleep: 1s}
+  told: {needs: [nap], uses: a.b, with: {text: 'until ${ stages.nap["until"] }'}, output: '${ output }'}
+result: {nap: '${ stages.nap }', told: '${ stages.told }'}
+)",
+                   "tests: {t: {mocks: {a.b: {output: '${ input }'}}, expect: {}}}");
+  CHECK(yaml.problems() == "");
+  const Bench lua("job: x\nstages: {one: {uses: a.b}}\n", "");
+  lua.write("y.lua", R"(
+local gw = require "godwit"
+return gw.job {
+  name = "y",
+  run = function()
+    gw.each("many", range(1, 30), {parallel = 2}, function() return gw.call("a.b") end)
+    local text, seconds = gw.now()
+    return {text, seconds}
+  end,
+}
+)");
+  lua.write("y.test.yaml", "tests: {t: {mocks: {a.b: {output: 1}}, expect: {}}}");
+  CHECK(lua.run({}, lua.path("y.test.yaml")).at(0).problems == std::vector<std::string>());
+}
+
+TEST_CASE("instants that no clock of the lab gave are compared as everything else") {
+  const auto gives = [](const std::string& output, int second) {
+    lab::Memory memory;
+    auto& run = memory.runs[model::RunId{1}];
+    run.submitted.job = "a";
+    run.done.emplace();
+    run.steps["one"] = {.output = output, .finished_at = base::from_microseconds(second * 1'000'000)};
+    return memory;
+  };
+  const std::string first = R"("1970-01-01T00:00:01.000Z")", second = R"("1970-01-01T00:00:02.000Z")";
+  CHECK(lab::journal_differences(gives(first, 1), gives(second, 2)).empty());
+  CHECK_FALSE(lab::journal_differences(gives(first, 1), gives(second, 1)).empty());
+  CHECK_FALSE(lab::journal_differences(gives(first, 7), gives(second, 7)).empty());
+  CHECK(lab::journal_differences(gives(R"("at 1970-01-01T00:00:01.000Z!")", 1),
+                                 gives(R"("at 1970-01-01T00:00:02.000Z!")", 2))
+            .empty());
+  CHECK(lab::journal_differences(gives("1.5", 1), gives("2.5", 2)).size() == 1);
+}
+
+TEST_CASE("a recorded run brings the signals and the decisions that it got") {
+  const Bench bench(R"(
+job: a
+stages:
+  go: {wait_signal: go}
+  ask: {needs: [go], approve: {text: ok, who: [ann, "role:admin"]}}
+  late: {needs: [ask], wait_signal: {name: never, timeout: 1h, otherwise: go_on}}
+  no: {needs: [late], approve: {who: [bob]}}
+result: {n: "${ stages.go.payload.n }", by: "${ stages.ask.by }"}
+)",
+                    R"(
+tests:
+  recorded: {recorded: run.json, expect: {state: failed, failed_step: "no", error: "rejected by bob: not today",
+             steps: {late: {output: null}, "no": {state: failed}}, took: {least: 1h, most: 61m},
+             that: ["${ steps.go.output.payload.n == 7 and steps.go.output.by == 'eve' }",
+                    "${ steps.ask.output.approved and steps.ask.output.by == 'cid' and steps.ask.output.comment == 'fine' }"]}}
+  told: {recorded: run.json, events: [{at: 10m, signal: go, payload: {n: 8}}],
+         expect: {state: failed, that: "${ steps.go.output.payload.n == 8 }", took: {least: 70m}}}
+)");
+  bench.write("run.json", R"({"job": "a", "params": {}, "steps": [
+    {"path": "go", "state": "succeeded", "output": {"payload": {"n": 7}, "by": "eve", "at": "2026-01-01T00:00:00.000Z"}},
+    {"path": "ask", "state": "succeeded", "output": {"approved": true, "comment": "fine", "by": "cid", "at": "2026-01-01T00:00:00.000Z"}},
+    {"path": "late", "state": "succeeded", "output": null},
+    {"path": "no", "state": "failed", "error": {"code": "rejected", "message": "rejected by bob: not today"}}]})");
+  for (const auto& result : bench.run({.crash_sweep = true})) {
+    INFO(result.test);
+    CHECK(result.problems == std::vector<std::string>());
+  }
+}
+
+TEST_CASE("a program that fails is run again as often as `retry` says, and else once") {
+  const Bench bench(R"(
+job: a
+stages:
+  again: {foreach: "${ {1} }", on_item_error: record, uses: shell.run, with: {script: exit 3}, retry: {attempts: 3, backoff: 1s}}
+  killed: {foreach: "${ {1} }", on_item_error: record, uses: shell.run, with: {script: kill -9 $$}, retry: {attempts: 2, backoff: 1s}}
+  missing: {foreach: "${ {1} }", on_item_error: record, uses: shell.run, with: {argv: [no-such-program]}, retry: {attempts: 2}}
+  once: {uses: shell.run, with: {script: exit 4}, needs: [again, killed, missing]}
+)",
+                    R"(
+real: [shell.run]
+tests:
+  t:
+    expect:
+      error: exit_4
+      steps:
+        "again[0]": {state: failed, attempts: 3, error: exit_3}
+        "killed[0]": {state: failed, attempts: 2, error: SIGKILL}
+        "missing[0]": {state: failed, attempts: 1}
+        once: {state: failed, attempts: 1}
+)");
   CHECK(bench.problems() == "");
 }
