@@ -82,12 +82,27 @@ void Batch::clear() {
   queues_.clear();
   schedules_.clear();
   versions_.clear();
+  folds_.clear();
   ended_.clear();
   submitted_.clear();
 }
 
 void Batch::add(const engine::Fact& fact) {
   std::visit([this](const auto& it) { put(it); }, fact);
+}
+
+void Batch::expect(const engine::Fact& fact) {
+  const auto* moved = std::get_if<engine::CursorMoved>(&fact);
+  if (moved && !moved->folded.empty()) folds_[moved->run].insert(moved->folded.begin(), moved->folded.end());
+}
+
+// Whether the step, or one that it is part of, is folded away by this batch.
+bool Batch::is_folded(model::RunId run, std::string_view path) const {
+  const auto folds = folds_.find(run);
+  if (folds == folds_.end()) return false;
+  for (auto end = path.find('/'); end != path.npos; end = path.find('/', end + 1))
+    if (folds->second.contains(path.substr(0, end))) return true;
+  return folds->second.contains(path);
 }
 
 void Batch::finish() {
@@ -154,18 +169,21 @@ void Batch::put(const engine::Submitted& fact) {
 }
 
 void Batch::put(const engine::AttemptStarted& fact) {
+  if (is_folded(fact.run, fact.path)) return;
   row(Rows::attempt, fact.run, fact.path, std::int64_t(fact.attempt), std::int64_t(kPhaseStarted), Null{}, fact.at,
       Null{});
 }
 
 void Batch::put(const engine::AttemptFailed& fact) {
+  if (is_folded(fact.run, fact.path)) return;
   row(Rows::attempt, fact.run, fact.path, std::int64_t(fact.attempt), std::int64_t(kPhaseFailed), fact.failure, fact.at,
       fact.next_at);
 }
 
 void Batch::put(const engine::StepDone& fact) {
-  row(Rows::step, fact.run, fact.path, code(fact.state), std::int64_t(fact.attempt), fact.args_hash,
-      OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at, OrNull{fact.line});
+  if (!is_folded(fact.run, fact.path))
+    row(Rows::step, fact.run, fact.path, code(fact.state), std::int64_t(fact.attempt), fact.args_hash,
+        OrNull{fact.output}, fact.failure, fact.started_at, fact.finished_at, OrNull{fact.line});
   if (fact.output.size() > kOutputInlineMax)
     row(Rows::artifact, fact.run, fact.path, base::sha256_hex(fact.output), kOutputName, numbers_.next(),
         static_cast<std::int64_t>(fact.output.size()), kOutputMediaType, fact.finished_at, kInStep);
@@ -189,6 +207,7 @@ void Batch::put(const engine::QueueSet& fact) {
 }
 
 void Batch::put(const engine::WaitOpened& fact) {
+  if (is_folded(fact.run, fact.path)) return;
   row(Rows::wait, fact.run, fact.path, code(fact.kind), fact.at, fact.until, OrNull{fact.name}, fact.child,
       OrNull{fact.detail});
 }

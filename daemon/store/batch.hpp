@@ -34,6 +34,9 @@ class Batch {
   explicit Batch(FactNumbers& numbers);
 
   void clear();
+  // For each fact, before add() of any: what a loop folds away in the same batch is not written at all, for one
+  // statement cannot delete what it inserts.
+  void expect(const engine::Fact& fact);
   void add(const engine::Fact& fact);
   // What add() gathered but may hold only once; call it before columns().
   void finish();
@@ -47,6 +50,7 @@ class Batch {
   const std::vector<std::int64_t>& submitted() const { return submitted_; }
 
  private:
+  bool is_folded(model::RunId run, std::string_view path) const;
   template <typename... Values>
   void row(Rows rows, const Values&... values);
   void put(const engine::JobStored& fact);
@@ -86,6 +90,7 @@ class Batch {
   std::map<std::string_view, const engine::QueueSet*> queues_;
   std::map<std::string_view, const engine::ScheduleSet*> schedules_;
   std::set<std::string_view> versions_;
+  std::map<model::RunId, std::set<std::string_view>> folds_;
   std::vector<std::int64_t> ended_;
   std::vector<std::int64_t> submitted_;
 };

@@ -15,7 +15,7 @@ constexpr std::size_t kBatchFacts = 5'000;
 constexpr std::size_t kBatchBytes = 16 << 20;
 // PostgreSQL takes no message of 1 GiB and builds arrays in memory several times over.
 constexpr std::size_t kGroupBytes = 256 << 20;
-constexpr std::size_t kRelaxedFacts = 20'000;
+constexpr std::size_t kRelaxedFacts = 50'000;
 constexpr std::size_t kRelaxedBytes = 16 << 20;
 constexpr auto kRelaxedDelay = std::chrono::milliseconds(250);
 constexpr std::size_t kFoldEvery = 10'000;  // ends
@@ -30,7 +30,13 @@ using engine::Verdict;
 }  // namespace
 
 Journal::Journal(engine::Clock& clock, Uplink& uplink, StopSignal& stop, Health& health, UnfoldedRuns& unfolded)
-    : clock_(clock), uplink_(uplink), stop_(stop), health_(health), batch_(numbers_), unfolded_(unfolded) {}
+    : clock_(clock),
+      uplink_(uplink),
+      stop_(stop),
+      health_(health),
+      batch_(numbers_),
+      unfolded_(unfolded),
+      relaxed_(kRelaxedFacts, kRelaxedBytes) {}
 
 void Journal::append(std::vector<engine::Fact> facts, std::function<void(Verdict)> settled) {
   Group group{std::move(facts), std::move(settled)};
@@ -55,24 +61,13 @@ void Journal::append(std::vector<engine::Fact> facts, std::function<void(Verdict
 }
 
 void Journal::append_relaxed(engine::Fact fact) {
-  const std::size_t size = size_of(fact);
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (relaxed_.size() >= kRelaxedFacts || relaxed_bytes_ + size > kRelaxedBytes) {
-      ++totals_.relaxed_dropped;
-      return;
-    }
-    if (relaxed_.empty()) {
-      relaxed_since_ = base::tick();
-      // The thread waits without a limit while nothing is relaxed.
-      wake = std::exchange(sleeping_, false);
-    }
-    relaxed_bytes_ += size;
-    Group group;
-    group.facts.push_back(std::move(fact));
-    group.size = size;
-    relaxed_.push_back(std::move(group));
+    // The thread waits without a limit while nothing is relaxed.
+    const bool first = relaxed_.empty();
+    if (!relaxed_.add(std::move(fact))) ++totals_.relaxed_dropped;
+    wake = first && !relaxed_.empty() && std::exchange(sleeping_, false);
   }
   if (wake) wake_.notify_one();
 }
@@ -97,7 +92,18 @@ void Journal::finish() {
 }
 
 bool Journal::relaxed_are_due() const {
-  return !relaxed_.empty() && (finishing_ || base::tick() >= relaxed_since_ + kRelaxedDelay);
+  return !relaxed_.empty() && (finishing_ || base::tick() >= relaxed_.since() + kRelaxedDelay);
+}
+
+bool Journal::parked_are_due() const {
+  return parked_due_ && !finishing_ && base::tick() >= *parked_due_;
+}
+
+// When the thread has something to do though nothing comes.
+std::optional<base::Tick> Journal::next_due() const {
+  if (relaxed_.empty()) return parked_due_;
+  const base::Tick relaxed_due = relaxed_.since() + kRelaxedDelay;
+  return parked_due_ ? std::min(*parked_due_, relaxed_due) : relaxed_due;
 }
 
 // The next batch; empty when the journal is to end.
@@ -108,39 +114,44 @@ std::deque<Journal::Group> Journal::take() {
       resuming_ = true;
       return std::exchange(returned_, {});
     }
-    const bool relaxed_due = relaxed_are_due();
-    if (!lane_busy_ && (!queue_.empty() || relaxed_due)) break;
+    if (!lane_busy_ && parked_are_due()) {
+      parked_due_.reset();
+      return std::exchange(parked_, {});
+    }
+    if (!lane_busy_ && (!queue_.empty() || relaxed_are_due())) break;
     if (finishing_ && !lane_busy_) return {};
     sleeping_ = true;
     const auto woken = [this] { return !sleeping_; };
-    // The end of what is on the lane wakes this thread when there is something for it.
-    if (relaxed_.empty() || relaxed_due)
-      wake_.wait(lock, woken);
+    // What is due already waits for the end of what is on the lane, which wakes this thread then.
+    if (const auto due = next_due(); due && base::tick() < *due)
+      wake_.wait_until(lock, *due, woken);
     else
-      wake_.wait_until(lock, relaxed_since_ + kRelaxedDelay, woken);
+      wake_.wait(lock, woken);
     sleeping_ = false;
   }
   gather(lock);
   std::deque<Group> batch;
   std::size_t facts = 0, bytes = 0;
-  const auto move_from = [&](std::deque<Group>& from) {
-    while (!from.empty() && (batch.empty() || (facts + from.front().facts.size() <= kBatchFacts &&
-                                               bytes + from.front().size <= kBatchBytes))) {
-      facts += from.front().facts.size();
-      bytes += from.front().size;
-      batch.push_back(std::move(from.front()));
-      from.pop_front();
-    }
-  };
-  move_from(queue_);
+  while (!queue_.empty() && (batch.empty() || (facts + queue_.front().facts.size() <= kBatchFacts &&
+                                               bytes + queue_.front().size <= kBatchBytes))) {
+    facts += queue_.front().facts.size();
+    bytes += queue_.front().size;
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
   last_groups_ = batch.size();
   totals_.waiting -= batch.size();
   totals_.waiting_bytes -= bytes;
-  move_from(relaxed_);
-  relaxed_bytes_ = 0;
-  for (const auto& group : relaxed_) relaxed_bytes_ += group.size;
-  relaxed_since_ = base::tick();
+  if (facts < kBatchFacts && bytes < kBatchBytes) take_relaxed(batch, kBatchFacts - facts, kBatchBytes - bytes);
   return batch;
+}
+
+void Journal::take_relaxed(std::deque<Group>& batch, std::size_t facts, std::size_t bytes) {
+  for (auto& [fact, size] : relaxed_.take(facts, bytes, base::tick())) {
+    Group& group = batch.emplace_back();
+    group.facts.push_back(std::move(fact));
+    group.size = size;
+  }
 }
 
 // Those whose facts were just settled are about to append the next ones, one after the other: to leave with the first
@@ -222,6 +233,9 @@ void Journal::write(Groups groups) {
           uplink_.drop();
           health_.set(Health::State::down, describe(error));
           break;
+        case Trouble::locked:
+          if (park(groups)) return;
+          [[fallthrough]];
         case Trouble::later:
         case Trouble::defect:
           health_.set(Health::State::down, describe(error));
@@ -257,6 +271,8 @@ void Journal::fill(Groups groups) {
   }
   if (numbers_.running_out() && numbers_low_ && !std::exchange(low_told_, true)) numbers_low_();
   batch_.clear();
+  for (const auto* group : groups)
+    for (const auto& fact : group->facts) batch_.expect(fact);
   for (const auto* group : groups)
     for (const auto& fact : group->facts) batch_.add(fact);
   batch_.finish();

@@ -12,6 +12,7 @@
 #include "store/express_lane.hpp"
 #include "store/health.hpp"
 #include "store/node_seat.hpp"
+#include "store/relaxed_queue.hpp"
 #include "store/unfolded_runs.hpp"
 #include "store/uplink.hpp"
 
@@ -69,12 +70,17 @@ class Journal {
 
   std::deque<Group> take();
   bool relaxed_are_due() const;  // under mutex_
+  bool parked_are_due() const;   // under mutex_
+  std::optional<base::Tick> next_due() const;                                         // under mutex_
+  void take_relaxed(std::deque<Group>& batch, std::size_t facts, std::size_t bytes);  // under mutex_
   void gather(std::unique_lock<std::mutex>& lock);
   void write_all(std::deque<Group>& groups);
   void write(Groups groups);
   void fill(Groups groups);
   bool execute(StatementForm form);
   void split(Groups groups, const std::exception& error);
+  static bool brings_key(const Group& group);
+  bool park(Groups groups);
   bool settle_duplicates(Groups groups);
   std::map<const Group*, engine::Verdict> find_duplicates(Groups groups);
   std::map<const Group*, engine::Verdict> find_taken_fires(Groups groups);
@@ -114,10 +120,10 @@ class Journal {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Group> queue_;
-  std::deque<Group> relaxed_;
-  base::Tick relaxed_since_{};
-  std::size_t relaxed_bytes_ = 0;
+  RelaxedQueue relaxed_;
   std::size_t last_groups_ = 0;
+  std::deque<Group> parked_;              // journal's thread: they bring keys that others hold
+  std::optional<base::Tick> parked_due_;  // when they are tried again
   bool finishing_ = false;
   bool sleeping_ = false;
   Totals totals_;

@@ -1,6 +1,8 @@
 // The part of Journal that settles what brings a key, or a fire time of a schedule, that another run has already.
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 #include "store/journal.hpp"
 #include "store/trouble.hpp"
 #include "store/values.hpp"
@@ -8,6 +10,38 @@
 namespace godwit::store {
 
 using engine::Verdict;
+
+namespace {
+
+// What is parked costs the others a tenth of the time at most: a try of one takes 50 ms, see tables.cpp.
+constexpr auto kParkedPause = std::chrono::milliseconds(500);
+
+}  // namespace
+
+bool Journal::brings_key(const Group& group) {
+  return std::any_of(group.facts.begin(), group.facts.end(), [](const engine::Fact& fact) {
+    const auto* submitted = std::get_if<engine::Submitted>(&fact);
+    return submitted && !submitted->key.empty() && !submitted->from_inbox;
+  });
+}
+
+// Somebody's transaction holds a row that is wanted. What an application can hold for as long as it likes is a key that
+// it submits with: who brings one waits for the end of that by itself, tried again now and then, and nobody waits with
+// it. False when no group brings a key.
+bool Journal::park(Groups groups) {
+  std::vector<Group*> keyed, others;
+  for (auto* group : groups) (brings_key(*group) ? keyed : others).push_back(group);
+  if (keyed.empty()) return false;
+  if (groups.size() == 1) {
+    parked_.push_back(std::move(*groups.front()));
+    const std::lock_guard lock(mutex_);
+    parked_due_ = base::tick() + kParkedPause * parked_.size();
+    return true;
+  }
+  write(others);
+  for (auto* group : keyed) write({&group, 1});
+  return true;
+}
 
 // Finds groups that bring a key which is taken, settles them, and writes the others. False when there were none.
 bool Journal::settle_duplicates(Groups groups) {

@@ -1,6 +1,8 @@
 // The part of Journal that is about the express lane: on the engine's thread, where nothing else is said.
 #include "store/journal.hpp"
 
+#include <algorithm>
+
 namespace godwit::store {
 namespace {
 
@@ -67,15 +69,13 @@ void Journal::express() {
     const std::lock_guard lock(mutex_);
     // The thread has woken since and takes the queue itself.
     if (!sleeping_ || lane_busy_ || queue_.empty()) return;
-    if (queue_.size() + relaxed_.size() > kExpressGroups || totals_.waiting_bytes + relaxed_bytes_ > kExpressBytes ||
-        !lane_is_open()) {
+    if (queue_.size() + relaxed_.size() > kExpressGroups || totals_.waiting_bytes + relaxed_.bytes() > kExpressBytes ||
+        std::any_of(queue_.begin(), queue_.end(), brings_key) || !lane_is_open()) {
       sleeping_ = false;
     } else {
       lane_busy_ = true;
       on_lane_ = std::exchange(queue_, {});
-      std::move(relaxed_.begin(), relaxed_.end(), std::back_inserter(on_lane_));
-      relaxed_.clear();
-      relaxed_bytes_ = 0;
+      take_relaxed(on_lane_, kExpressGroups, kExpressBytes);
       totals_.waiting = totals_.waiting_bytes = 0;
     }
   }
@@ -98,7 +98,7 @@ void Journal::on_express(bool committed) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    wake = finishing_ || relaxed_are_due();
+    wake = finishing_ || relaxed_are_due() || parked_are_due();
     if (wake) sleeping_ = false;
   }
   if (wake)

@@ -31,6 +31,7 @@ constexpr auto kOpeningLimit = std::chrono::minutes(10);
 // The statements of steps have time limits of their own, which the server keeps; this is for a server that is gone.
 constexpr auto kStatementLimit = std::chrono::hours(2);
 constexpr auto kSweepInterval = std::chrono::minutes(1);
+constexpr int kLossesMax = 3;
 
 }  // namespace
 
@@ -95,7 +96,17 @@ class PostgresStore::Impl {
   void execute(engine::SqlStep step, engine::Answer<engine::SqlDone> answer) {
     ask<engine::SqlDone>(
         statements_,
-        [this, step = std::move(step)](Connection& connection) { return execute_step(connection, seat(), step); },
+        [this, step = std::move(step), losses = 0](Connection& connection) mutable {
+          try {
+            return execute_step(connection, seat(), step);
+          } catch (const pqxx::broken_connection& error) {
+            // What ends its own session would do so for ever, and nobody else's statement would come to its turn.
+            if (++losses < kLossesMax) throw;
+            throw base::Error(base::ErrorKind::failed,
+                              fmt::format("the database ended the session while the statement ran, {} times: {}",
+                                          losses, describe(error)));
+          }
+        },
         std::move(answer));
   }
 

@@ -82,6 +82,7 @@ void Reader::answer(Query& query) {
           uplink_.drop();
           break;
         case Trouble::later:
+        case Trouble::locked:
           uplink_.back_off();
           break;
         default:

@@ -666,6 +666,21 @@ BEGIN
 END $$;
 )sql";
 
+// Functions whose texts alone were wrong are made again from what they are.
+constexpr std::string_view kTrueTexts = R"sql(
+CREATE OR REPLACE VIEW godwit.waits AS
+SELECT w.run, w.path, (ARRAY['sleep', 'signal', 'approval', 'child', 'lock'])[w.kind + 1] AS kind, w.at AS since, w.until,
+  CASE WHEN w.kind = 4 THEN w.detail::json ->> 'lock' ELSE w.name END AS name, w.child, w.detail::json AS detail
+FROM godwit.wait w WHERE NOT EXISTS (SELECT FROM godwit.step s WHERE s.run = w.run AND s.path = w.path)
+  AND NOT EXISTS (SELECT FROM godwit.run_done d WHERE d.run = w.run);
+COMMENT ON COLUMN godwit.waits.kind IS 'sleep, signal, approval, child or lock.';
+COMMENT ON COLUMN godwit.waits.name IS 'Name of the signal or of the lock.';
+COMMENT ON COLUMN godwit.runs.state IS 'queued, running, waiting, paused, blocked (needs a person), succeeded, failed or cancelled. The last three are final. Of what is under way only ends are written down, unless it may not be repeated: a run is queued here until the first of its steps has ended or was tried again. Waiting for a limit or a retry shows as running; ask the daemon with `godwit why`.';
+DO $do$ BEGIN
+  EXECUTE replace(pg_get_functiondef('godwit.signal(bigint, text, text)'::regprocedure), '`godwit approve` and `godwit reject` decide', '`godwit approve` decides');
+END $do$;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "tables", kTables},
     Migration{2, "submit by SQL", kSubmit},
@@ -684,6 +699,7 @@ constexpr std::array kMigrations{
     Migration{15, "lines of scripts", kLines},
     Migration{16, "the block of numbers with which a run was taken", kTakenWith},
     Migration{17, "bounds of what is sent by SQL", kSqlBounds},
+    Migration{18, "waits for locks, and true texts", kTrueTexts},
 };
 
 }  // namespace

@@ -178,6 +178,7 @@ engine::SqlDone execute_step(Connection& connection, const NodeSeat& seat, const
       case Trouble::lost:
         throw;
       case Trouble::later:
+      case Trouble::locked:
         if (!timed_out) throw base::Error(base::ErrorKind::failed, describe(error));
         [[fallthrough]];
       default:

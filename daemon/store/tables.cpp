@@ -300,7 +300,11 @@ StatementForm bounded(StatementForm form, std::size_t others) {
 }
 
 std::string journal_statement(const StatementForm& form) {
-  std::string sql = "WITH fence AS MATERIALIZED (SELECT id FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE)";
+  // A key may be in the open transaction of an application, which may take its time: see Journal::park.
+  const std::string_view patience =
+      form.mask & bit(Rows::run_key) ? ", set_config('lock_timeout', '50ms', true)" : std::string_view();
+  std::string sql = fmt::format(
+      "WITH fence AS MATERIALIZED (SELECT id{} FROM godwit.node WHERE id = $1 AND epoch = $2 FOR SHARE)", patience);
   int parameter = 3;
   for (const auto& table : kTables) {
     if (!(form.mask & bit(table.rows))) continue;

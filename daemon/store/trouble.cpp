@@ -20,6 +20,7 @@ constexpr StateRule kRules[] = {
     {"23502", Trouble::taken},  // how a run says that it is another node's: see tables.cpp
     {"40", Trouble::later},
     {"53", Trouble::later},
+    {"55P03", Trouble::locked},
     {"55", Trouble::later},
     {"57", Trouble::later},
     {"58", Trouble::later},

@@ -250,6 +250,24 @@ TEST_CASE("All facts settled by one commit come in one post", "[store]") {
   CHECK(batches < 100);
 }
 
+TEST_CASE("What a loop folds away in the batch that brings it is not there", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.submit();
+  engine::StepDone note = step(run, "c[1]/emit.t");
+  note.emitted = {{"t", "1"}};
+  const engine::CursorMoved moved{.run = run, .path = "c[..]", .value = "{}", .folded = {"c[1]", "c[2]"}};
+  REQUIRE(life.append({step(run, "c[1]"), step(run, "c[10]"), note, engine::AttemptStarted{run, "c[2]/a", 1, moment()},
+                       engine::WaitOpened{.run = run, .path = "c[2]", .at = moment()}, moved})
+              .kind == Verdict::committed);
+  const auto number = model::text(run);
+  CHECK(count(url, "SELECT count(*) FROM godwit.step WHERE run = " + number) == 1);
+  CHECK(count(url, "SELECT count(*) FROM godwit.step WHERE path = 'c[10]' AND run = " + number) == 1);
+  CHECK(count(url, "SELECT count(*) FROM godwit.attempt WHERE run = " + number) == 0);
+  CHECK(count(url, "SELECT count(*) FROM godwit.wait WHERE run = " + number) == 0);
+  CHECK(count(url, "SELECT count(*) FROM godwit.emitted_row WHERE run = " + number) == 1);
+}
+
 TEST_CASE("Progress and log lines arrive without anybody waiting for them", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life life(url);
@@ -335,6 +353,23 @@ TEST_CASE("A lone batch goes by the express lane, a large one by the journal's t
   // What the server refuses on the lane is told apart from its neighbours and does not close the lane.
   CHECK(life.append({step(run, "s0")}).kind != Verdict::duplicate);
   CHECK(life.append({step(run, "last")}).kind == Verdict::committed);
+}
+
+TEST_CASE("A statement that ends its own session fails after some tries, and the next one has its turn", "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.submit();
+  const auto execute = [&](const std::string& path, const std::string& statement) {
+    std::optional<engine::Result<engine::SqlDone>> ended;
+    life.store.execute({.done = step(run, path), .statement = statement},
+                       [&](auto given) { ended = std::move(given); });
+    REQUIRE(life.loop.wait([&] { return ended.has_value(); }));
+    return std::move(*ended);
+  };
+  const auto ended = execute("a", "SELECT pg_terminate_backend(pg_backend_pid())");
+  REQUIRE_FALSE(ended);
+  CHECK_THAT(ended.error().what(), Catch::Contains("ended the session while the statement ran, 3 times"));
+  CHECK(execute("b", "SELECT 1"));
 }
 
 TEST_CASE("A statement whose step was recorded while it ran is undone, and the record is its end", "[store]") {

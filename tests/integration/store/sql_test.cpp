@@ -68,6 +68,38 @@ TEST_CASE("A key means the same run by SQL and by the daemon", "[store]") {
   CHECK(count(url, "SELECT godwit.submit('flock', key => 'm')") == model::number(run));
 }
 
+TEST_CASE("Who brings a key that is in somebody's open transaction waits for its end, and nobody waits with him",
+          "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto runs = life.numbers(3);
+  pqxx::connection application(url);
+  pqxx::work transaction(application);
+  const auto first = transaction.exec1("SELECT godwit.submit('flock', '{}', 'k')")[0].as<std::int64_t>();
+  std::optional<Verdict> keyed;
+  life.store.append({submitted(runs[0], "flock", "k")}, [&](Verdict verdict) { keyed = std::move(verdict); });
+  // Together with it and after it, by both ways to the tables.
+  std::optional<Verdict> beside;
+  life.store.append({submitted(runs[1])}, [&](Verdict verdict) { beside = std::move(verdict); });
+  REQUIRE(life.loop.wait([&] { return beside.has_value(); }));
+  CHECK(beside->kind == Verdict::committed);
+  CHECK(life.append({submitted(runs[2], "flock", "another key")}).kind == Verdict::committed);
+  for (int i = 0; i < 20; ++i) CHECK(life.append({step(runs[1], "s" + std::to_string(i))}).kind == Verdict::committed);
+  CHECK_FALSE(keyed);
+  CHECK(life.store.status().at("state") == "up");
+  SECTION("which keeps the key") {
+    transaction.commit();
+    REQUIRE(life.loop.wait([&] { return keyed.has_value(); }));
+    CHECK(keyed->kind == Verdict::duplicate);
+    CHECK(keyed->existing == model::RunId(first));
+  }
+  SECTION("which gives it up") {
+    transaction.abort();
+    REQUIRE(life.loop.wait([&] { return keyed.has_value(); }));
+    CHECK(keyed->kind == Verdict::committed);
+  }
+}
+
 TEST_CASE("Parameters are taken as text, json or jsonb, and must be an object", "[store]") {
   const auto url = Postgres::shared().make_database();
   Life life(url);
