@@ -207,6 +207,10 @@ std::vector<Fact> Continuation::given(base::Instant now) const {
   for (const auto& [path, value] : how_.set)
     if (!path.starts_with(kParams)) give(path, model::StepState::succeeded, value);
   for (const auto& path : how_.skip) give(path, model::StepState::skipped, {});
+  // What was cut off in mid-call and nobody has spoken for is in doubt as before.
+  for (const auto& [path, attempts] : old_.attempts)
+    if (attempts.in_doubt && !is_given(path) && path != how_.from)
+      facts.emplace_back(AttemptStarted{.path = path, .attempt = attempts.made, .at = now});
   // Where the list of a loop is kept, what was folded away of it is so too.
   const auto paths = kept();
   for (const auto& [path, value] : old_.cursors)

@@ -330,10 +330,14 @@ void Dispatcher::on_loss(ActiveRun& run, StepTask& task, StepLost lost) {
   model::Failure& failure = lost.failure;
   if (!task.policy().repeats(task.request.callable()->retry_safe)) {
     hold(task, StepTask::Phase::doubtful);
+    std::vector<std::string> paths;
+    for (const auto& [number, held] : run.tasks)
+      if (held->phase == StepTask::Phase::doubtful) paths.push_back(held->path());
+    // What one process was at work on is lost one after the other, and said of all.
+    if (std::find(paths.begin(), paths.end(), run.blocked_path) != paths.end()) run.blocked.clear();
     return runner_.block(
-        run,
-        unknown_outcome(run.id(), task.path(), "its host process was lost in mid-call (" + failure.message + ")"),
-        task.path());
+        run, unknown_outcome(run.id(), paths, "its host process was lost in mid-call (" + failure.message + ")"),
+        paths.front());
   }
   ++task.lost;
   task.blame += 1.0 / lost.together;

@@ -20,7 +20,7 @@ void Dispatcher::take_limits(ActiveRun& run, StepTask& task) {
   if (!demand.empty()) {
     try {
       if (task.request.own_limits)
-        for (const auto& [name, count] : demand) Limits::check(name, count, parts_.limits.spec(name));
+        for (const auto& [name, count] : demand) parts_.limits.check_step(name, count, run.job->job().limits);
     } catch (const base::Error& error) {
       return on_failure(run, task, {"bad_limit", error.what(), false, {}});
     }

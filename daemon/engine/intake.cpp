@@ -20,6 +20,7 @@ constexpr std::size_t kAhead = 512;  // runs in memory that wait to begin
 constexpr std::size_t kRoomPart = 8;
 constexpr auto kRoomPause = std::chrono::milliseconds(100);
 constexpr std::size_t kCheckedMax = 1000;
+constexpr std::size_t kKeySizeMax = 1000;  // bytes; an index holds keys
 constexpr std::string_view kNodeLabel = "node.";
 
 // Whether a node with these labels is one that the run asks for by its labels node.*.
@@ -35,6 +36,13 @@ bool has_labels(const Submitted& run, const std::map<std::string, std::string>& 
     if (found == labels.end() || std::string_view(label.value().as_string()) != found->second) return false;
   }
   return true;
+}
+
+void check_key(const std::string& key) {
+  if (key.size() <= kKeySizeMax) return;
+  throw base::refused(
+      "the key has " + std::to_string(key.size()) + " bytes, and at most " + std::to_string(kKeySizeMax) + " are kept",
+      {.path = "key"}, "a hash of it does as well");
 }
 
 Outcome outcome_from(const std::string& text) {
@@ -68,10 +76,13 @@ void Intake::start(std::function<void()> ready) {
                                      started_ = true;
                                      ready();
                                      refill();
-                                     parts_.store.watch_inbox([this] {
+                                     const auto read = [this] {
                                        read_inbox();
                                        read_signals();
-                                     });
+                                     };
+                                     parts_.store.watch_inbox(read);
+                                     // What came while nobody watched rings no more.
+                                     read();
                                    });
                                  });
   });
@@ -182,7 +193,14 @@ void Intake::bring(UnfinishedRun run, Looks::Look look, Answer<Nothing> answer) 
                             "' cannot be used: " + job.error().what());
       return answer(job.error());
     }
-    auto active = std::make_shared<ActiveRun>(std::move(run.run), std::move(*job));
+    std::shared_ptr<ActiveRun> active;
+    try {
+      active = std::make_shared<ActiveRun>(std::move(run.run), std::move(*job));
+    } catch (const std::exception& error) {
+      const auto why = std::string("what is stored of it cannot be read: ") + error.what();
+      block_stored(run, why);
+      return answer(base::refused(why));
+    }
     std::vector<std::string> missing;
     for (const auto& path : run.output_omitted)
       if (active->driver->wants_output(path)) missing.push_back(path);
@@ -221,15 +239,19 @@ void Intake::put_to_work(std::shared_ptr<ActiveRun> run, UnfinishedRun stored, c
   }
   run->blocked = stored.blocked;
   run->blocked_path = stored.blocked_path;
-  std::string doubtful;
+  std::vector<std::string> doubtful;
   for (const auto& [path, attempts] : run->attempts)
-    if (attempts.in_doubt) doubtful = path;
+    if (attempts.in_doubt) doubtful.push_back(path);
   ActiveRun& active = *run;
   displaced_.erase(active.id());
   parts_.queues.enter(active.id(), rank(active.record));
   if (!doubtful.empty() && active.blocked.empty() && !active.cancelling)
-    parts_.runner.block(active,
-                        unknown_outcome(active.id(), doubtful, "the daemon ended in mid-call"), doubtful);
+    parts_.runner.block(
+        active,
+        unknown_outcome(active.id(), doubtful,
+                        active.record.retry_of ? "run " + model::text(*active.record.retry_of) + " ended in mid-call"
+                                               : "the daemon ended in mid-call"),
+        doubtful.front());
   // Nothing of it begins on a node that is to drain.
   active.leaving = draining_;
   parts_.runner.take_up(std::move(run));
@@ -282,6 +304,8 @@ std::vector<base::Error::Problem> Intake::limit_problems(const CompiledJob& job,
   for (const auto& [name, use] : stage.spec->limits) {
     // Of a name that is only known when the step is, the template says how much there is.
     const std::string limit = use.key ? Limits::template_of(name) : name;
+    // What an operator has taken away he can give back: such a run waits, as it would have, submitted a moment before.
+    if (parts_.limits.set_by_operator(limit)) continue;
     const auto numbers = parts_.limits.spec_with(limit, job.job().name, job.job().limits);
     try {
       Limits::check(limit, use.count, numbers ? &*numbers : nullptr);
@@ -422,6 +446,7 @@ void Intake::submit(SubmitRequest request, Caller caller, Answer<SubmitReceipt> 
   std::shared_ptr<const CompiledJob> job;
   Submitted submitted;
   try {
+    check_key(request.key);
     auto accepted = accept(request);
     job = accepted.job;
     describe(submitted, accepted, std::move(request.params), request);
@@ -464,6 +489,10 @@ void Intake::submit_many(SubmitRequest request, std::vector<json::object> params
     auto accepted = accept(request);
     job = accepted.job;
     const auto now = parts_.clock.now();
+    if (job->job().unique && params.size() > 1)
+      throw base::refused("runs of job '" + job->job().name + "' are unique, so " + std::to_string(params.size()) +
+                              " cannot be submitted at once",
+                          {}, "submit them one by one; of those that are for the same only the first is a new run");
     batch->reserve(params.size());
     for (auto& one : params) {
       Submitted submitted;

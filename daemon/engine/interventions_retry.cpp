@@ -98,6 +98,7 @@ void Interventions::store_continuation(Submitted anew, std::vector<Fact> steps, 
     for (auto& step : steps) {
       if (auto* done = std::get_if<StepDone>(&step)) done->run = id;
       if (auto* cursor = std::get_if<CursorMoved>(&step)) cursor->run = id;
+      if (auto* attempt = std::get_if<AttemptStarted>(&step)) attempt->run = id;
       facts.push_back(std::move(step));
     }
     parts_.store.append(std::move(facts), [this, id, answer = std::move(answer)](const Verdict& verdict) {

@@ -54,7 +54,7 @@ void Interventions::signal(model::RunId run, std::string name, std::string paylo
   std::string why;
   if (name.starts_with(Waits::kApproval))
     return answer(base::refused("a signal named '" + name + "' would be a decision on a step", {},
-                                "`godwit approve` and `godwit reject` decide, for those who may"));
+                                "`godwit approve` decides, for those who may"));
   if (!base::is_json(payload, &why))
     return answer(base::refused("the payload of the signal cannot be used: " + why, {.path = "payload"}));
   const Signal signal{0, std::move(name), std::move(payload), caller.name, parts_.clock.now()};

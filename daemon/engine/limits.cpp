@@ -206,6 +206,15 @@ void Limits::check(const std::string& name, int count, const model::LimitSpec* n
                         {}, "it could never start");
 }
 
+void Limits::check_step(const std::string& name, int count, const Words& own) const {
+  const auto* numbers = spec(name);
+  auto word = own.find(name);
+  if (word == own.end()) word = own.find(template_of(name));
+  const bool by_itself = word == own.end() || (!word->second.is_rate() && count > word->second.permits);
+  const bool by_operator = set_by_operator(name) || set_by_operator(template_of(name));
+  if (!numbers || (by_itself && !by_operator)) check(name, count, numbers);
+}
+
 Limits::Limit& Limits::limit_of(const std::string& name) {
   if (const auto found = limits_.find(name); found != limits_.end()) return found->second;
   const std::string parent = template_of(name);

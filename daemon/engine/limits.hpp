@@ -89,6 +89,9 @@ class Limits {
   // had by waiting longer.
   // One with 0 permits lets nothing through for now, which is waited for.
   static void check(const std::string& name, int count, const model::LimitSpec* numbers);
+  // The same for a step whose job declares `own`. What its own file allows, or an operator has taken away, it waits
+  // for: that may come back.
+  void check_step(const std::string& name, int count, const Words& own) const;
   // "tenant:*", the template of "tenant:acme"; empty for a name without a colon.
   static std::string template_of(const std::string& name);
 

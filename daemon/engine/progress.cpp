@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/json_text.hpp"
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t kFieldsMax = 64;
 constexpr std::size_t kFieldSizeMax = 4 * 1024;
 constexpr std::size_t kNameShown = 80;
+constexpr std::size_t kDoubtfulShown = 10;
 
 std::string_view phase_name(StepTask::Phase phase) {
   switch (phase) {
@@ -175,11 +177,17 @@ json::object wait_reason(const WaitOpened& wait) {
   return reason;
 }
 
-std::string unknown_outcome(model::RunId run, const std::string& path, const std::string& how) {
+std::string unknown_outcome(model::RunId run, const std::vector<std::string>& paths, const std::string& how) {
   const std::string number = model::text(run);
-  return "unknown outcome of " + path + ": " + how + " and the call is not safe to repeat; `godwit retry " + number +
-         "` makes it again, `godwit cancel " + number + "` ends the run; who knows that the call went through cancels the "
-         "run, then lets `godwit retry " + number + " --set " + path + "=OUTPUT` go on from there";
+  const bool one = paths.size() == 1;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(paths.size(), kDoubtfulShown); ++i) names += (i > 0 ? ", " : "") + paths[i];
+  if (paths.size() > kDoubtfulShown) names += " and " + std::to_string(paths.size() - kDoubtfulShown) + " more";
+  return "unknown outcome of " + names + ": " + how + " and " + (one ? "the call is" : "these calls are") +
+         " not safe to repeat; `godwit retry " + number + "` makes " + (one ? "it" : "all of them") +
+         " again, `godwit cancel " + number + "` ends the run; who knows that " + (one ? "the call" : "one of them") +
+         " went through cancels the run, then lets `godwit retry " + number + " --set " + paths.front() +
+         "=OUTPUT` go on from there";
 }
 
 json::object turn_reason(const ActiveRun::Turn& turn, const std::vector<LockRow>& before) {

@@ -24,7 +24,7 @@ base::json::object wait_reason(const WaitOpened& wait);
 base::json::object paused_reason(model::RunId run);
 
 // Why a run is blocked of whose call nobody knows whether it went through, and what a person can do; `how` is how it came.
-std::string unknown_outcome(model::RunId run, const std::string& path, const std::string& how);
+std::string unknown_outcome(model::RunId run, const std::vector<std::string>& paths, const std::string& how);
 
 // What keeps the run from going on: [{"code","text",...}], empty when nothing does.
 base::json::array reasons(const ActiveRun& run, const Limits& limits, const Breakers& breakers, const Store& store);

@@ -65,7 +65,7 @@ class Runner::Control : public RunControl {
   }
   void cancel(const std::string& path) override { runner_.dispatcher_.cancel(run_, path); }
   void check_limit(const std::string& limit, int count) const override {
-    Limits::check(limit, count, runner_.parts_.limits.spec(limit));
+    runner_.parts_.limits.check_step(limit, count, run_.job->job().limits);
   }
   void release_lock(const std::string& path, const std::string& name) override {
     runner_.parts_.locks.let_go(run_.id(), path, name);

@@ -130,12 +130,18 @@ void Runner::store_end(const std::shared_ptr<ActiveRun>& run, std::optional<Chil
       return;
     }
     keep->ending = false;
-    keep->failure = verdict.kind == Verdict::duplicate
-                        ? model::Failure{"continue_refused",
-                                         "run " + model::text(*verdict.existing) + " is for the same and has not ended",
-                                         false,
-                                         {}}
-                        : model::Failure{"store_refused", "the result cannot be stored: " + verdict.message, false, {}};
+    const model::Failure failure =
+        verdict.kind == Verdict::duplicate
+            ? model::Failure{"continue_refused",
+                             "run " + model::text(*verdict.existing) + " is for the same and has not ended",
+                             false,
+                             {}}
+            : model::Failure{"store_refused", "the result cannot be stored: " + verdict.message, false, {}};
+    // When not even that it failed can be stored, to say it again would not help.
+    if (done.failure && done.failure->code == failure.code)
+      return on_defect(keep->id(),
+                       base::Error(base::ErrorKind::failed, "its end cannot be stored: " + verdict.message));
+    keep->failure = failure;
     keep->closing = Outcome{model::RunState::failed, {}, keep->failure, {}};
     finish(*keep);
   });

@@ -81,6 +81,9 @@ void Scheduler::refresh() {
 void Scheduler::take_over(StoredSchedule stored) {
   const auto known = entries_.find(stored.set.name);
   if (known == entries_.end()) {
+    if (stored.set.made_by == ScheduleSet::MadeBy::job)
+      stored.set.paused ? void(paused_meanwhile_.insert(stored.set.name))
+                        : void(paused_meanwhile_.erase(stored.set.name));
     if (stored.set.made_by == ScheduleSet::MadeBy::job || stored.set.removed) return;
     const auto name = stored.set.name;
     adopt(std::move(stored));
@@ -133,7 +136,9 @@ void Scheduler::reload() {
   std::vector<Fact> facts;
   for (const auto& [name, entry] : std::map(entries_)) {
     if (entry->set.made_by != ScheduleSet::MadeBy::job || wanted.contains(name)) continue;
-    // Another node may have the job's file still; the record stays, this node only stops looking.
+    // Another node may have the job's file still; the record stays, this node only stops looking. The file may come
+    // back, and what an operator has paused is paused then.
+    if (entry->set.paused) paused_meanwhile_.insert(name);
     drop(name);
   }
   for (auto& [name, schedule] : wanted) {
@@ -141,7 +146,7 @@ void Scheduler::reload() {
     const bool same = known != entries_.end() && known->second->set.made_by == ScheduleSet::MadeBy::job &&
                       known->second->schedule == schedule;
     if (same) continue;
-    const bool paused = known != entries_.end() && known->second->set.paused;
+    const bool paused = known != entries_.end() ? known->second->set.paused : paused_meanwhile_.erase(name) > 0;
     ScheduleSet set{name,  ScheduleSet::MadeBy::job, base::serialize(model::to_json(schedule)), paused,
                     false, parts_.clock.now()};
     facts.emplace_back(set);

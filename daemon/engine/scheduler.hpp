@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,7 @@ class Scheduler {
 
   Parts parts_;
   std::map<std::string, Shared> entries_;
+  std::set<std::string> paused_meanwhile_;  // schedules of jobs that are not here now
   bool started_ = false;
   // How many schedules were changed here: who reads them from the store sees by it that he may have read too early.
   std::uint64_t changes_ = 0;

@@ -1,8 +1,6 @@
 #include "expression/language.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <stdexcept>
 
 #include "base/json_text.hpp"
@@ -46,18 +44,8 @@ const json::value* follow(const std::vector<PathStep>& path, const Scope& scope)
   return at;
 }
 
-// A number as Lua writes it, so that "${ x }" and tostring(x) agree.
-std::string number_text(double value) {
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%.14g", value);
-  std::string result = text.data();
-  if (result.find_first_not_of("-0123456789") == std::string::npos) result += ".0";
-  return result;
-}
-
 std::string text_of(const json::value& value) {
   if (const auto* text = value.if_string()) return std::string(*text);
-  if (const auto* number = value.if_double()) return number_text(*number);
   return base::serialize(value);
 }
 

@@ -16,9 +16,8 @@ namespace {
 
 constexpr std::uintmax_t kFileMax = 1u << 20;
 
-std::vector<fs::path> job_files(const fs::path& directory, std::vector<base::Error::Problem>& problems) {
+std::vector<fs::path> job_files(const fs::path& directory, std::error_code& error) {
   std::vector<fs::path> files;
-  std::error_code error;
   fs::recursive_directory_iterator entries(directory, fs::directory_options::skip_permission_denied, error);
   for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
     const auto extension = entries->path().extension();
@@ -28,9 +27,12 @@ std::vector<fs::path> job_files(const fs::path& directory, std::vector<base::Err
     if (job && entries->is_regular_file(ignored))
       files.push_back(entries->path());
   }
-  if (error) problems.push_back({"the job directory cannot be read: " + error.message(), {directory.string()}, {}});
   std::sort(files.begin(), files.end());
   return files;
+}
+
+bool is_below(const fs::path& directory, const fs::path& file) {
+  return std::mismatch(directory.begin(), directory.end(), file.begin(), file.end()).first == directory.end();
 }
 
 std::string read_file(const fs::path& file) {
@@ -96,14 +98,22 @@ Library::Report Library::reload() {
   Report report;
   std::map<std::string, std::vector<std::shared_ptr<const model::Job>>> found;
   Unreadable bad;
-  std::set<std::string> bad_files;
+  std::set<std::string> bad_files, seen_files;
+  std::vector<fs::path> lost_directories;
   const auto note_bad = [&](const fs::path& file, const Problems& problems) {
     bad_files.insert(file.string());
     report.problems.insert(report.problems.end(), problems.begin(), problems.end());
     for (const auto& name : names_of(file)) bad[name].insert(bad[name].end(), problems.begin(), problems.end());
   };
   for (const auto& directory : directories_) {
-    for (const auto& file : job_files(directory, report.problems)) {
+    std::error_code unread;
+    const auto files = job_files(directory, unread);
+    if (unread) {
+      lost_directories.push_back(directory);
+      report.problems.push_back({"the job directory cannot be read: " + unread.message(), {directory.string()}, {}});
+    }
+    for (const auto& file : files) {
+      seen_files.insert(file.string());
       try {
         if (auto job = read(file)) {
           found[job->name].push_back(std::move(job));
@@ -116,9 +126,13 @@ Library::Report Library::reload() {
       }
     }
   }
-  // A file that went bad leaves its last good version in place.
+  // A file that went bad leaves its last good version in place, and a directory that cannot be read all of its jobs.
+  const auto is_lost = [&](const std::string& file) {
+    return !seen_files.contains(file) && std::any_of(lost_directories.begin(), lost_directories.end(),
+                                                     [&](const auto& directory) { return is_below(directory, file); });
+  };
   for (const auto& [name, job] : jobs_)
-    if (bad_files.contains(job->file)) found[name].push_back(job);
+    if (bad_files.contains(job->file) || is_lost(job->file)) found[name].push_back(job);
   auto jobs = choose(found, bad, report);
   for (const auto& [name, job] : jobs) {
     const auto before = jobs_.find(name);

@@ -203,6 +203,8 @@ Verdict MemoryStore::commit(const std::vector<Fact>& facts) {
         if (!run.done && id != submitted->unique_from && run.submitted.job == submitted->job &&
             run.submitted.unique == submitted->unique)
           return {Verdict::duplicate, id, true, {}};
+    if (refused_end && std::holds_alternative<RunDone>(fact))
+      return {Verdict::refused, {}, false, "refused, as was asked for"};
     if (const auto* step = std::get_if<StepDone>(&fact);
         step && !refused_text.empty() && step->output.find(refused_text) != std::string::npos)
       return {Verdict::refused, {}, false, "refused, as was asked for"};

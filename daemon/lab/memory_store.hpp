@@ -123,6 +123,8 @@ class MemoryStore : public engine::Store {
   std::size_t load_hops = 0;
   // For tests: a group that holds this text in an output is refused.
   std::string refused_text;
+  // For tests: a group with the end of a run is refused.
+  bool refused_end = false;
   // For tests: so many of the next looks at a schedule's runs are refused.
   int refused_looks = 0;
   // What a statement of a step gives; an Error refuses it.

@@ -3,8 +3,10 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <sstream>
 
 #include "support/daemon_process.hpp"
+#include "support/file_text.hpp"
 
 using namespace godwit;
 using support::DaemonProcess;
@@ -25,6 +27,13 @@ DaemonProcess& daemon() {
       }());
   if (!process.running()) process.start();
   return process;
+}
+
+const std::string kPrograms = GODWIT_BINARY_DIR "/bin/";
+
+// A line of the shell that calls our programs.
+support::CommandResult shell(const std::string& line) {
+  return support::run_command("/bin/sh", {"-c", "cd \"" + kPrograms + "\" && " + line});
 }
 
 std::int64_t run_number(const std::string& output) {
@@ -147,6 +156,19 @@ TEST_CASE("an application submits in its own transaction and polls with SQL") {
   CHECK(daemon().wait_for_end(std::stoll(refused)).at("state") == "failed");
 }
 
+TEST_CASE("what came by SQL while no daemon was there is taken up at its start") {
+  support::TempDir jobs;
+  std::ofstream(jobs / "hello.yaml")
+      << "job: hello\nparams: {who: string}\nstages:\n  say: {uses: noop, with: {text: 'hello "
+         "${ params.who }'}}\nresult: '${ stages.say.text }'\n";
+  DaemonProcess own({.job_dirs = {jobs.path().string()}});
+  own.start();
+  own.kill();
+  const auto run = own.query("select godwit.submit('hello', '{\"who\": \"nobody there\"}')").at(0);
+  own.start();
+  CHECK(own.wait_for_end(std::stoll(run)).at("result") == "hello nobody there");
+}
+
 TEST_CASE("reload takes new jobs and SIGTERM ends in order") {
   support::TempDir jobs;
   DaemonProcess own({.job_dirs = {jobs.path().string()}});
@@ -193,4 +215,50 @@ TEST_CASE("a state directory has one daemon until its end is over, which says wh
   CHECK_THAT(own.cli({"show", run}).out, Catch::Contains("running"));
   CHECK(second().exit_code == 1);
   CHECK(own.postmaster() == server);
+}
+
+TEST_CASE("with a closed standard output nothing is printed into the control socket, and the loss is told") {
+  const std::string submit = "./godwit --socket '" + daemon().socket() + "' submit hello";
+  for (const char* closed : {">&-", "<&- >&-"}) {
+    const auto lost = shell(submit + " -q " + closed);
+    CHECK(lost.exit_code == 1);
+    CHECK(lost.err == "godwit: cannot write to standard output\n");
+  }
+  const auto silent = shell(submit + " -q 2>&-");
+  CHECK(silent.exit_code == 0);
+  CHECK(daemon().wait_for_end(run_number(silent.out)).at("state") == "succeeded");
+}
+
+TEST_CASE("what cannot be written to standard output is an error of the programs behind godwit, and of godwitd") {
+  support::TempDir dir;
+  const std::string file = (dir / "j.yaml").string();
+  std::ofstream(file) << "job: j\nstages:\n  s: {uses: noop, with: {v: 1}}\n";
+  std::ofstream(dir / "j.test.yaml") << "tests:\n  it ends: {expect: {calls: {noop: 1}}}\n";
+  const std::string plugins = " --plugin-dir '" GODWIT_BINARY_DIR "/test-plugins'";
+  for (const char* command : {"./godwit job schema", "./godwit lua stubs", "./godwit plugin check --list",
+                              "./godwitd --print-config", "./godwitd --help", "./godwitd --version"}) {
+    INFO(command);
+    CHECK(shell(command).exit_code == 0);
+    const auto result = shell(std::string(command) + " >/dev/full");
+    CHECK(result.exit_code == 1);
+    CHECK_THAT(result.err, Catch::StartsWith("godwit") && Catch::EndsWith(": cannot write to standard output\n"));
+  }
+  for (const std::string& command :
+       {"job convert '" + file + "'", "job graph '" + file + "'", "job test '" + file + "'" + plugins}) {
+    INFO(command);
+    CHECK(shell("./godwit " + command).exit_code == 0);
+    const auto result = shell("./godwit " + command + " >/dev/full");
+    CHECK(result.exit_code == 1);
+    CHECK(result.err == "godwit: cannot write to standard output\n");
+  }
+}
+
+TEST_CASE("the end of whoever reads the daemon's log is not the daemon's end") {
+  std::istringstream status(support::file_text("/proc/" + std::to_string(daemon().pid()) + "/status"));
+  std::string word;
+  while (status >> word && word != "SigIgn:") {
+  }
+  std::uint64_t ignored = 0;
+  status >> std::hex >> ignored;
+  CHECK((ignored & std::uint64_t{1} << (SIGPIPE - 1)) != 0);
 }

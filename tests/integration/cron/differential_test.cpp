@@ -207,7 +207,7 @@ std::optional<model::Timing> imported_timing(const cli::ImportReport& report) {
 std::string line_of_cron(const model::Timing& timing, const std::string& text, std::int64_t start) {
   const base::Instant from{std::chrono::seconds(start)};
   std::vector<base::Instant> times;
-  for (const int years : {1, 12, 60})
+  for (const int years : {1, 12, 60, 600})
     if (times.size() < 16) times = cli::times_of_cron(timing, from, from + std::chrono::years(years));
   auto line = fmt::format("{}\t{}\t{}\t", text, timing.zone, start);
   for (std::size_t i = 0; i < std::min<std::size_t>(16, times.size()); ++i)

@@ -567,3 +567,68 @@ TEST_CASE("followers hear what a run does now, and not only that it goes on") {
   states.erase(std::unique(states.begin(), states.end()), states.end());
   CHECK(states == std::vector<std::string>{"running", "succeeded"});
 }
+
+TEST_CASE("all calls in doubt are named, and a run that goes on from one that was cancelled is in doubt as well") {
+  EngineWorld world;
+  auto pay = echo();
+  pay.retry_safe = false;
+  world.plugin("pay", pay);
+  world.runner->hold = {"charge[0]", "charge[1]", "charge[2]"};
+  const auto run = world.submit(
+      "job: p\nstages:\n  charge: {foreach: '${ {1, 2, 3} }', uses: pay, with: {v: '${ item }'}}\nresult: '${ "
+      "map(stages.charge.items, function(one) return one.output.v end) }'\n");
+  world.clock.advance(1s);
+  REQUIRE(world.runner->sent.size() == 3);
+  std::mt19937_64 random(4);
+  world.crash(random);
+  world.start();
+  world.run_to_end();
+  CHECK(world.runner->sent.empty());
+  auto why = ask<json::object>(world, [&](auto answer) { world.engine->why(run, answer); });
+  CHECK_THAT(json::serialize(*why), Catch::Contains("unknown outcome of charge[0], charge[1], charge[2]") &&
+                                        Catch::Contains("makes all of them again"));
+  REQUIRE(ask<engine::Nothing>(world, [&](auto answer) { world.engine->cancel(run, {}, answer); }));
+  const auto anew = ask<model::RunId>(world, [&](auto answer) {
+    world.engine->retry(run, {.set = {{"charge[2]", R"({"v":30})"}}}, {}, answer);
+  });
+  REQUIRE(anew);
+  world.run_to_end();
+  CHECK(world.runner->sent.empty());
+  why = ask<json::object>(world, [&](auto answer) { world.engine->why(*anew, answer); });
+  CHECK_THAT(json::serialize(*why), Catch::Contains("unknown outcome of charge[0], charge[1]: run "));
+  REQUIRE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(*anew, {}, {}, answer); }));
+  world.run_to_end();
+  CHECK(world.runner->sent.size() == 2);
+  CHECK(world.result(*anew) == "[1,2,30]");
+}
+
+TEST_CASE("a run that cannot be read is blocked, and the others go on") {
+  EngineWorld world;
+  world.plugin("echo", echo());
+  world.runner->hold = {"first"};
+  const auto bad = world.submit(kTwoStages, {{"who", "x"}});
+  const auto good = world.submit(kTwoStages, {{"who", "y"}});
+  world.clock.advance(1s);
+  std::mt19937_64 random(4);
+  world.crash(random);
+  world.memory.runs.at(bad).submitted.params = R"({"who":1e999})";
+  world.start();
+  world.run_to_end();
+  CHECK(world.result(good) == R"("hello y")");
+  CHECK(world.result(bad) == "not ended");
+  REQUIRE(world.memory.runs.at(bad).changes.size() == 1);
+  CHECK_THAT(world.memory.runs.at(bad).changes.front().detail, Catch::Contains("what is stored of it cannot be read"));
+}
+
+TEST_CASE("an end that cannot be stored blocks its run instead of being tried for ever") {
+  EngineWorld world;
+  world.plugin("echo", echo());
+  world.store->refused_end = true;
+  const auto run = world.submit(kTwoStages, {{"who", "x"}});
+  world.run_to_end(10'000);
+  CHECK(world.engine->live(run).at("state") == "blocked");
+  world.store->refused_end = false;
+  REQUIRE(ask<model::RunId>(world, [&](auto answer) { world.engine->retry(run, {}, {}, answer); }));
+  world.run_to_end();
+  CHECK_THAT(world.result(run), Catch::StartsWith("failed store_refused"));
+}

@@ -160,3 +160,29 @@ TEST_CASE("what the provider has left paces the steps, and is told") {
   world.engine.why(run, [&](engine::Result<json::object> answer) { why = json::serialize(*answer); });
   CHECK_THAT(why, Catch::Contains("how much it lets through until it counts anew, for another"));
 }
+
+TEST_CASE("what an operator has taken of a limit is waited for, also after a restart") {
+  EngineWorld world({.limits = {{"room:*", model::parse_limit("2").value()}}});
+  world.plugin("work", {[](const engine::StepCall&) { return support::succeed("1"); }});
+  const auto set = [&](const std::string& limit) {
+    world.engine->set_limit("room:*", model::parse_limit(limit).value(), {},
+                            [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
+    world.clock.run_posted();
+  };
+  constexpr auto kJob =
+      "job: two\nstages:\n  a: {sleep: 10s}\n  b: {needs: [a], uses: work, limits: {'room:${ run.job }': 2}}\n";
+  const auto before = world.submit(kJob);
+  set("1");
+  const auto after = world.submit(kJob);
+  world.clock.advance(20s);
+  CHECK(world.done() == 0);
+  std::mt19937_64 random(1);
+  world.crash(random);
+  world.start();
+  world.clock.advance(20s);
+  CHECK(world.done() == 0);
+  set("2");
+  world.clock.advance(20s);
+  CHECK(world.result(before) == "1");
+  CHECK(world.result(after) == "1");
+}

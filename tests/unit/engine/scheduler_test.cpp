@@ -380,3 +380,30 @@ TEST_CASE("a schedule whose look into the store was refused fires once it is ans
   given.world->clock.advance(22min);
   CHECK(given.fired() == Texts{"22:20", "22:30", "22:40"});
 }
+
+TEST_CASE("a paused schedule is paused still when its file comes back, also in the next life") {
+  Scheduled given("{every: 10m}");
+  given.schedules().pause("tick", true, {}, [](const engine::Result<engine::Nothing>& done) { REQUIRE(done); });
+  given.world->clock.run_posted();
+  const auto file = given.world->library().look_up("tick")->file;
+  const auto hidden = file + ".hidden";
+  SECTION("in one life") {
+    std::filesystem::rename(file, hidden);
+    given.world->library().reload();
+    given.schedules().reload();
+    std::filesystem::rename(hidden, file);
+    REQUIRE(given.world->library().look_up("tick") == nullptr);
+  }
+  SECTION("in the next") {
+    std::filesystem::rename(file, hidden);
+    given.world->library().reload();
+    given.away(1min);
+    std::filesystem::rename(hidden, file);
+    REQUIRE(given.world->library().look_up("tick") == nullptr);
+  }
+  given.world->library().reload();
+  given.schedules().reload();
+  given.world->clock.advance(1h);
+  CHECK(given.fired().empty());
+  CHECK(given.schedules().view().at(0).at("paused") == true);
+}
