@@ -43,8 +43,9 @@ void RelaxedQueue::tell_gap(Share& share) {
   if (share.left_out == 0) return;
   engine::Logged line = std::move(share.last);
   line.level = engine::LogLevel::warning;
-  line.text = fmt::format("{} lines are left out here: they came faster than the database takes them",
-                          std::exchange(share.left_out, 0));
+  const auto count = std::exchange(share.left_out, 0);
+  line.text = fmt::format("{} left out here: {} came faster than the database takes them",
+                          count == 1 ? "1 line is" : fmt::format("{} lines are", count), count == 1 ? "it" : "they");
   const std::size_t size = size_of(line);
   ++share.facts;
   share.bytes += size;
@@ -68,6 +69,9 @@ std::vector<RelaxedQueue::Entry> RelaxedQueue::take(std::size_t facts, std::size
     tell_gap(share->second);
     if (share->second.facts == 0) logs_.erase(share);
   }
+  // Whoever had no line here has a gap all the same.
+  if (entries_.empty())
+    for (auto& [run, share] : logs_) tell_gap(share);
   since_ = now;
   return taken;
 }

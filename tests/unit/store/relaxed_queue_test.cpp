@@ -51,6 +51,15 @@ TEST_CASE("a gap at the end of a log is told as well") {
   CHECK(queue.bytes() == 0);
 }
 
+TEST_CASE("the gap of a log that had no room at all is told when there is room") {
+  RelaxedQueue queue(10, 1 << 20);
+  for (int i = 0; i < 10; ++i) CHECK(queue.add(engine::ProgressNoted{model::RunId(100 + i), "{}"}));
+  CHECK_FALSE(queue.add(line(2)));
+  CHECK(queue.take(100, 1 << 20, base::tick()).size() == 10);
+  CHECK(texts_of(queue.take(100, 1 << 20, base::tick()), 2).at(0).starts_with("1 line is left out here: it came"));
+  CHECK(queue.empty());
+}
+
 TEST_CASE("long lines have a share by their size") {
   RelaxedQueue queue(1000, 100'000);
   int taken = 0;
