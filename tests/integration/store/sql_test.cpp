@@ -200,6 +200,26 @@ TEST_CASE("The views tell the state of a run as its facts make it", "[store]") {
   CHECK(sql(url, "SELECT row->>'eur' FROM godwit.emitted WHERE topic = 'prices'")[0][0].as<int>() == 1);
 }
 
+TEST_CASE("A wait for a lock has its name in the view, and what may not be a signal is told the command that there is",
+          "[store]") {
+  const auto url = Postgres::shared().make_database();
+  Life life(url);
+  const auto run = life.submit();
+  REQUIRE(life.append({engine::WaitOpened{.run = run,
+                                          .path = "a",
+                                          .kind = engine::WaitKind::lock,
+                                          .at = moment(),
+                                          .detail = R"({"lock":"printer","before":"run 1"})"}})
+              .kind == Verdict::committed);
+  const auto rows = sql(url, "SELECT kind, name FROM godwit.waits WHERE run = " + model::text(run));
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0][0].as<std::string>() == "lock");
+  CHECK(rows[0][1].as<std::string>() == "printer");
+  const auto text =
+      sql(url, "SELECT pg_get_functiondef('godwit.signal(bigint, text, text)'::regprocedure)")[0][0].as<std::string>();
+  CHECK_THAT(text, Catch::Contains("`godwit approve` decides, for those who may"));
+}
+
 TEST_CASE("Every view and each of its columns is documented", "[store]") {
   const auto url = Postgres::shared().make_database();
   const Life life(url);

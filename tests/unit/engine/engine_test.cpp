@@ -632,3 +632,22 @@ TEST_CASE("an end that cannot be stored blocks its run instead of being tried fo
   world.run_to_end();
   CHECK_THAT(world.result(run), Catch::StartsWith("failed store_refused"));
 }
+
+TEST_CASE("several runs of a unique job at once, and a key that is too long, are refused before anything is stored") {
+  EngineWorld world;
+  world.plugin("echo", echo());
+  constexpr auto kUnique = "job: u\nunique: {key: '${ 1 }'}\nstages:\n  a: {uses: echo}\n";
+  std::string why;
+  world.engine->submit_many({.text = kUnique, .file = "u.yaml"}, std::vector<json::object>(3), {},
+                            [&](const engine::Result<std::vector<model::RunId>>& runs) {
+                              REQUIRE_FALSE(runs);
+                              why = runs.error().what();
+                            });
+  world.clock.run_posted();
+  CHECK_THAT(why, Catch::Contains("runs of job 'u' are unique, so 3 cannot be submitted at once"));
+  CHECK_THROWS_WITH(world.submit(kTwoStages, {{"who", "x"}}, std::string(1001, 'k')),
+                    Catch::Contains("the key has 1001 bytes, and at most 1000 are kept"));
+  CHECK(world.memory.runs.empty());
+  world.submit(kTwoStages, {{"who", "x"}}, std::string(1000, 'k'));
+  CHECK(world.memory.runs.size() == 1);
+}

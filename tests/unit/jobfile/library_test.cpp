@@ -84,3 +84,27 @@ TEST_CASE("who asks for a job whose file is wrong hears what is wrong, by the jo
   CHECK(folder.refusal("none").kind() == base::ErrorKind::not_found);
   CHECK(folder.file_of("nap") == "nap.yaml");
 }
+
+TEST_CASE("a folder that cannot be read leaves the jobs it had, and those of other folders are read anew") {
+  support::TempDir dir;
+  const auto write = [&](const std::string& folder, const std::string& job, const std::string& uses) {
+    std::filesystem::create_directories(dir / folder);
+    std::ofstream(dir / folder / (job + ".yaml")) << "job: " << job << "\nstages:\n  s: {uses: " << uses << "}\n";
+  };
+  write("one", "here", "noop");
+  write("two", "there", "noop");
+  Library library{{dir / "one", dir / "two"}};
+  library.reload();
+  const auto there = library.find("there")->version, here = library.find("here")->version;
+  std::filesystem::rename(dir / "two", dir / "away");
+  write("one", "here", "other");
+  const auto report = library.reload();
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems.front().what.starts_with("the job directory cannot be read: "));
+  CHECK(library.find("there")->version == there);
+  CHECK(library.find("here")->version != here);
+  // A job whose file is gone from a folder that can be read is gone.
+  std::filesystem::create_directories(dir / "two");
+  library.reload();
+  CHECK(library.look_up("there") == nullptr);
+}
